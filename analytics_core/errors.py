@@ -1,0 +1,127 @@
+"""Every error that Clickledger tells a caller: one class a code, with its HTTP status."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ClickledgerError(Exception):
+    """Base of all. `code` and `status` are those of the API; `extra` goes into the error body beside the message."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, retry_after: int | None = None, **extra: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        self.extra = extra
+
+
+class InvalidParameterError(ClickledgerError):
+    """A request that cannot be answered as it was put."""
+
+    code = "invalid_parameter"
+    status = 400
+
+
+class InvalidGroupByError(InvalidParameterError):
+    code = "invalid_group_by"
+
+
+class InvalidFormatError(InvalidParameterError):
+    code = "invalid_format"
+
+
+class InvalidDateRangeError(InvalidParameterError):
+    code = "invalid_date_range"
+
+
+class InvalidTimezoneError(InvalidParameterError):
+    code = "invalid_timezone"
+
+
+class InvalidSortError(InvalidParameterError):
+    code = "invalid_sort"
+
+
+class InvalidLimitError(InvalidParameterError):
+    code = "invalid_limit"
+
+
+class InvalidSlugError(InvalidParameterError):
+    code = "invalid_slug"
+
+
+class InvalidAsOfError(InvalidParameterError):
+    code = "invalid_as_of"
+
+
+class MissingBearerTokenError(ClickledgerError):
+    code = "missing_bearer_token"
+    status = 401
+
+
+class InvalidTokenError(ClickledgerError):
+    code = "invalid_token"
+    status = 401
+
+
+class TokenExpiredError(ClickledgerError):
+    code = "token_expired"
+    status = 401
+
+
+class InsufficientRoleError(ClickledgerError):
+    code = "insufficient_role"
+    status = 403
+
+
+class FeatureLockedError(ClickledgerError):
+    code = "feature_locked"
+    status = 403
+
+
+class HandleNotFoundError(ClickledgerError):
+    """Also for a handle that the caller may not know exists."""
+
+    code = "handle_not_found"
+    status = 404
+
+
+class NotFoundError(ClickledgerError):
+    code = "not_found"
+    status = 404
+
+
+class QueryTooLargeError(InvalidParameterError):
+    """The answer would have more rows than a query may return: it is refused, never cut short."""
+
+    code = "invalid_limit"
+
+
+class StoreUnavailableError(ClickledgerError):
+    """The lake or the database does not answer; nothing was lost."""
+
+    code = "store_unavailable"
+    status = 503
+
+
+class SettingsError(ClickledgerError):
+    """A setting is missing or wrong: told at the start, never in the middle of work."""
+
+    code = "invalid_settings"
+
+
+class AccountsFileError(ClickledgerError):
+    """The accounts file has a key or a value that is not allowed; the message names the place."""
+
+    code = "invalid_accounts_file"
+    status = 400
+
+
+class SourceError(ClickledgerError):
+    """A log source cannot be read as it is configured."""
+
+    code = "invalid_source"
+    status = 400

@@ -1,0 +1,89 @@
+"""The database: opens SQLite (write-ahead log) or PostgreSQL, makes missing tables, translates its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from analytics_core.errors import StoreUnavailableError
+from analytics_core.store.tables import metadata
+
+
+class Database:
+    """One engine for a process. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _open(url)
+        with _translated():
+            metadata.create_all(self.engine)
+
+    @contextmanager
+    def begin(self) -> Generator[Connection]:
+        """A transaction: committed at the end of the block, rolled back by an exception."""
+        with _translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def connect(self) -> Generator[Connection]:
+        """A connection to read with."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises StoreUnavailableError when the database does not answer."""
+        with self.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts the rows whose primary key is not there yet; the others stay as they are."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts the rows; where the primary key is there already, the other columns are overwritten."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key.columns]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def _open(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    path = url.removeprefix("sqlite:///")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30}, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except (OperationalError, DBAPIError) as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise StoreUnavailableError("The database does not answer; nothing was lost.") from error
+        raise

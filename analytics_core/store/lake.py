@@ -1,0 +1,204 @@
+"""The lake: Delta tables in a folder or under an s3:// prefix, opened, appended to and replaced by atomic commits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from analytics_core.errors import StoreUnavailableError
+from analytics_core.store.object_storage import is_object_url, storage_options
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
+
+
+class CommitConflictError(Exception):
+    """Another writer committed to the table first: reload it, decide again, commit again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of one consistent version of the roll-ups. Paths are as the lake names them (local or s3://)."""
+
+    data_version: int  # version of `clicks` that the roll-ups were derived from; -1 before the first
+    counts: Mapping[tuple[str, str], tuple[str, ...]]  # (grain, month) -> files
+    coverage: tuple[str, ...]
+
+    def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
+        return tuple(path for month in months for path in self.counts.get((grain, month), ()))
+
+
+class Lake:
+    """Opens the tables of one lake. Safe to share between threads; processes meet in Delta's commits only."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.is_remote = is_object_url(url)
+        self.storage_options = storage_options(url)
+        self._lock = threading.Lock()
+        self._kept: dict[str, DeltaTable] = {}
+        self._snapshot: tuple[tuple[int, int], Snapshot] | None = None
+
+    def uri(self, spec: TableSpec) -> str:
+        return f"{self.url}/{spec.name}"
+
+    def open(self, spec: TableSpec) -> DeltaTable:
+        """The newest version of a table; an empty one is made where there is none yet."""
+        try:
+            return DeltaTable(self.uri(spec), storage_options=self.storage_options)
+        except TableNotFoundError:
+            return self._create(spec)
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+
+    def _create(self, spec: TableSpec) -> DeltaTable:
+        try:
+            return DeltaTable.create(
+                self.uri(spec),
+                schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema)),
+                mode="ignore",
+                partition_by=list(spec.partition_by),
+                storage_options=self.storage_options,
+            )
+        except CommitFailedError:  # another process made it at the same moment
+            return DeltaTable(self.uri(spec), storage_options=self.storage_options)
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+
+    def append(
+        self,
+        table: DeltaTable,
+        spec: TableSpec,
+        frame: pl.DataFrame,
+        *,
+        transactions: Sequence[Transaction] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Commits `frame` on top of exactly the version that `table` shows; its new version.
+
+        Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
+        table (duplicates, the next batch number) is decided again.
+        """
+        return self._write(
+            table, spec, frame, mode="append", predicate=None, transactions=transactions, metadata=metadata
+        )
+
+    def replace(
+        self,
+        table: DeltaTable,
+        spec: TableSpec,
+        frame: pl.DataFrame,
+        predicate: str | None,
+        *,
+        transactions: Sequence[Transaction] = (),
+    ) -> int:
+        """Like `append`, but the rows matching `predicate` (partition columns only; None: all) give way to `frame`."""
+        return self._write(
+            table, spec, frame, mode="overwrite", predicate=predicate, transactions=transactions, metadata=None
+        )
+
+    def _write(
+        self,
+        table: DeltaTable,
+        spec: TableSpec,
+        frame: pl.DataFrame,
+        *,
+        mode: Any,
+        predicate: str | None,
+        transactions: Sequence[Transaction],
+        metadata: Mapping[str, str] | None,
+    ) -> int:
+        try:
+            write_deltalake(
+                table,
+                frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items()),
+                mode=mode,
+                predicate=predicate,
+                writer_properties=WriterProperties(
+                    compression="ZSTD", compression_level=1, max_row_group_size=spec.row_group_rows
+                ),
+                commit_properties=CommitProperties(
+                    custom_metadata=dict(metadata or {}), max_commit_retries=0, app_transactions=list(transactions)
+                ),
+                # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
+                post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
+            )
+        except CommitFailedError as error:
+            raise CommitConflictError(str(error)) from error
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+        return table.version()
+
+    def scan(self, table: DeltaTable, spec: TableSpec, files: Sequence[str] | None = None) -> pl.LazyFrame:
+        """A lazy frame over `files` (default: all) of the version that `table` shows, partition columns included."""
+        paths = list(table.file_uris() if files is None else files)
+        if not paths:
+            return pl.LazyFrame(schema=spec.schema)
+        stored = {name: kind for name, kind in spec.columns.items() if name not in spec.partition_by}
+        partitions = {name: kind for name, kind in spec.columns.items() if name in spec.partition_by}
+        frame = pl.scan_parquet(
+            paths,
+            schema=stored,
+            hive_partitioning=bool(partitions),
+            hive_schema=partitions or None,
+            storage_options=self.storage_options or None,
+        )
+        return frame.select(list(spec.columns))
+
+    def snapshot(self) -> Snapshot:
+        """The newest consistent roll-ups. Costs one look at the log when nothing changed."""
+        with self._lock:
+            counts, coverage = self._current(CLICK_COUNTS), self._current(COVERAGE)
+            versions = (counts.version(), coverage.version())
+            if self._snapshot is None or self._snapshot[0] != versions:
+                self._snapshot = (versions, _snapshot(counts, coverage))
+            return self._snapshot[1]
+
+    def _current(self, spec: TableSpec) -> DeltaTable:
+        table = self._kept.get(spec.name)
+        if table is None:
+            table = self._kept[spec.name] = self.open(spec)
+            return table
+        try:
+            table.update_incremental()
+        except (DeltaError, OSError) as error:
+            del self._kept[spec.name]
+            raise unavailable(error) from error
+        return table
+
+    def derived_from(self, counts: DeltaTable) -> int:
+        """The version of `clicks` whose rows the roll-ups hold; -1 when they hold none."""
+        return _derived_from(counts)
+
+
+def _snapshot(counts: DeltaTable, coverage: DeltaTable) -> Snapshot:
+    files: dict[tuple[str, str], list[str]] = {}
+    for path in sorted(counts.file_uris()):
+        parts = dict(part.split("=", 1) for part in path.split("/") if "=" in part)
+        files.setdefault((parts["grain"], parts["month"]), []).append(path)
+    return Snapshot(
+        data_version=_derived_from(counts),
+        counts={key: tuple(paths) for key, paths in files.items()},
+        coverage=tuple(sorted(coverage.file_uris())),
+    )
+
+
+def _derived_from(counts: DeltaTable) -> int:
+    version = counts.transaction_version(CLICKS.name)
+    return -1 if version is None else version
+
+
+def unavailable(error: Exception) -> StoreUnavailableError:
+    return StoreUnavailableError(f"The lake does not answer ({type(error).__name__}); nothing was lost.")

@@ -1,0 +1,102 @@
+"""The lake's tables as rows: columns, types, partitions. Delta has no unsigned integers, so all are signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+from polars.datatypes import DataType, DataTypeClass
+
+UTC_MICROSECONDS: Final = pl.Datetime("us", "UTC")
+SLOT_SECONDS: Final = 900
+SLOTS_PER_DAY: Final = 96
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One Delta table. `columns` is also the order in which frames are written."""
+
+    name: str
+    columns: dict[str, DataType | DataTypeClass]
+    partition_by: tuple[str, ...] = ()
+    row_group_rows: int = 131_072
+
+    @property
+    def schema(self) -> pl.Schema:
+        return pl.Schema(self.columns)
+
+
+# One row a click, never changed. A null country, referrer or user_agent_id means that the source's log did not carry
+# the field; `ZZ`, `direct` and the id of an empty agent mean that it did and the value was absent.
+CLICKS: Final = TableSpec(
+    "clicks",
+    {
+        "day": pl.Date,  # UTC day of `at`
+        "handle": pl.String,
+        "event_id": pl.Int64,  # XXH3-64 (seed 0) of x-edge-request-id, as a signed integer
+        "at": UTC_MICROSECONDS,
+        "slug": pl.String,
+        "campaign_id": pl.String,
+        "status": pl.Int16,
+        "method": pl.String,
+        "country": pl.String,
+        "referrer": pl.String,
+        "referrer_host": pl.String,
+        "user_agent_id": pl.Int64,  # XXH3-64 (seed 0) of the user agent as logged
+        "visitor": pl.Int64,  # first 60 bits of HMAC-SHA-256 over handle, address and user agent
+        "source": pl.String,
+        "batch": pl.Int64,
+        "learnt_at": UTC_MICROSECONDS,
+    },
+    partition_by=("day",),
+)
+
+# Every distinct user agent once, percent-decoded.
+USER_AGENTS: Final = TableSpec(
+    "user_agents", {"user_agent_id": pl.Int64, "user_agent": pl.String, "learnt_at": UTC_MICROSECONDS}
+)
+
+# What a list version says about a user agent. A null bot_rule is a person.
+VERDICTS: Final = TableSpec(
+    "verdicts",
+    {
+        "list_version": pl.String,
+        "user_agent_id": pl.Int64,
+        "bot_rule": pl.String,
+        "bot_name": pl.String,
+        "bot_category": pl.String,
+        "device": pl.String,
+    },
+    partition_by=("list_version",),
+)
+
+# The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times
+# (every batch appends its own); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
+# first quarter hour. `referrer_host` is kept in the quarter-hour grain only.
+CLICK_COUNTS: Final = TableSpec(
+    "click_counts",
+    {
+        "grain": pl.String,  # 'quarter_hour' or 'day'
+        "month": pl.String,  # 'yyyy-mm', UTC
+        "handle": pl.String,
+        "slot": pl.Int32,
+        "slug": pl.String,
+        "campaign_id": pl.String,
+        "country": pl.String,
+        "device": pl.String,
+        "referrer": pl.String,
+        "referrer_host": pl.String,
+        "clicks": pl.Int64,
+        "bot_clicks": pl.Int64,
+    },
+    partition_by=("grain", "month"),
+    row_group_rows=32_768,
+)
+
+# Since when a handle's clicks carry a dimension (country, device, referrer). The least from_day of a key counts.
+COVERAGE: Final = TableSpec(
+    "coverage", {"handle": pl.String, "dimension": pl.String, "from_day": pl.Date}, row_group_rows=32_768
+)
+
+TABLES: Final = (CLICKS, USER_AGENTS, VERDICTS, CLICK_COUNTS, COVERAGE)

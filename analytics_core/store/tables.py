@@ -1,0 +1,172 @@
+"""The database's tables: accounts, and the ledger of what ingest has read. SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware UTC times in both directions; SQLite alone would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002  (the signature is SQLAlchemy's)
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# --- accounts -------------------------------------------------------------------------------------------------------
+
+handles = Table(
+    "handles",
+    metadata,
+    Column("handle", String(63), primary_key=True),
+    Column("plan", String(16), nullable=False),
+    Column("plan_since", UtcTime, nullable=False),
+    Column("timezone", String(64), nullable=False),
+)
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("domain", String(253), primary_key=True),
+    Column("handle", ForeignKey("handles.handle"), nullable=False, index=True),
+)
+
+collaborators = Table(
+    "collaborators",
+    metadata,
+    Column("handle", ForeignKey("handles.handle"), primary_key=True),
+    Column("user_id", String(255), primary_key=True, index=True),
+    Column("role", String(16), nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("handle", ForeignKey("handles.handle"), primary_key=True),
+    Column("campaign_id", String(128), primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+# Every state that a link has been in. A click is stamped from the row in force when it happened; the first row of a
+# link also holds for the time before it was first loaded.
+links = Table(
+    "links",
+    metadata,
+    Column("handle", ForeignKey("handles.handle"), primary_key=True),
+    Column("slug", String(24), primary_key=True),
+    Column("valid_from", UtcTime, primary_key=True),
+    Column("valid_to", UtcTime),  # null: in force now
+    Column("destination_url", Text, nullable=False),
+    Column("redirect_status", Integer, nullable=False),
+    Column("campaign_id", String(128)),
+    Column("append_context_param", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("title", Text),
+)
+
+# --- the sync ledger ------------------------------------------------------------------------------------------------
+
+# One row a committed batch: the identity `lines = clicks + … + rejected`. `number` counts up per source and is the
+# version of the source's Delta transaction.
+batches = Table(
+    "batches",
+    metadata,
+    Column("source", String(1024), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("committed_at", UtcTime, nullable=False),
+    Column("lake_version", BigInteger, nullable=False),
+    Column("objects", Integer, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("clicks", BigInteger, nullable=False),
+    Column("not_redirects", BigInteger, nullable=False),
+    Column("unknown_hosts", BigInteger, nullable=False),
+    Column("invalid_slugs", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False),  # duplicates whose content differs from the line that was kept
+    Column("seconds", Float, nullable=False),
+)
+
+# The same identity per UTC day of the lines' own times; day is '' for lines whose time could not be read.
+batch_days = Table(
+    "batch_days",
+    metadata,
+    Column("source", String(1024), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("lines", BigInteger, nullable=False),
+    Column("clicks", BigInteger, nullable=False),
+    Column("not_redirects", BigInteger, nullable=False),
+    Column("unknown_hosts", BigInteger, nullable=False),
+    Column("invalid_slugs", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+)
+
+# How far each version of each object has been read. `position` counts bytes of its decompressed text.
+objects = Table(
+    "objects",
+    metadata,
+    Column("source", String(1024), primary_key=True),
+    Column("key", String(1024), primary_key=True),
+    Column("version", String(255), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),  # lines up to `position`, for line numbers that go on counting
+    Column("complete", Boolean, nullable=False),
+    Column("refused", String(255)),  # why an object was rejected as a whole
+    Column("read_at", UtcTime, nullable=False),
+)
+
+# Lines that could not be read: raw, capped.
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("source", String(1024), primary_key=True),
+    Column("key", String(1024), primary_key=True),
+    Column("version", String(255), primary_key=True),
+    Column("line_number", BigInteger, primary_key=True),
+    Column("reason", String(64), nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("learnt_at", UtcTime, nullable=False),
+)
+
+# Runs of `ingest sync`. A run that read every configured source to its end makes the numbers fresh.
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("complete", Boolean, nullable=False),
+    Column("sources", Text, nullable=False),  # JSON: [{"url", "sampling"}]
+    Index("syncs_by_end", "complete", "finished_at"),
+)
