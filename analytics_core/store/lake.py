@@ -67,7 +67,7 @@ class Lake:
         try:
             return DeltaTable.create(
                 self.uri(spec),
-                schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema)),
+                schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema).to_arrow().schema),
                 mode="ignore",
                 partition_by=list(spec.partition_by),
                 storage_options=self.storage_options,
