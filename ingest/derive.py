@@ -20,7 +20,13 @@ def judge(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.LazyFrame:
 
     `verdicts` holds one row a user agent: user_agent_id, bot_rule, device. A HEAD request is a bot whatever its agent.
     """
-    judged = clicks.join(verdicts.select("user_agent_id", "bot_rule", "device"), on="user_agent_id", how="left")
+    return judge_method(
+        clicks.join(verdicts.select("user_agent_id", "bot_rule", "device"), on="user_agent_id", how="left")
+    )
+
+
+def judge_method(judged: pl.LazyFrame) -> pl.LazyFrame:
+    """Judges requests by what no agent string tells: a HEAD request is a bot's; and the device of a bot is BOT."""
     by_method = pl.when(pl.col("method") == "HEAD").then(pl.lit(HEAD_RULE))
     return judged.with_columns(bot_rule=pl.coalesce("bot_rule", by_method)).with_columns(
         device=pl.when(pl.col("bot_rule").is_not_null()).then(pl.lit("BOT")).otherwise("device")

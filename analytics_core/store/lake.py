@@ -182,6 +182,10 @@ class Lake:
         """The version of `clicks` whose rows the roll-ups hold; -1 when they hold none."""
         return _derived_from(counts)
 
+    def list_version(self, counts: DeltaTable) -> str | None:
+        """The bot and device lists by which the roll-ups were judged; None when they hold nothing."""
+        return _list_version(counts)
+
 
 def _snapshot(counts: DeltaTable, coverage: DeltaTable) -> Snapshot:
     files: dict[tuple[str, str], list[str]] = {}
@@ -202,3 +206,8 @@ def _derived_from(counts: DeltaTable) -> int:
 
 def unavailable(error: Exception) -> StoreUnavailableError:
     return StoreUnavailableError(f"The lake does not answer ({type(error).__name__}); nothing was lost.")
+
+
+def _list_version(counts: DeltaTable) -> str | None:
+    # Rearranging commits say nothing about lists: the newest one that does, counts.
+    return next((entry["list_version"] for entry in counts.history() if "list_version" in entry), None)

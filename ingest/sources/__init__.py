@@ -1,0 +1,93 @@
+"""Where logs come from: the sources named on the command line, or those of sources.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from analytics_core.errors import SourceError
+from analytics_core.settings import Settings
+from ingest.cloudfront import Fields, UnknownFormatError, read_field_list
+from ingest.sources.base import Source, SourceConfig, SourceObject
+from ingest.sources.files import FileSource
+from ingest.sources.s3 import S3Source
+
+__all__ = ["Source", "SourceConfig", "SourceObject", "open_sources"]
+
+_KEYS: Final = {"url": str, "fields": str, "sampling": int, "lookback_hours": int, "distribution": str}
+
+
+def open_sources(
+    named: Sequence[str], fields: str | None, settings: Settings, clock: Callable[[], datetime]
+) -> tuple[Source, ...]:
+    """The sources of one call. `named` wins over sources.toml; `fields` over the configured real-time field list.
+
+    Raises SourceError for an unknown kind, a wrong key, or when there is no source at all.
+    """
+    configs = _configured(settings)
+    if named:
+        known = {config.url: config for config in configs}
+        fallback = _fields(fields or settings.realtime_fields)
+        named_configs = [
+            known.get(_name(url), SourceConfig(_name(url), fallback, 100, settings.lookback_hours)) for url in named
+        ]
+        configs = [
+            SourceConfig(c.url, _fields(fields), c.sampling, c.lookback_hours) if fields else c for c in named_configs
+        ]
+    if not configs:
+        raise SourceError("No source: name one with --source, or list them in the file that CLICKLEDGER_SOURCES names.")
+    return tuple(_open(config, clock) for config in configs)
+
+
+def _open(config: SourceConfig, clock: Callable[[], datetime]) -> Source:
+    scheme, separator, _ = config.url.partition("://")
+    if not separator:
+        return FileSource(config, config.url)
+    if scheme == "s3":
+        return S3Source(config, clock)
+    raise SourceError(f"{config.url}: sources are files, folders, globs and s3://bucket/prefix.")
+
+
+def _name(url: str, base: Path | None = None) -> str:
+    """How the ledger calls a source: local places by their absolute path."""
+    return url if "://" in url else str((base or Path.cwd()) / Path(url).expanduser())
+
+
+def _fields(names: str) -> Fields:
+    try:
+        return read_field_list(names.split(","))
+    except UnknownFormatError as error:
+        raise SourceError(f"The field list cannot show clicks: {error}.") from None
+
+
+def _configured(settings: Settings) -> list[SourceConfig]:
+    path = settings.sources
+    if path is None:
+        return []
+    try:
+        tables = tomllib.loads(path.read_text()).get("source", [])
+    except FileNotFoundError:
+        raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which does not exist.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"{path} is no TOML: {error}.") from None
+    return [_configured_source(table, place, path, settings) for place, table in enumerate(tables, 1)]
+
+
+def _configured_source(table: dict[str, Any], place: int, path: Path, settings: Settings) -> SourceConfig:
+    for key, value in table.items():
+        if key not in _KEYS or not isinstance(value, _KEYS[key]):
+            raise SourceError(f"{path}, source {place}: {key} is not allowed so; keys are {', '.join(_KEYS)}.")
+    if "url" not in table:
+        raise SourceError(f"{path}, source {place}: url is missing.")
+    sampling = table.get("sampling", 100)
+    if not 1 <= sampling <= 100:
+        raise SourceError(f"{path}, source {place}: sampling is a percentage from 1 to 100.")
+    return SourceConfig(
+        url=_name(table["url"], path.parent.absolute()),
+        fields=_fields(table.get("fields", settings.realtime_fields)),
+        sampling=sampling,
+        lookback_hours=table.get("lookback_hours", settings.lookback_hours),
+    )

@@ -1,0 +1,145 @@
+"""The operator's command line: `python -m ingest sync|accounts|demo|settings|verify|compact|rejects`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from analytics_core.errors import ClickledgerError
+from analytics_core.settings import Settings, load_settings
+from analytics_core.store.database import Database
+from analytics_core.store.lake import Lake
+from ingest.accounts import load_accounts, read_accounts
+from ingest.progress import progress
+from ingest.sources import open_sources
+from ingest.sync import SyncResult, prepare
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def sync(arguments: argparse.Namespace, settings: Settings) -> int:
+    every = arguments.every
+    while True:
+        started = time.monotonic()
+        result = _sync_once(arguments, settings)
+        print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
+        if every is None:
+            return 0 if result.complete else 1
+        time.sleep(max(0.0, every - (time.monotonic() - started)))
+
+
+def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
+    sources = open_sources(arguments.source, arguments.fields, settings, now)
+    with progress() as shown:
+        run = prepare(settings, Lake(settings.lake_url), Database(settings.database), now, shown)
+        return run.run(sources, full=arguments.full)
+
+
+def _result(result: SyncResult, seconds: float) -> dict[str, float]:
+    identity = result.identity
+    return {
+        "batches": result.batches,
+        "objects": result.objects,
+        "lines": identity.lines,
+        "clicks": identity.clicks,
+        "notRedirects": identity.not_redirects,
+        "unknownHosts": identity.unknown_hosts,
+        "invalidSlugs": identity.invalid_slugs,
+        "duplicates": identity.duplicates,
+        "rejected": identity.rejected,
+        "seconds": round(seconds, 3),
+    }
+
+
+def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
+    loaded = load_accounts(Database(settings.database), read_accounts(arguments.file), now())
+    print(json.dumps(asdict(loaded)))
+    return 0
+
+
+def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
+    rows = [
+        {
+            "name": f"CLICKLEDGER_{name.upper()}",
+            "value": None if value is None else str(value),
+            "meaning": Settings.model_fields[name].description,
+        }
+        for name, value in settings
+    ]
+    _print_rows(rows, as_json=arguments.json)
+    return 0
+
+
+def _print_rows(rows: list[dict[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, default=str))
+        return
+    table = Table(*(rows[0] if rows else ["nothing to show"]))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+)(s|m|h)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no time span; write 60s, 5m or 1h")
+    return int(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace, Settings], int], help_: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help_)
+        made.set_defaults(run=run)
+        return made
+
+    syncing = command("sync", sync, "read what is new in the log sources")
+    syncing.add_argument("--source", action="append", default=[], help="file, folder, glob or s3://bucket/prefix")
+    syncing.add_argument("--fields", help="field list of a real-time source, for the sources of this call")
+    syncing.add_argument("--full", action="store_true", help="list everything, not only recent hours")
+    often = syncing.add_mutually_exclusive_group()
+    often.add_argument("--once", action="store_true", help="one run (the default)")
+    often.add_argument("--every", type=_seconds, help="run again and again, e.g. --every 60s")
+
+    loading = command("accounts", accounts, "load handles, plans, collaborators, links and campaigns")
+    loading.add_argument("file", type=Path)
+
+    showing = command("settings", show_settings, "print every setting")
+    showing.add_argument("--json", action="store_true")
+    return parser
+
+
+def main(words: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(words)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        return arguments.run(arguments, load_settings())
+    except ClickledgerError as error:
+        print(f"{error.code}: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

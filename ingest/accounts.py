@@ -1,0 +1,182 @@
+"""Loads the accounts file (CONTRACTS section 11) into the database: all of it or nothing, and twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+from sqlalchemy import Connection, Table, delete, select, update
+
+from analytics_core.errors import AccountsFileError
+from analytics_core.model import Plan, Role
+from analytics_core.store import tables
+from analytics_core.store.database import Database, upsert
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is no IANA time zone")
+    return name
+
+
+Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,24}$")]
+CampaignId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$", to_lower=True, max_length=253)]
+Timezone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Collaborator(_Part):
+    user_id: str = Field(min_length=1, max_length=255)
+    role: Role
+
+
+class Campaign(_Part):
+    campaign_id: CampaignId
+    name: str
+
+
+class Link(_Part):
+    slug: Slug
+    destination_url: str
+    redirect_status: Literal[302, 307] = 302
+    campaign_id: CampaignId | None = None
+    append_context_param: bool = False
+    enabled: bool = True
+    expires_at: AwareDatetime | None = None
+    title: str | None = None
+
+
+class HandleEntry(_Part):
+    handle: Handle
+    plan: Plan
+    plan_since: AwareDatetime
+    domains: tuple[Domain, ...] = ()
+    timezone: Timezone = "UTC"
+    collaborators: tuple[Collaborator, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class AccountsFile(_Part):
+    handles: tuple[HandleEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many of each the file names, and how many links changed their state."""
+
+    handles: int
+    collaborators: int
+    campaigns: int
+    links: int
+    links_changed: int
+
+
+def read_accounts(path: Path) -> AccountsFile:
+    """Raises AccountsFileError, naming the key and its place, for anything that is not as the contract says."""
+    try:
+        accounts = AccountsFile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise AccountsFileError(f"{path} does not exist.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AccountsFileError(f"{path}: {_place(first['loc'])}: {first['msg']}.") from None
+    _check_unique(path, accounts)
+    return accounts
+
+
+def load_accounts(database: Database, accounts: AccountsFile, now: datetime) -> Loaded:
+    """Brings the database to what the file says of its handles; handles that it does not name stay as they are."""
+    with database.begin() as connection:
+        changed = sum(_load_handle(connection, entry, now) for entry in accounts.handles)
+    entries = accounts.handles
+    return Loaded(
+        handles=len(entries),
+        collaborators=sum(len(entry.collaborators) for entry in entries),
+        campaigns=sum(len(entry.campaigns) for entry in entries),
+        links=sum(len(entry.links) for entry in entries),
+        links_changed=changed,
+    )
+
+
+def _place(location: Sequence[int | str]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "the file"
+
+
+def _check_unique(path: Path, accounts: AccountsFile) -> None:
+    lists: list[tuple[str, list[str]]] = [
+        ("handle", [entry.handle for entry in accounts.handles]),
+        ("domain", [domain for entry in accounts.handles for domain in entry.domains]),
+    ]
+    for entry in accounts.handles:
+        lists += [
+            (f"slug of {entry.handle}", [link.slug for link in entry.links]),
+            (f"campaignId of {entry.handle}", [campaign.campaign_id for campaign in entry.campaigns]),
+            (f"userId of {entry.handle}", [person.user_id for person in entry.collaborators]),
+        ]
+        known = {campaign.campaign_id for campaign in entry.campaigns}
+        for link in entry.links:
+            if link.campaign_id is not None and link.campaign_id not in known:
+                raise AccountsFileError(f"{path}: {entry.handle}/{link.slug}: no campaign {link.campaign_id!r}.")
+    for what, values in lists:
+        twice = (
+            next((value for value in values if values.count(value) > 1), None)
+            if len(set(values)) < len(values)
+            else None
+        )
+        if twice is not None:
+            raise AccountsFileError(f"{path}: {what} {twice!r} stands twice.")
+
+
+def _load_handle(connection: Connection, entry: HandleEntry, now: datetime) -> int:
+    own = {"handle": entry.handle}
+    state = {"plan": entry.plan.value, "plan_since": entry.plan_since, "timezone": entry.timezone}
+    upsert(connection, tables.handles, [own | state])
+    domain = tables.domains
+    taken = connection.execute(
+        select(domain).where(domain.c.domain.in_(entry.domains), domain.c.handle != entry.handle)
+    ).first()
+    if taken is not None:
+        raise AccountsFileError(f"{entry.handle}: the domain {taken.domain} belongs to {taken.handle}.")
+    _replace(connection, tables.domains, entry.handle, [own | {"domain": name} for name in entry.domains])
+    people = [own | {"user_id": one.user_id, "role": one.role.value} for one in entry.collaborators]
+    _replace(connection, tables.collaborators, entry.handle, people)
+    campaigns = [own | {"campaign_id": one.campaign_id, "name": one.name} for one in entry.campaigns]
+    _replace(connection, tables.campaigns, entry.handle, campaigns)
+    return _load_links(connection, entry, now)
+
+
+def _replace(connection: Connection, table: Table, handle: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(delete(table).where(table.c.handle == handle))
+    if rows:
+        connection.execute(table.insert(), list(rows))
+
+
+def _load_links(connection: Connection, entry: HandleEntry, now: datetime) -> int:
+    """Closes the rows of links that changed or are gone, and opens new ones: history is never rewritten."""
+    link = tables.links
+    rows = connection.execute(select(link).where(link.c.handle == entry.handle, link.c.valid_to.is_(None))).mappings()
+    in_force = {row["slug"]: {name: row[name] for name in Link.model_fields} for row in rows}
+    wanted = {one.slug: one.model_dump() for one in entry.links}
+    ended = [slug for slug, state in in_force.items() if wanted.get(slug) != state]
+    begun = [state for slug, state in wanted.items() if in_force.get(slug) != state]
+    for slug in ended:
+        connection.execute(
+            update(link)
+            .where(link.c.handle == entry.handle, link.c.slug == slug, link.c.valid_to.is_(None))
+            .values(valid_to=now)
+        )
+    if begun:
+        connection.execute(link.insert(), [state | {"handle": entry.handle, "valid_from": now} for state in begun])
+    return len(begun) + len(set(ended) - {state["slug"] for state in begun})

@@ -1,0 +1,246 @@
+"""An object's bytes as blocks of whole lines: decompressed, told apart by content, bounded in size.
+
+What cannot be had from an object (a truncated tail, a line without end) becomes a Rejected line; an object that is no
+CloudFront log at all raises UnknownFormatError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import IO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from isal import isal_zlib
+
+from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, read_field_list
+
+BLOCK_BYTES: Final = 16 * 2**20
+LINE_BYTES: Final = 64 * 2**10
+_READ_BYTES: Final = 2**20
+_PARQUET_ROWS: Final = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that could not be read: its number in the object (from 1), why, and its beginning."""
+
+    line_number: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tabbed:
+    """Tab-separated lines of one field list."""
+
+    text: bytes
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetRows:
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of one object. After it, `position` (bytes of text, or Parquet rows) and `lines` have been read."""
+
+    content: Tabbed | JsonLines | ParquetRows | Rejected
+    first_line: int
+    position: int
+    lines: int
+
+    @property
+    def size(self) -> int:
+        match self.content:
+            case Tabbed(text) | JsonLines(text):
+                return len(text)
+            case ParquetRows(rows):
+                return rows.nbytes
+            case Rejected():
+                return 0
+
+
+def read_blocks(stream: IO[bytes], realtime_fields: Fields, position: int = 0) -> Iterator[Block]:
+    """Blocks of the object in order, from `position` on. Raises UnknownFormatError before the first block."""
+    start = stream.read(4)
+    if start == b"PAR1":
+        stream.seek(0)
+        yield from _parquet_blocks(stream, position)
+        return
+    texts = _whole_lines(_gunzip(start, stream) if start[:2] == b"\x1f\x8b" else _plain(start, stream))
+    yield from _text_blocks(texts, realtime_fields, position)
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def _plain(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
+    if start:
+        yield start
+    while data := stream.read(_READ_BYTES):
+        yield data
+    return None
+
+
+def _gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
+    """The text of one or more gzip members; returns why the rest is missing, or None at a proper end."""
+    data, member = start, isal_zlib.decompressobj(31)
+    while True:
+        try:
+            text = member.decompress(data, _READ_BYTES * 4)
+        except isal_zlib.error:  # pyright: ignore[reportGeneralTypeIssues]  (its stub types the class as a value)
+            return "corrupt_gzip"
+        if text:
+            yield text
+        if member.eof:
+            data = member.unused_data or stream.read(_READ_BYTES)
+            if not data.strip(b"\0"):  # the end, or a tape's zero padding
+                return None
+            member = isal_zlib.decompressobj(31)
+            continue
+        data = member.unconsumed_tail or (b"" if text and len(text) == _READ_BYTES * 4 else stream.read(_READ_BYTES))
+        if not data and not text:
+            return "truncated_gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Whole lines. `skipped` counts bytes that were read before them and are in no line that can be shown."""
+
+    text: bytes
+    rejected: str | None = None  # instead of whole lines: the reason why this is one rejected line
+
+
+def _whole_lines(pieces: Generator[bytes, None, str | None]) -> Iterator[_Text]:
+    """Joins pieces to texts of about BLOCK_BYTES that end with a line; an endless line is cut out as rejected."""
+    held: list[bytes] = []
+    size = 0
+    cut: str | None = None
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as stop:
+            cut = stop.value
+            break
+        held.append(piece)
+        size += len(piece)
+        if size < BLOCK_BYTES:
+            continue
+        joined = b"".join(held)
+        end = joined.rfind(b"\n") + 1
+        if end:
+            yield _Text(joined[:end])
+        held, size = [joined[end:]], len(joined) - end
+        if size > BLOCK_BYTES:  # no end in sight: drop what is not needed to show it
+            tail = yield from _skip_endless_line(held[0], pieces)
+            held, size = [tail], len(tail)
+    rest = b"".join(held)
+    if cut is None:
+        if rest:
+            yield _Text(rest)
+        return
+    end = rest.rfind(b"\n") + 1
+    if end:
+        yield _Text(rest[:end])
+    yield _Text(rest[end:], rejected=cut)
+
+
+def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None]) -> Generator[_Text, None, bytes]:
+    for piece in pieces:
+        end = piece.find(b"\n")
+        if end >= 0:
+            yield _Text(start[:LINE_BYTES], rejected="line_too_long")
+            return piece[end + 1 :]
+    yield _Text(start[:LINE_BYTES], rejected="line_too_long")
+    return b""
+
+
+def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Iterator[Block]:
+    position = line = 0
+    fields: Fields | None = None
+    is_json = False
+    is_first = True
+    for piece in texts:
+        text = piece.text
+        if is_first and piece.rejected is None:
+            is_first = False
+            is_json, fields = _tell_apart(text, realtime_fields)
+        position += max(len(text), 1)
+        if piece.rejected is not None:
+            line += 1
+            if position > start:
+                shown = text.decode("utf-8", "replace")
+                yield Block(Rejected(line, piece.rejected, shown), line, position, line)
+            continue
+        first_line, line = line + 1, line + text.count(b"\n") + (not text.endswith(b"\n"))
+        if is_json:
+            if position > start:
+                yield Block(JsonLines(text), first_line, position, line)
+            continue
+        for stretch, number in _stretches(text, first_line):
+            if stretch.startswith(b"#"):
+                fields = _directive(stretch, fields)
+            elif position > start and fields is not None:
+                yield Block(Tabbed(stretch, fields), number, position, line)
+
+
+def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[bool, Fields | None]:
+    """(is JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
+    head = text.lstrip()[: 2**20]
+    if head.startswith(b"{"):
+        return True, None
+    if head.startswith(b"#"):
+        lines = head.split(b"\n", 50)
+        if not any(line.startswith(b"#Fields:") for line in lines):
+            raise UnknownFormatError("a header without #Fields:")
+        return False, None
+    columns = len(realtime_fields.names)
+    tabs = {line.count(b"\t") + 1 for line in head.split(b"\n", 1000)[:1000] if line.strip()}
+    if head and columns not in tabs:
+        raise UnknownFormatError(f"no header, and no line has the {columns} columns of the source's field list")
+    return False, realtime_fields
+
+
+def _stretches(text: bytes, first_line: int) -> Iterator[tuple[bytes, int]]:
+    """Cuts the text where header lines stand: each header line alone, the lines between them together."""
+    start, number = 0, first_line
+    while start < len(text):
+        if text[start : start + 1] == b"#":
+            end = text.find(b"\n", start) + 1 or len(text)
+        else:
+            end = text.find(b"\n#", start) + 1 or len(text)
+        stretch = text[start:end] if (start, end) != (0, len(text)) else text
+        yield stretch, number
+        number += 1 if stretch.startswith(b"#") else stretch.count(b"\n")
+        start = end
+
+
+def _directive(line: bytes, fields: Fields | None) -> Fields | None:
+    if line.startswith(b"#Fields:"):
+        return fields_of_directive(line.decode("utf-8", "replace"))
+    return fields
+
+
+# --- Parquet --------------------------------------------------------------------------------------------------------
+
+
+def _parquet_blocks(stream: IO[bytes], start: int) -> Iterator[Block]:
+    try:
+        file = pq.ParquetFile(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UnknownFormatError("a damaged Parquet file") from error
+    read_field_list(file.schema_arrow.names)
+    position = 0
+    for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+        first_line, position = position + 1, position + batch.num_rows
+        if position > start:
+            yield Block(ParquetRows(pa.Table.from_batches([batch])), first_line, position, position)

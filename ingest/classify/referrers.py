@@ -1,0 +1,96 @@
+"""Where a visitor came from: the referring host as logged, and the domain that a person would name."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import polars as pl
+from publicsuffixlist import PublicSuffixList
+
+from ingest.classify.bots import LISTS
+from ingest.classify.decoding import decode_until_stable
+
+DIRECT: Final = "direct"
+_SCHEMES: Final = ("http", "https")
+
+
+def classify_referrers(referrers: pl.Series) -> pl.DataFrame:
+    """Hosts and domains of distinct referrers as logged (String, no nulls), one row each in the same order.
+
+    Columns, all String: `referrer_raw` (as given), `referrer_host` (null: none), `referrer` (`direct` where there is
+    none). A handle's own hosts are the caller's: they are direct visits too.
+    """
+    origins = [_origin(value) for value in decode_until_stable(referrers).to_list()]
+    domains = {origin: origin.host if origin.is_app else _domain(origin.host) for origin in set(origins) if origin}
+    return pl.DataFrame(
+        {
+            "referrer_raw": referrers,
+            "referrer_host": [origin and origin.host for origin in origins],
+            "referrer": [DIRECT if origin is None else domains[origin] for origin in origins],
+        },
+        schema={"referrer_raw": pl.String, "referrer_host": pl.String, "referrer": pl.String},
+    )
+
+
+class _Origin(NamedTuple):
+    host: str
+    is_app: bool
+
+
+def _origin(referrer: str) -> _Origin | None:
+    """The host: lower case, no port, no credentials, no trailing dot, no leading `www.`; an app by its id."""
+    value = referrer.strip()
+    if value in ("", "-"):
+        return None
+    try:
+        parts = urlsplit(value if "://" in value else f"https://{value}")
+        host = parts.hostname
+    except ValueError:
+        return None
+    is_app = parts.scheme.endswith("-app")
+    if not host or (parts.scheme not in _SCHEMES and not is_app):
+        return None
+    host = host.rstrip(".").removeprefix("www.")
+    return _Origin(host, is_app) if _is_plausible(host) else None
+
+
+def _is_plausible(host: str) -> bool:
+    return "." in host or _is_address(host) or host == "localhost"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _domain(host: str) -> str:
+    """An alias, else a product known by its host, else the registrable domain, else the host."""
+    aliases, known = _names()
+    labels = host.split(".")
+    for start in range(len(labels) - 1):
+        name = ".".join(labels[start:])
+        if name in known:
+            return name
+        if name in aliases:
+            return aliases[name]
+    if _is_address(host):
+        return host
+    return _suffixes().privatesuffix(host) or host
+
+
+@cache
+def _names() -> tuple[dict[str, str], frozenset[str]]:
+    lists = tomllib.loads((LISTS / "referrers.toml").read_text())
+    return lists["aliases"], frozenset(host for group in lists["known_by_host"] for host in group["hosts"])
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False)

@@ -1,0 +1,179 @@
+"""One batch, committed exactly once: de-duplicated against itself and the lake, balanced, folded into the roll-ups."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+from deltalake import DeltaTable, Transaction
+
+from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.schemas import CLICKS
+from ingest.facts import Facts
+from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
+from ingest.ledger import Ledger
+from ingest.redirects import CANDIDATE, Sorted
+from ingest.rollups import SUMMARY_KEY, fold_in
+
+_IDENTITY: Final = ["handle", "day", "event_id"]
+_CONTENT: Final = ["slug", "status", "second"]
+
+
+class SourceMovedError(Exception):
+    """Another process committed the next batch of this source: plan again from what it left."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What has been read since the last commit."""
+
+    candidates: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
+    days: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
+    rejected: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
+    progress: dict[tuple[str, str], ObjectProgress] = field(default_factory=dict[tuple[str, str], ObjectProgress])
+    size: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, found: Sorted, progress: ObjectProgress, size: int) -> None:
+        self.candidates.append(found.candidates)
+        self.days.append(found.days)
+        if found.rejected.height:
+            place = found.rejected.with_columns(key=pl.lit(progress.key), version=pl.lit(progress.version))
+            self.rejected.append(place)
+        self.size += size
+        self.note(progress)
+
+    def note(self, progress: ObjectProgress) -> None:
+        self.progress[progress.key, progress.version] = progress
+
+
+def app_id(source: str) -> str:
+    """The name under which a source's batches stand in the Delta log."""
+    return f"ingest:{source}"
+
+
+def commit(
+    batch: Batch, source: str, number: int, *, lake: Lake, facts: Facts, ledger: Ledger, now: datetime
+) -> BatchSummary:
+    """Commits the batch as `number` of its source; what it did. Raises SourceMovedError when somebody else was first."""
+    clicks, repeated = _once(facts.build(batch.candidates, now))
+    _keep_rejects(batch, source, ledger, now)
+    while True:
+        table = lake.open(CLICKS)
+        if (table.transaction_version(app_id(source)) or 0) != number - 1:
+            raise SourceMovedError(source)
+        fresh, conflicts = _unknown(lake, table, clicks)
+        summary = _summarise(batch, fresh, source=source, number=number, conflicts=conflicts + repeated, now=now)
+        rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64)).sort(
+            "day", "handle", "at"
+        )
+        try:
+            version = lake.append(
+                table,
+                CLICKS,
+                rows.sort("day", "handle", "at"),
+                transactions=[Transaction(app_id(source), number)],
+                metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
+            )
+        except CommitConflictError:
+            continue
+        break
+    fold_in(lake, fresh, version)
+    ledger.record(summary, version)
+    return summary
+
+
+def recover(source: str, lake: Lake, ledger: Ledger) -> int:
+    """Records batches that were committed by a process that died before it could; the source's last batch number."""
+    table = lake.open(CLICKS)
+    committed = table.transaction_version(app_id(source)) or 0
+    recorded = ledger.last_number(source)
+    if committed > recorded:
+        for entry in table.history():
+            summary = summary_of(entry)
+            if summary is None or summary.source != source:
+                continue
+            if summary.number <= recorded:
+                break
+            ledger.record(summary, entry["version"])
+    return committed
+
+
+def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:
+    """The batch summary that a log entry of `clicks` carries; None for commits that only rearranged files."""
+    carried = entry.get(SUMMARY_KEY)
+    return None if carried is None else summary_from_json(json.loads(carried))
+
+
+def _once(candidates: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The first line of each click, and how many later ones say something else."""
+    first = pl.struct(_IDENTITY).is_first_distinct()
+    marked = candidates.with_columns(first=first)
+    clicks = marked.filter("first").drop("first")
+    repeated = marked.filter(~pl.col("first"))
+    return clicks, _differing(repeated, clicks) if repeated.height else 0
+
+
+def _unknown(lake: Lake, table: DeltaTable, clicks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The clicks that the lake does not hold yet, and how many of the others say something else than it does."""
+    days = [day.isoformat() for day in clicks["day"].unique().to_list()]
+    files = table.file_uris(file_pruning_predicate=[("day", "in", days)]) if days else []
+    if not files:
+        return clicks, 0
+    held = (
+        lake.scan(table, CLICKS, files)
+        .select(*_IDENTITY, "slug", "status", "at")
+        .join(clicks.lazy().select(_IDENTITY), on=_IDENTITY, how="semi")
+        .collect(engine="streaming")
+    )
+    if held.is_empty():
+        return clicks, 0
+    repeated = clicks.join(held, on=_IDENTITY, how="semi")
+    return clicks.join(held, on=_IDENTITY, how="anti", maintain_order="left"), _differing(repeated, held)
+
+
+def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
+    """How many repeated lines differ from the kept line of the same identity. Standard logs have no milliseconds."""
+    second = pl.col("at").dt.truncate("1s").alias("second")
+    left = repeated.with_columns(second).select(*_IDENTITY, *_CONTENT)
+    right = kept.with_columns(second).select(*_IDENTITY, *_CONTENT)
+    return left.height - left.join(right, on=[*_IDENTITY, *_CONTENT], how="semi").height
+
+
+def _summarise(
+    batch: Batch, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, now: datetime
+) -> BatchSummary:
+    days = pl.concat(batch.days).group_by("day", "bucket").agg(pl.col("lines").sum().cast(pl.Int64))
+    clicks = fresh.group_by("day").agg(clicks=pl.len().cast(pl.Int64))
+    candidates = days.filter(pl.col("bucket") == CANDIDATE).join(clicks, on="day", how="left").fill_null(0)
+    split = [
+        candidates.select("day", bucket=pl.lit("clicks"), lines="clicks"),
+        candidates.select("day", bucket=pl.lit("duplicates"), lines=pl.col("lines") - pl.col("clicks")),
+    ]
+    return BatchSummary(
+        source=source,
+        number=number,
+        days=identities(pl.concat([days.filter(pl.col("bucket") != CANDIDATE), *split])),
+        objects=tuple(batch.progress.values()),
+        conflicts=conflicts,
+        learnt_at=now.isoformat(),
+        seconds=round(time.monotonic() - batch.started, 3),
+        reasons=_reasons(batch),
+    )
+
+
+def _reasons(batch: Batch) -> dict[str, int]:
+    if not batch.rejected:
+        return {}
+    counted = pl.concat(batch.rejected).group_by("reason").len().sort("reason")
+    return dict(counted.iter_rows())
+
+
+def _keep_rejects(batch: Batch, source: str, ledger: Ledger, now: datetime) -> None:
+    if batch.rejected:
+        ledger.keep_rejects(source, pl.concat(batch.rejected), now)

@@ -1,0 +1,123 @@
+"""Candidates to facts: what a click row says, from its log line, its link and its user agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+import polars_hash as plh
+from sqlalchemy import select
+
+from analytics_core.store import tables
+from analytics_core.store.database import Database
+from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
+from ingest.agents import Agents, stable_hash
+from ingest.classify import classify_referrers
+from ingest.redirects import CANDIDATE_COLUMNS, Hosts
+
+_VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Campaigns of links over time: handle, slug, valid_from, campaign_id; a link's first row begins in 1970."""
+
+    versions: pl.DataFrame
+
+    def stamp(self, clicks: pl.DataFrame) -> pl.DataFrame:
+        """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
+        keys = ["handle", "slug"]
+        if not self.versions.select(pl.struct(keys).is_duplicated().any()).item():
+            campaigns = self.versions.select(*keys, "campaign_id")
+            return clicks.join(campaigns, on=keys, how="left", maintain_order="left")
+        return clicks.sort("at", maintain_order=True).join_asof(
+            self.versions.sort("valid_from"),
+            left_on="at",
+            right_on="valid_from",
+            by=keys,
+            strategy="backward",
+            check_sortedness=False,
+        )
+
+
+def load_links(database: Database) -> Links:
+    link = tables.links
+    with database.connect() as connection:
+        rows = connection.execute(
+            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.campaign_id).order_by(
+                link.c.handle, link.c.slug, link.c.valid_from
+            )
+        ).all()
+    schema = {"handle": pl.String, "slug": pl.String, "valid_from": UTC_MICROSECONDS, "campaign_id": pl.String}
+    versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    is_first = pl.struct("handle", "slug").is_first_distinct()
+    begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
+    return Links(versions.with_columns(valid_from=begun))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must be known to turn candidates into facts."""
+
+    agents: Agents
+    links: Links
+    hosts: Hosts
+    visitor_secret: str
+
+    def build(self, candidates: Sequence[pl.DataFrame], learnt_at: datetime) -> pl.DataFrame:
+        """CLICKS rows (without source and batch) with `bot_rule` and `device` beside them, in the candidates' order."""
+        together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
+        verdicts = self.agents.judge(together["user_agent"], learnt_at)
+        judged = together.rename({"user_agent": "logged"}).join(
+            verdicts.select("logged", "user_agent_id", "user_agent", "bot_rule", "device"),
+            on="logged",
+            how="left",
+            maintain_order="left",
+        )
+        return (
+            _with_referrer(self.links.stamp(judged), self.hosts)
+            .with_columns(
+                event_id=stable_hash("request_id"),
+                visitor=_visitor(self.visitor_secret),
+                country=_country(),
+                method=pl.col("method").str.to_uppercase(),
+                learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
+            )
+            .select(*(name for name in CLICKS.columns if name not in ("source", "batch")), "bot_rule", "device")
+        )
+
+
+def _country() -> pl.Expr:
+    code = pl.col("country").str.to_uppercase()
+    known = pl.when(code.str.contains("^[A-Z]{2}$")).then(code).otherwise(pl.lit("ZZ"))
+    return pl.when(pl.col("country").is_not_null()).then(known)
+
+
+def _visitor(secret: str) -> pl.Expr:
+    """HMAC-SHA-256 over handle, client address and user agent, cut to 60 bits; null without an address."""
+    message = plh.concat_str(["handle", "client_address", pl.col("user_agent").fill_null("")], separator="\n")
+    digest = message.chash.hmac_sha256(key=secret)
+    identity = digest.str.slice(0, _VISITOR_HEX_DIGITS).str.to_integer(base=16, dtype=pl.Int64)
+    return pl.when(pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")).then(identity)
+
+
+def _with_referrer(clicks: pl.DataFrame, hosts: Hosts) -> pl.DataFrame:
+    """Referring host and domain; a handle's own hosts are `direct`."""
+    seen = classify_referrers(clicks["referrer"].drop_nulls().unique())
+    names: list[str] = seen["referrer_host"].drop_nulls().unique().to_list()
+    owners: Mapping[str, str | None] = {name: hosts.handle(name) for name in names}
+    owned = seen.with_columns(
+        owner=pl.col("referrer_host").replace_strict(owners, default=None, return_dtype=pl.String)
+    )
+    joined = clicks.rename({"referrer": "referrer_raw"}).join(
+        owned, on="referrer_raw", how="left", maintain_order="left"
+    )
+    is_own = (pl.col("owner") == pl.col("handle")).fill_null(value=False)
+    return joined.with_columns(
+        referrer=pl.when(is_own).then(pl.lit("direct")).otherwise("referrer"),
+        referrer_host=pl.when(~is_own).then("referrer_host"),
+    )

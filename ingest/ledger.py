@@ -1,0 +1,101 @@
+"""The sync ledger in the database: which objects have been read, what each batch did, and how complete each run was."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+from sqlalchemy import func, select, update
+
+from analytics_core.store import tables
+from analytics_core.store.database import Database, insert_missing, upsert
+from ingest.identity import BatchSummary, ObjectProgress
+from ingest.sources import SourceConfig, SourceObject
+
+_KEYS_A_QUERY: Final = 500
+_RECENT_KEYS: Final = 1_000
+_KEPT_REJECTS: Final = 10_000  # of one batch; the count is always exact
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin_run(self, sources: Sequence[SourceConfig], now: datetime) -> str:
+        """Notes that a run of sync began; its id."""
+        run = str(uuid.uuid4())
+        listed = json.dumps([{"url": source.url, "sampling": source.sampling} for source in sources])
+        with self._database.begin() as connection:
+            connection.execute(tables.syncs.insert().values(id=run, started_at=now, complete=False, sources=listed))
+        return run
+
+    def end_run(self, run: str, now: datetime, *, complete: bool) -> None:
+        """`complete` says that every source was read to its end: that is what makes the numbers fresh."""
+        with self._database.begin() as connection:
+            connection.execute(
+                update(tables.syncs).where(tables.syncs.c.id == run).values(finished_at=now, complete=complete)
+            )
+
+    def last_number(self, source: str) -> int:
+        """The number of the newest recorded batch of the source; 0 before the first."""
+        batch = tables.batches
+        with self._database.connect() as connection:
+            return connection.execute(select(func.max(batch.c.number)).where(batch.c.source == source)).scalar() or 0
+
+    def recent_keys(self, source: str) -> frozenset[str]:
+        item = tables.objects
+        with self._database.connect() as connection:
+            keys = connection.execute(
+                select(item.c.key).where(item.c.source == source).order_by(item.c.number.desc()).limit(_RECENT_KEYS)
+            )
+            return frozenset(keys.scalars())
+
+    def unread(self, source: str, items: Sequence[SourceObject]) -> list[tuple[SourceObject, ObjectProgress]]:
+        """The objects that are not read to their end, each with where to go on."""
+        item = tables.objects
+        progress: dict[tuple[str, str], ObjectProgress] = {}
+        with self._database.connect() as connection:
+            for start in range(0, len(items), _KEYS_A_QUERY):
+                keys = [one.key for one in items[start : start + _KEYS_A_QUERY]]
+                rows = connection.execute(select(item).where(item.c.source == source, item.c.key.in_(keys)))
+                for row in rows:
+                    progress[row.key, row.version] = ObjectProgress(
+                        row.key, row.version, row.position, row.lines, row.complete, row.refused
+                    )
+        found = [(one, progress.get((one.key, one.version), ObjectProgress(one.key, one.version))) for one in items]
+        return [(one, state) for one, state in found if not state.complete]
+
+    def keep_rejects(self, source: str, rejected: pl.DataFrame, learnt_at: datetime) -> None:
+        """Keeps rejected lines (key, version, line_number, reason, raw). Doing so twice changes nothing."""
+        kept = rejected.head(_KEPT_REJECTS).with_columns(
+            pl.col("raw").str.replace_all("\0", "\ufffd", literal=True),  # PostgreSQL's text holds no NUL
+            source=pl.lit(source),
+        )
+        rows = [row | {"learnt_at": learnt_at} for row in kept.to_dicts()]
+        with self._database.begin() as connection:
+            insert_missing(connection, tables.rejects, rows)
+
+    def record(self, summary: BatchSummary, lake_version: int) -> None:
+        """Writes down a committed batch. Doing so twice changes nothing."""
+        learnt_at = datetime.fromisoformat(summary.learnt_at)
+        identity = {"source": summary.source, "number": summary.number}
+        with self._database.begin() as connection:
+            batch = {
+                **identity,
+                **asdict(summary.identity),
+                "committed_at": learnt_at,
+                "lake_version": lake_version,
+                "objects": len(summary.objects),
+                "conflicts": summary.conflicts,
+                "seconds": summary.seconds,
+            }
+            insert_missing(connection, tables.batches, [batch])
+            days = [{**identity, "day": day, **asdict(counts)} for day, counts in summary.days.items()]
+            insert_missing(connection, tables.batch_days, days)
+            objects = [{**identity, **asdict(item), "read_at": learnt_at} for item in summary.objects]
+            upsert(connection, tables.objects, objects)

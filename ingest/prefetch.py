@@ -1,0 +1,107 @@
+"""Reads ahead: objects are fetched and decompressed on two threads while the blocks before them are worked on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from ingest.blocks import Block, read_blocks
+from ingest.cloudfront import UnknownFormatError
+from ingest.identity import ObjectProgress
+from ingest.sources import Source, SourceObject
+
+_THREADS = 2
+_BLOCKS_AHEAD = 2  # of each object
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`)."""
+
+    refused: str | None = None
+    failed: bool = False
+
+
+class _Reader(threading.Thread):
+    def __init__(self, source: Source, item: SourceObject, progress: ObjectProgress) -> None:
+        super().__init__(daemon=True, name="clickledger-reader")
+        self.item = item
+        self.progress = progress
+        self._source = source
+        self._pieces: queue.Queue[Block | Finished | Exception] = queue.Queue(_BLOCKS_AHEAD)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._put(self._read())
+        except Exception as error:  # raised again where the blocks are used
+            self._put([error])
+
+    def pieces(self) -> Iterator[Block | Finished]:
+        while True:
+            piece = self._pieces.get()
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+            if isinstance(piece, Finished):
+                return
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _read(self) -> Iterator[Block | Finished]:
+        try:
+            with self._source.open(self.item) as stream:
+                yield from read_blocks(stream, self._source.config.fields, self.progress.position)
+        except UnknownFormatError as error:
+            yield Finished(refused=str(error))
+        except OSError as error:
+            log.warning("object_unreadable", key=self.item.key, error=str(error))
+            yield Finished(failed=True)
+        else:
+            yield Finished()
+
+    def _put(self, pieces: Iterable[Block | Finished | Exception]) -> None:
+        for piece in pieces:
+            while not self._stopped.is_set():
+                try:
+                    self._pieces.put(piece, timeout=0.5)
+                    break
+                except queue.Full:
+                    continue
+            else:
+                return
+
+
+def prefetch(
+    source: Source, items: Iterable[tuple[SourceObject, ObjectProgress]]
+) -> Generator[tuple[SourceObject, ObjectProgress, Block | Finished]]:
+    """Every block of every object, in order; each object ends with Finished. Closing it stops the threads."""
+    waiting = iter(items)
+    readers: deque[_Reader] = deque()
+
+    def start_next() -> None:
+        upcoming = next(waiting, None)
+        if upcoming is not None:
+            readers.append(_Reader(source, *upcoming))
+            readers[-1].start()
+
+    for _ in range(_THREADS):
+        start_next()
+    try:
+        while readers:
+            reader = readers[0]
+            for piece in reader.pieces():
+                yield reader.item, reader.progress, piece
+            readers.popleft()
+            start_next()
+    finally:
+        for reader in readers:
+            reader.stop()

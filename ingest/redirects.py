@@ -1,0 +1,145 @@
+"""Which lines are clicks: every line of a block is put in exactly one bucket, as a pure function of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from analytics_core.store.schemas import UTC_MICROSECONDS
+from ingest.blocks import Block
+from ingest.classify import decode_once
+from ingest.cloudfront import EPOCH_FLOOR
+from ingest.parse import parse, with_raw
+
+SLUG_PATTERN: Final = r"^[A-Za-z0-9_-]{4,24}$"
+CLOCK_AHEAD: Final = timedelta(hours=24)  # a later time than this ahead of ours is a broken clock
+
+CANDIDATE_COLUMNS: Final = {
+    "line_number": pl.Int64,
+    "at": UTC_MICROSECONDS,
+    "status": pl.Int16,
+    "request_id": pl.String,
+    "method": pl.String,
+    "protocol": pl.String,
+    "result_type": pl.String,
+    "response_result_type": pl.String,
+    "user_agent": pl.String,
+    "referrer": pl.String,
+    "client_address": pl.String,
+    "country": pl.String,
+    "day": pl.Date,
+    "handle": pl.String,
+    "slug": pl.String,
+}
+
+CANDIDATE: Final = "click"
+NOT_REDIRECT: Final = "not_redirects"
+UNKNOWN_HOST: Final = "unknown_hosts"
+INVALID_SLUG: Final = "invalid_slugs"
+REJECTED: Final = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Which handle a viewer's host belongs to: `{handle}.{public_domain}` and custom domains."""
+
+    public_domain: str
+    handles: frozenset[str]
+    domains: Mapping[str, str]
+
+    def handle(self, host: str) -> str | None:
+        """The handle of a host as logged; case, port and trailing dot do not matter."""
+        name = host.lower().split(":", 1)[0].rstrip(".")
+        if name in self.domains:
+            return self.domains[name]
+        label, _, rest = name.partition(".")
+        return label if rest == self.public_domain and label in self.handles else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """`candidates`: clicks unless they are duplicates, with `handle`, `slug` and `day` added. `days`: one row a UTC
+    day and bucket (day: null when the time could not be read; bucket; lines). `rejected`: REJECTED_COLUMNS."""
+
+    candidates: pl.DataFrame
+    days: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def sort_lines(block: Block, hosts: Hosts, now: datetime) -> Sorted:
+    """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate."""
+    parsed = parse(block)
+    lines = parsed.lines.with_columns(reason=_reject_reason(now)).with_columns(
+        day=pl.when(pl.col("reason").is_null()).then(pl.col("at").dt.date())
+    )
+    lines = lines.with_columns(
+        bucket=pl.when(pl.col("reason").is_not_null())
+        .then(pl.lit(REJECTED))
+        .when(~_is_redirect())
+        .then(pl.lit(NOT_REDIRECT))
+        .otherwise(pl.lit(CANDIDATE))
+    )
+    redirects = _with_slug(_with_handle(lines.filter(pl.col("bucket") == CANDIDATE), hosts)).with_columns(
+        bucket=pl.when(pl.col("handle").is_null())
+        .then(pl.lit(UNKNOWN_HOST))
+        .when(~pl.col("slug").str.contains(SLUG_PATTERN).fill_null(value=False))
+        .then(pl.lit(INVALID_SLUG))
+        .otherwise("bucket")
+    )
+    others = lines.filter(pl.col("bucket") != CANDIDATE)
+    days = pl.concat([others.select("day", "bucket"), redirects.select("day", "bucket")])
+    unreadable = pl.DataFrame(
+        {"day": [None] * parsed.rejected.height, "bucket": [REJECTED] * parsed.rejected.height},
+        schema={"day": pl.Date, "bucket": pl.String},
+    )
+    broken = others.filter(pl.col("bucket") == REJECTED).select("line_number", "reason")
+    return Sorted(
+        candidates=redirects.filter(pl.col("bucket") == CANDIDATE).select(list(CANDIDATE_COLUMNS)),
+        days=pl.concat([days, unreadable]).group_by("day", "bucket").len("lines"),
+        rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,
+    )
+
+
+def _reject_reason(now: datetime) -> pl.Expr:
+    floor = pl.lit(EPOCH_FLOOR).str.to_datetime(time_unit="us", time_zone="UTC")
+    request_id = pl.col("request_id")
+    return (
+        pl.when(pl.col("at").is_null() | (pl.col("at") < floor))
+        .then(pl.lit("invalid_time"))
+        .when(pl.col("at") > now + CLOCK_AHEAD)
+        .then(pl.lit("time_in_the_future"))
+        .when(pl.col("status").is_null())
+        .then(pl.lit("invalid_status"))
+        .when(request_id.is_null() | request_id.is_in(["-", ""]))
+        .then(pl.lit("missing_request_id"))
+    )
+
+
+def _is_redirect() -> pl.Expr:
+    """302 or 307, but not CloudFront's own answer to plain http (307 for methods other than GET and HEAD)."""
+    by_cloudfront = (pl.col("result_type") == "Redirect") | (pl.col("response_result_type") == "Redirect")
+    over_http = pl.col("protocol").is_null() | pl.col("protocol").str.to_lowercase().is_in(["http", "ws"])
+    upgrade = (pl.col("status") == 307) & by_cloudfront.fill_null(value=False) & over_http
+    return pl.col("status").is_in([302, 307]) & ~upgrade
+
+
+def _with_handle(lines: pl.DataFrame, hosts: Hosts) -> pl.DataFrame:
+    names: list[str] = lines["host"].drop_nulls().unique().to_list()
+    table = pl.DataFrame(
+        {"host": names, "handle": [hosts.handle(name) for name in names]},
+        schema={"host": pl.String, "handle": pl.String},
+    )
+    return lines.join(table, on="host", how="left", maintain_order="left")
+
+
+def _with_slug(lines: pl.DataFrame) -> pl.DataFrame:
+    """The path without its slash; percent-encoded paths (rare) are decoded once, one distinct path at a time."""
+    encoded = lines["path"].filter(lines["path"].str.contains("%", literal=True)).unique()
+    path = pl.col("path")
+    if encoded.len():
+        lines = lines.with_columns(path.replace(encoded, decode_once(encoded)))
+    return lines.with_columns(slug=pl.when(path.str.starts_with("/")).then(path.str.slice(1)))

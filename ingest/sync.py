@@ -1,0 +1,129 @@
+"""One run of sync: plan what is new, read it, commit it batch by batch, and say where every line went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from analytics_core.settings import Settings
+from analytics_core.store.accounts import Accounts
+from analytics_core.store.database import Database
+from analytics_core.store.lake import Lake
+from ingest.agents import Agents
+from ingest.blocks import Block
+from ingest.commit import Batch, SourceMovedError, commit, recover
+from ingest.facts import Facts, load_links
+from ingest.identity import BatchSummary, Identity, ObjectProgress
+from ingest.ledger import Ledger
+from ingest.prefetch import Finished, prefetch
+from ingest.redirects import Hosts, sort_lines
+from ingest.rollups import bring_up_to_date
+from ingest.sources import Source, SourceObject
+
+log = structlog.get_logger()
+
+
+class Progress(Protocol):
+    """Who wants to see how far a run is."""
+
+    def plan(self, source: str, size: int) -> None: ...
+
+    def read(self, size: int) -> None: ...
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a run did. `complete`: every source was read to its end."""
+
+    batches: int = 0
+    objects: int = 0
+    identity: Identity = field(default_factory=Identity)
+    complete: bool = True
+
+    def add(self, summary: BatchSummary) -> None:
+        self.batches += 1
+        self.objects += sum(item.complete for item in summary.objects)
+        self.identity += summary.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Everything that a run needs. Make one per run: it knows the accounts as they were at its start."""
+
+    settings: Settings
+    lake: Lake
+    ledger: Ledger
+    facts: Facts
+    clock: Callable[[], datetime]
+    progress: Progress
+
+    def run(self, sources: Sequence[Source], *, full: bool = False) -> SyncResult:
+        """Reads every source to its end. An object that cannot be read now is left for the next run."""
+        run = self.ledger.begin_run([source.config for source in sources], self.clock())
+        bring_up_to_date(self.lake, self.facts.agents, self.clock())
+        result = SyncResult()
+        for source in sources:
+            while not self._read_source(source, result, full=full):
+                log.info("source_moved", source=source.config.url)
+        self.ledger.end_run(run, self.clock(), complete=result.complete)
+        return result
+
+    def _read_source(self, source: Source, result: SyncResult, *, full: bool) -> bool:
+        """Reads what is new in one source; False when another process moved it on, so that it must be planned again."""
+        url = source.config.url
+        number = recover(url, self.lake, self.ledger)
+        listed = list(source.objects(self.ledger.recent_keys(url), full=full))
+        unread = self.ledger.unread(url, listed)
+        self.progress.plan(url, sum(item.size for item, _ in unread))
+        batch = Batch()
+        try:
+            with closing(prefetch(source, unread)) as pieces:
+                for item, progress, piece in pieces:
+                    self._take(batch, item, progress, piece, result)
+                    if batch.size >= self.settings.batch_megabytes * 2**20:
+                        number += 1
+                        result.add(self._commit(batch, url, number))
+                        batch = Batch()
+            if batch.progress:
+                result.add(self._commit(batch, url, number + 1))
+        except SourceMovedError:
+            return False
+        return True
+
+    def _take(
+        self, batch: Batch, item: SourceObject, start: ObjectProgress, piece: Block | Finished, result: SyncResult
+    ) -> None:
+        before = batch.progress.get((item.key, item.version), start)
+        if isinstance(piece, Finished):
+            self.progress.read(item.size)
+            if piece.failed:
+                result.complete = False
+            else:
+                batch.note(replace(before, complete=True, refused=piece.refused))
+            return
+        sorted_lines = sort_lines(piece, self.facts.hosts, self.clock())
+        batch.add(sorted_lines, replace(before, position=piece.position, lines=piece.lines), piece.size)
+
+    def _commit(self, batch: Batch, url: str, number: int) -> BatchSummary:
+        summary = commit(batch, url, number, lake=self.lake, facts=self.facts, ledger=self.ledger, now=self.clock())
+        log.info(
+            "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
+        )
+        return summary
+
+
+def prepare(
+    settings: Settings, lake: Lake, database: Database, clock: Callable[[], datetime], progress: Progress
+) -> Sync:
+    """A run over the accounts as they are now."""
+    accounts = Accounts(database)
+    secret = settings.visitor_secret
+    assert secret is not None  # load_settings fills it or refuses
+    hosts = Hosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
+    facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
+    return Sync(settings, lake, Ledger(database), facts, clock, progress)
