@@ -100,6 +100,13 @@ class QueryTooLargeError(InvalidParameterError):
     code = "invalid_limit"
 
 
+class QueryTimeoutError(ClickledgerError):
+    """The query took longer than a query may. The lake is well: the same query later takes as long."""
+
+    code = "query_timeout"
+    status = 503
+
+
 class StoreUnavailableError(ClickledgerError):
     """The lake or the database does not answer; nothing was lost."""
 

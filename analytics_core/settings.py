@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     )
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
+    file_cache_megabytes: int = Field(
+        default=4096, ge=64, description="disk for files of a lake under s3://, kept in <state>/lake-files"
+    )
 
     @property
     def lake_url(self) -> str:

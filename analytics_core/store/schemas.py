@@ -71,6 +71,9 @@ VERDICTS: Final = TableSpec(
     partition_by=("list_version",),
 )
 
+# No agent string tells this one: a click with method HEAD is a bot's, by this rule, unless its agent is one already.
+HEAD_RULE: Final = "method-head"
+
 # The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times
 # (every batch appends its own); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
 # first quarter hour. `referrer_host` is kept in the quarter-hour grain only.

@@ -1,0 +1,57 @@
+"""Puts the parts together: settings in, an Application out. Nothing else knows which engine answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from analytics_core.access.policy import Policy
+from analytics_core.engines.duckdb import DuckDBEngine
+from analytics_core.service import Analytics
+from analytics_core.settings import Settings
+from analytics_core.store.accounts import Accounts
+from analytics_core.store.database import Database
+from analytics_core.store.file_cache import FileCache
+from analytics_core.store.lake import Lake
+from analytics_core.store.syncs import Syncs
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The parts that API and screens work with. One for a process."""
+
+    settings: Settings
+    lake: Lake
+    database: Database
+    accounts: Accounts
+    policy: Policy
+    analytics: Analytics
+    clock: Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Application:
+    """Opens lake, database and engine. Raises StoreUnavailableError when one of them does not answer."""
+    lake = Lake(settings.lake_url)
+    database = Database(settings.database)
+    accounts = Accounts(database)
+    policy = Policy(accounts)
+    file_cache = (
+        FileCache(settings.state / "lake-files", settings.file_cache_megabytes * 1_048_576) if lake.is_remote else None
+    )
+    engine = DuckDBEngine(
+        memory_megabytes=settings.query_memory_megabytes, seconds=settings.query_seconds, file_cache=file_cache
+    )
+    analytics = Analytics(
+        lake=lake,
+        engine=engine,
+        policy=policy,
+        syncs=Syncs(database),
+        sla_minutes=settings.sla_minutes,
+        clock=clock,
+    )
+    return Application(settings, lake, database, accounts, policy, analytics, clock)

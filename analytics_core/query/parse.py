@@ -1,0 +1,197 @@
+"""Parameters to Query: strings as they come in a URL, checked one by one, with defaults filled in.
+
+Parameters that nobody knows are ignored. A filter keeps its comma-separated values (`country=DE,AT`); a `-` before the
+first value drops them all instead (`country=-BR,US`; `-BR,-US` says the same). A backslash before the first value takes
+it as it stands, which is how a slug that begins with `-` is kept (`slug=\\-abc`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from analytics_core.errors import (
+    InvalidAsOfError,
+    InvalidDateRangeError,
+    InvalidGroupByError,
+    InvalidLimitError,
+    InvalidParameterError,
+    InvalidSlugError,
+    InvalidSortError,
+    InvalidTimezoneError,
+)
+from analytics_core.model import Filter, Period, Query, Sort
+from analytics_core.query.catalog import DIMENSIONS, EVENT, FILTERS, GROUPINGS, grouping
+
+DEFAULT_DAYS: Final = 30
+MAX_DAYS: Final = 1_100
+DEFAULT_LIMIT: Final = 1_000
+MAX_LIMIT: Final = 10_000
+MAX_FILTER_VALUES: Final = 100
+FIRST_YEAR: Final = 2000  # before CloudFront; since then every zone's offset is a multiple of 15 minutes
+LAST_YEAR: Final = 2099
+
+_DAY: Final = re.compile(r"[0-9]{8}")
+_SLUG: Final = re.compile(r"[A-Za-z0-9_-]{4,24}")
+_LIMIT: Final = re.compile(r"[0-9]{1,9}")
+
+
+def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, for_export: bool = False) -> Query:
+    """The question that URL parameters ask. An empty parameter counts as left out.
+
+    `for_export` also admits `groupBy=event`. Raises the InvalidParameterError of the parameter that is wrong.
+    """
+    given = {name: value for name, value in parameters.items() if value}
+    group_by = _group_by(given.get("groupBy"), for_export=for_export)
+    query = Query(
+        handle=handle,
+        group_by=group_by,
+        period=_period(given, now),
+        filters=tuple(parse_filter(name, given[name]) for name in FILTERS if name in given),
+        sort=_sort(given.get("sort")),
+        limit=_limit(given.get("limit"), group_by),
+        compare=_compare(given.get("compare")),
+        confidence=_flag("confidence", given.get("confidence")),
+        as_of=_as_of(given.get("asOf"), now),
+    )
+    check_query(query)
+    return query
+
+
+def check_query(query: Query) -> None:
+    """Raises the error of whatever the catalog and the limits do not allow, however the query was made."""
+    period = query.period
+    check_timezone(period.timezone)
+    if period.length < 1:
+        raise InvalidDateRangeError("fromDay must not be after toDay.")
+    if period.length > MAX_DAYS:
+        raise InvalidDateRangeError(f"The range has {period.length} days; at most {MAX_DAYS} days fit into one query.")
+    if period.from_day.year < FIRST_YEAR or period.to_day.year > LAST_YEAR:
+        raise InvalidDateRangeError(f"fromDay and toDay must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+    for one in query.filters:
+        _check_filter(one)
+
+
+def check_timezone(name: str) -> None:
+    """Raises InvalidTimezoneError unless the name is one of the IANA database."""
+    if name not in _zones():
+        raise InvalidTimezoneError(f"tz must be an IANA time zone such as Europe/Berlin or UTC; {name!r} is none.")
+
+
+def parse_filter(dimension: str, text: str) -> Filter:
+    """One filter from the text of its parameter."""
+    exclude = text.startswith("-")
+    first, *others = (part.strip() for part in text.removeprefix("-").removeprefix("\\").split(","))
+    if exclude:
+        others = [part.removeprefix("-") for part in others]
+    elif dimension != "slug" and any(part.startswith("-") for part in others):
+        raise InvalidParameterError(
+            f"{dimension} mixes values to keep and values to drop; put - first to drop all of them ({dimension}=-A,B)."
+        )
+    return Filter(dimension, tuple(dict.fromkeys(_spelled(dimension, part) for part in (first, *others))), exclude)
+
+
+def _spelled(dimension: str, value: str) -> str:
+    return value if value.startswith("(") else DIMENSIONS[dimension].spelling(value)
+
+
+def _check_filter(one: Filter) -> None:
+    name = one.dimension
+    if name not in FILTERS:
+        raise InvalidParameterError(f"Filters are {', '.join(FILTERS)}; {name!r} is none of them.")
+    if not 1 <= len(one.values) <= MAX_FILTER_VALUES or "" in one.values:
+        raise InvalidParameterError(f"{name} takes 1 to {MAX_FILTER_VALUES} values with commas between; none is empty.")
+    if name == "slug":
+        for slug in one.values:
+            if not _SLUG.fullmatch(slug):
+                raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; {slug[:40]!r} is not.")
+
+
+def _group_by(name: str | None, *, for_export: bool) -> str:
+    if for_export:
+        if name not in (*GROUPINGS, EVENT):
+            raise InvalidGroupByError(f"groupBy must be one of {', '.join((*GROUPINGS, EVENT))}.")
+        return name
+    return grouping(name or "").name
+
+
+def _period(given: Mapping[str, str], now: datetime) -> Period:
+    timezone = given.get("tz", "UTC")
+    check_timezone(timezone)
+    span = timedelta(days=DEFAULT_DAYS - 1)
+    from_day = _day("fromDay", given.get("fromDay"))
+    to_day = _day("toDay", given.get("toDay"))
+    if to_day is None:
+        today = now.astimezone(ZoneInfo(timezone)).date()
+        to_day = today if from_day is None else max(today, from_day)
+    return Period(to_day - span if from_day is None else from_day, to_day, timezone)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    if _DAY.fullmatch(text):
+        try:
+            day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        except ValueError:
+            day = None
+        if day is not None and FIRST_YEAR <= day.year <= LAST_YEAR:
+            return day
+    raise InvalidDateRangeError(f"{name} must be a day as yyyymmdd, such as 20260228; {text[:40]!r} is none.")
+
+
+def _sort(text: str | None) -> Sort | None:
+    match text:
+        case None | "asc" | "desc":
+            return text
+        case _:
+            raise InvalidSortError("sort must be asc or desc.")
+
+
+def _limit(text: str | None, group_by: str) -> int:
+    if text is None:
+        return MAX_DAYS if group_by == "day" else DEFAULT_LIMIT  # unasked, no day is folded
+    if not _LIMIT.fullmatch(text):
+        raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def _compare(text: str | None) -> Literal["previous"] | None:
+    match text:
+        case None | "previous":
+            return text
+        case _:
+            raise InvalidParameterError("compare must be previous.")
+
+
+def _flag(name: str, text: str | None) -> bool:
+    if text not in (None, "true", "false"):
+        raise InvalidParameterError(f"{name} must be true or false.")
+    return text == "true"
+
+
+def _as_of(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidAsOfError(
+            "asOf must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z (a + is %2B)."
+        )
+    if moment > now:
+        raise InvalidAsOfError("asOf lies in the future; leave it out for the newest answer.")
+    return moment.astimezone(UTC)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones()) - {"Factory", "localtime"}
