@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,12 @@ from analytics_core.settings import Settings, load_settings
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.accounts import load_accounts, read_accounts
+from ingest.compact import compact
+from ingest.ledger import Ledger
 from ingest.progress import progress
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
+from ingest.verify import verify
 
 
 def now() -> datetime:
@@ -71,6 +74,23 @@ def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def verify_books(arguments: argparse.Namespace, settings: Settings) -> int:
+    checks = verify(Lake(settings.lake_url), Database(settings.database))
+    _print_rows([asdict(check) for check in checks], as_json=arguments.json)
+    return 0 if all(check.holds for check in checks) else 1
+
+
+def compact_lake(arguments: argparse.Namespace, settings: Settings) -> int:
+    _print_rows([asdict(done) for done in compact(Lake(settings.lake_url))], as_json=arguments.json)
+    return 0
+
+
+def show_rejects(arguments: argparse.Namespace, settings: Settings) -> int:
+    rejects = Ledger(Database(settings.database)).rejects(arguments.limit, arguments.reason)
+    _print_rows(rejects, as_json=arguments.json)
+    return 0
+
+
 def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
     rows = [
         {
@@ -84,7 +104,7 @@ def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _print_rows(rows: list[dict[str, object]], *, as_json: bool) -> None:
+def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, default=str))
         return
@@ -120,6 +140,14 @@ def _parser() -> argparse.ArgumentParser:
 
     loading = command("accounts", accounts, "load handles, plans, collaborators, links and campaigns")
     loading.add_argument("file", type=Path)
+
+    verifying = command("verify", verify_books, "check that every line is accounted for, once")
+    compacting = command("compact", compact_lake, "merge small files; changes no number")
+    rejecting = command("rejects", show_rejects, "show lines and objects that could not be read, newest first")
+    rejecting.add_argument("--limit", type=int, default=50)
+    rejecting.add_argument("--reason", help="only this reason")
+    for reporting in (verifying, compacting, rejecting):
+        reporting.add_argument("--json", action="store_true")
 
     showing = command("settings", show_settings, "print every setting")
     showing.add_argument("--json", action="store_true")

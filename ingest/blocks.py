@@ -6,7 +6,9 @@ CloudFront log at all raises UnknownFormatError.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -41,7 +43,10 @@ class Tabbed:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
+    """One JSON object a line; `names` are the keys that the first lines of the object show."""
+
     text: bytes
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +172,13 @@ def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None])
 def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Iterator[Block]:
     position = line = 0
     fields: Fields | None = None
-    is_json = False
+    names: tuple[str, ...] | None = None
     is_first = True
     for piece in texts:
         text = piece.text
         if is_first and piece.rejected is None:
             is_first = False
-            is_json, fields = _tell_apart(text, realtime_fields)
+            names, fields = _tell_apart(text, realtime_fields)
         position += max(len(text), 1)
         if piece.rejected is not None:
             line += 1
@@ -182,9 +187,9 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
                 yield Block(Rejected(line, piece.rejected, shown), line, position, line)
             continue
         first_line, line = line + 1, line + text.count(b"\n") + (not text.endswith(b"\n"))
-        if is_json:
+        if names is not None:
             if position > start:
-                yield Block(JsonLines(text), first_line, position, line)
+                yield Block(JsonLines(text, names), first_line, position, line)
             continue
         for stretch, number in _stretches(text, first_line):
             if stretch.startswith(b"#"):
@@ -193,21 +198,32 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
                 yield Block(Tabbed(stretch, fields), number, position, line)
 
 
-def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[bool, Fields | None]:
-    """(is JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
+def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] | None, Fields | None]:
+    """(keys of JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
     head = text.lstrip()[: 2**20]
     if head.startswith(b"{"):
-        return True, None
+        names = _json_keys(head)
+        read_field_list(names)
+        return names, None
     if head.startswith(b"#"):
         lines = head.split(b"\n", 50)
         if not any(line.startswith(b"#Fields:") for line in lines):
             raise UnknownFormatError("a header without #Fields:")
-        return False, None
+        return None, None
     columns = len(realtime_fields.names)
     tabs = {line.count(b"\t") + 1 for line in head.split(b"\n", 1000)[:1000] if line.strip()}
     if head and columns not in tabs:
         raise UnknownFormatError(f"no header, and no line has the {columns} columns of the source's field list")
-    return False, realtime_fields
+    return None, realtime_fields
+
+
+def _json_keys(head: bytes) -> tuple[str, ...]:
+    keys: dict[str, None] = {}
+    for line in head.split(b"\n", 100)[:100]:
+        with suppress(ValueError):
+            value = json.loads(line)
+            keys.update(dict.fromkeys(value if isinstance(value, dict) else ()))
+    return tuple(keys)
 
 
 def _stretches(text: bytes, first_line: int) -> Iterator[tuple[bytes, int]]:

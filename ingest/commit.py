@@ -22,6 +22,7 @@ from ingest.rollups import SUMMARY_KEY, fold_in
 
 _IDENTITY: Final = ["handle", "day", "event_id"]
 _CONTENT: Final = ["slug", "status", "second"]
+_NO_DAYS: Final = pl.DataFrame(schema={"day": pl.Date, "bucket": pl.String, "lines": pl.Int64})
 
 
 class SourceMovedError(Exception):
@@ -60,7 +61,7 @@ def app_id(source: str) -> str:
 def commit(
     batch: Batch, source: str, number: int, *, lake: Lake, facts: Facts, ledger: Ledger, now: datetime
 ) -> BatchSummary:
-    """Commits the batch as `number` of its source; what it did. Raises SourceMovedError when somebody else was first."""
+    """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
     clicks, repeated = _once(facts.build(batch.candidates, now))
     _keep_rejects(batch, source, ledger, now)
     while True:
@@ -69,9 +70,7 @@ def commit(
             raise SourceMovedError(source)
         fresh, conflicts = _unknown(lake, table, clicks)
         summary = _summarise(batch, fresh, source=source, number=number, conflicts=conflicts + repeated, now=now)
-        rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64)).sort(
-            "day", "handle", "at"
-        )
+        rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
         try:
             version = lake.append(
                 table,
@@ -148,7 +147,7 @@ def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
 def _summarise(
     batch: Batch, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, now: datetime
 ) -> BatchSummary:
-    days = pl.concat(batch.days).group_by("day", "bucket").agg(pl.col("lines").sum().cast(pl.Int64))
+    days = pl.concat([_NO_DAYS, *batch.days]).group_by("day", "bucket").agg(pl.col("lines").sum())
     clicks = fresh.group_by("day").agg(clicks=pl.len().cast(pl.Int64))
     candidates = days.filter(pl.col("bucket") == CANDIDATE).join(clicks, on="day", how="left").fill_null(0)
     split = [

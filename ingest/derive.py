@@ -64,6 +64,12 @@ def add_up(quarter_hours: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
+    """CLICK_COUNTS rows with one row a key, in the order in which files keep them."""
+    keys = ["grain", "month", *_KEYS]
+    return counts.group_by(keys).agg(_SUMS).select(list(CLICK_COUNTS.columns)).sort(keys).collect()
+
+
 def cover(quarter_hours: pl.DataFrame) -> pl.DataFrame:
     """COVERAGE rows of CLICK_COUNTS rows: the first UTC day on which each handle's clicks carry each dimension."""
     day = pl.from_epoch(pl.col("slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.date()

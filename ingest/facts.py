@@ -34,14 +34,11 @@ class Links:
         if not self.versions.select(pl.struct(keys).is_duplicated().any()).item():
             campaigns = self.versions.select(*keys, "campaign_id")
             return clicks.join(campaigns, on=keys, how="left", maintain_order="left")
-        return clicks.sort("at", maintain_order=True).join_asof(
-            self.versions.sort("valid_from"),
-            left_on="at",
-            right_on="valid_from",
-            by=keys,
-            strategy="backward",
-            check_sortedness=False,
+        placed = clicks.with_row_index("place").sort("at")
+        stamped = placed.join_asof(
+            self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
         )
+        return stamped.sort("place").drop("place", "valid_from")
 
 
 def load_links(database: Database) -> Links:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, null, select, union_all, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database, insert_missing, upsert
@@ -99,3 +99,18 @@ class Ledger:
             insert_missing(connection, tables.batch_days, days)
             objects = [{**identity, **asdict(item), "read_at": learnt_at} for item in summary.objects]
             upsert(connection, tables.objects, objects)
+
+    def rejects(self, limit: int, reason: str | None = None) -> list[dict[str, object]]:
+        """Rejected lines and refused objects, newest first: source, key, line (null: the whole object), reason, raw."""
+        line, item = tables.rejects, tables.objects
+        lines = select(line.c.source, line.c.key, line.c.line_number, line.c.reason, line.c.raw, line.c.learnt_at)
+        objects = select(item.c.source, item.c.key, null(), item.c.refused, literal(""), item.c.read_at)
+        objects = objects.where(item.c.refused.is_not(None))
+        if reason is not None:
+            lines, objects = lines.where(line.c.reason == reason), objects.where(item.c.refused == reason)
+        both = union_all(lines, objects).subquery()
+        with self._database.connect() as connection:
+            rows = connection.execute(
+                select(both).order_by(both.c.learnt_at.desc(), both.c.key, both.c.line_number).limit(limit)
+            )
+            return [dict(row) for row in rows.mappings()]

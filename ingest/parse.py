@@ -30,8 +30,8 @@ def parse(block: Block) -> Parsed:
     match block.content:
         case Tabbed(text, fields):
             return _parse_tabbed(text, fields, block.first_line)
-        case JsonLines(text):
-            return _parse_json(text, block.first_line)
+        case JsonLines(text, names):
+            return _parse_json(text, names, block.first_line)
         case ParquetRows(rows):
             return _parse_rows(rows, block.first_line)
         case Rejected(line_number, reason, raw):
@@ -172,16 +172,14 @@ def _is_utf8(text: bytes) -> bool:
 # --- JSON lines and Parquet -----------------------------------------------------------------------------------------
 
 
-def _parse_json(text: bytes, first_line: int) -> Parsed:
+def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
     numbered = [(number, line) for number, line in enumerate(text.split(b"\n"), first_line) if line.strip()]
     good: list[tuple[int, bytes]] = []
-    names: dict[str, None] = {}
     rejected: list[Rejected] = []
     for number, line in numbered:
-        reason, keys = _check_json(line)
+        reason = _check_json(line)
         if reason is None:
             good.append((number, line))
-            names.update(keys)
         else:
             rejected.append(Rejected(number, reason, line[: RAW_CHARACTERS * 4].decode("utf-8", "replace")))
     refused = pl.DataFrame(
@@ -200,20 +198,18 @@ def _parse_json(text: bytes, first_line: int) -> Parsed:
     return Parsed(_named_rows(frame), refused)
 
 
-def _check_json(line: bytes) -> tuple[str | None, dict[str, None]]:
+def _check_json(line: bytes) -> str | None:
     if len(line) > LINE_BYTES:
-        return "line_too_long", {}
+        return "line_too_long"
     if b"\0" in line:
-        return "nul_byte", {}
+        return "nul_byte"
     try:
         value = json.loads(line)
     except UnicodeDecodeError:
-        return "invalid_utf8", {}
+        return "invalid_utf8"
     except ValueError:
-        return "invalid_json", {}
-    if not isinstance(value, dict):
-        return "invalid_json", {}
-    return None, dict.fromkeys(value)
+        return "invalid_json"
+    return None if isinstance(value, dict) else "invalid_json"
 
 
 def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:

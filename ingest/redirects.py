@@ -99,7 +99,7 @@ def sort_lines(block: Block, hosts: Hosts, now: datetime) -> Sorted:
     broken = others.filter(pl.col("bucket") == REJECTED).select("line_number", "reason")
     return Sorted(
         candidates=redirects.filter(pl.col("bucket") == CANDIDATE).select(list(CANDIDATE_COLUMNS)),
-        days=pl.concat([days, unreadable]).group_by("day", "bucket").len("lines"),
+        days=pl.concat([days, unreadable]).group_by("day", "bucket").agg(lines=pl.len().cast(pl.Int64)),
         rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,
     )
 

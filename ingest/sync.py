@@ -17,13 +17,14 @@ from analytics_core.store.lake import Lake
 from ingest.agents import Agents
 from ingest.blocks import Block
 from ingest.commit import Batch, SourceMovedError, commit, recover
+from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
 from ingest.prefetch import Finished, prefetch
 from ingest.redirects import Hosts, sort_lines
 from ingest.rollups import bring_up_to_date
-from ingest.sources import Source, SourceObject
+from ingest.sources import Source
 
 log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ class Sync:
         for source in sources:
             while not self._read_source(source, result, full=full):
                 log.info("source_moved", source=source.config.url)
+        compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), complete=result.complete)
         return result
 
@@ -83,8 +85,13 @@ class Sync:
         batch = Batch()
         try:
             with closing(prefetch(source, unread)) as pieces:
-                for item, progress, piece in pieces:
-                    self._take(batch, item, progress, piece, result)
+                reached: dict[str, ObjectProgress] = {}  # of the object that is being read
+                for item, start, piece in pieces:
+                    progress = self._take(batch, reached.get(item.key, start), piece)
+                    reached = {item.key: progress}
+                    if isinstance(piece, Finished):
+                        self.progress.read(item.size)
+                        result.complete &= not piece.failed
                     if batch.size >= self.settings.batch_megabytes * 2**20:
                         number += 1
                         result.add(self._commit(batch, url, number))
@@ -95,19 +102,17 @@ class Sync:
             return False
         return True
 
-    def _take(
-        self, batch: Batch, item: SourceObject, start: ObjectProgress, piece: Block | Finished, result: SyncResult
-    ) -> None:
-        before = batch.progress.get((item.key, item.version), start)
-        if isinstance(piece, Finished):
-            self.progress.read(item.size)
-            if piece.failed:
-                result.complete = False
-            else:
-                batch.note(replace(before, complete=True, refused=piece.refused))
-            return
-        sorted_lines = sort_lines(piece, self.facts.hosts, self.clock())
-        batch.add(sorted_lines, replace(before, position=piece.position, lines=piece.lines), piece.size)
+    def _take(self, batch: Batch, before: ObjectProgress, piece: Block | Finished) -> ObjectProgress:
+        """Adds a piece to the batch; how far its object has been read with it."""
+        if isinstance(piece, Block):
+            after = replace(before, position=piece.position, lines=piece.lines)
+            batch.add(sort_lines(piece, self.facts.hosts, self.clock()), after, piece.size)
+            return after
+        if piece.failed:
+            return before
+        after = replace(before, complete=True, refused=piece.refused)
+        batch.note(after)
+        return after
 
     def _commit(self, batch: Batch, url: str, number: int) -> BatchSummary:
         summary = commit(batch, url, number, lake=self.lake, facts=self.facts, ledger=self.ledger, now=self.clock())

@@ -1,0 +1,69 @@
+"""Fewer, sorted files: merges what batches appended, drops what no reader needs. Changes no number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TABLES
+from ingest.derive import merge_counts
+from ingest.rollups import catch_up
+
+FILES_A_PARTITION: Final = 8  # from so many on, a sync merges a partition of the roll-ups by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """How many files a table had, and has."""
+
+    table: str
+    files_before: int
+    files_after: int
+
+
+def compact(lake: Lake) -> list[Compaction]:
+    """Compacts every table, then deletes files that no version of the last seven days needs."""
+    before = {spec.name: len(lake.open(spec).file_uris()) for spec in TABLES}
+    catch_up(lake)
+    compact_counts(lake, least_files=2)
+    _compact_coverage(lake)
+    lake.open(CLICKS).optimize.compact()
+    catch_up(lake)
+    for spec in TABLES:
+        table = lake.open(spec)
+        table.vacuum(dry_run=False)
+        table.create_checkpoint()
+    return [Compaction(spec.name, before[spec.name], len(lake.open(spec).file_uris())) for spec in TABLES]
+
+
+def compact_counts(lake: Lake, least_files: int = FILES_A_PARTITION) -> None:
+    """Merges the rows of one key in each partition of the roll-ups that has at least so many files."""
+    for (grain, month), files in sorted(lake.snapshot().counts.items()):
+        if len(files) >= least_files:
+            _merge_partition(lake, grain, month)
+
+
+def _merge_partition(lake: Lake, grain: str, month: str) -> None:
+    while True:
+        table = lake.open(CLICK_COUNTS)
+        files = table.file_uris(file_pruning_predicate=[("grain", "=", grain), ("month", "=", month)])
+        merged = merge_counts(lake.scan(table, CLICK_COUNTS, files))
+        try:
+            lake.replace(table, CLICK_COUNTS, merged, f"grain = '{grain}' AND month = '{month}'")
+        except CommitConflictError:
+            continue
+        return
+
+
+def _compact_coverage(lake: Lake) -> None:
+    while True:
+        table = lake.open(COVERAGE)
+        least = lake.scan(table, COVERAGE).group_by("handle", "dimension").agg(pl.col("from_day").min())
+        try:
+            lake.replace(table, COVERAGE, least.sort("handle", "dimension").collect(), None)
+        except CommitConflictError:
+            continue
+        return

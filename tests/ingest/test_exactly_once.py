@@ -1,0 +1,135 @@
+"""Whatever happens to the files, a click counts once."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+from support.logs import Request, realtime_text, requests, standard_text, write
+from support.world import World
+
+
+def facts(world: World) -> set[tuple[object, ...]]:
+    return set(world.clicks().select("handle", "event_id", "at", "slug", "country", "visitor", "referrer").iter_rows())
+
+
+def test_a_replayed_log_changes_no_total(world: World, tmp_path: Path) -> None:
+    first = world.sync(write(tmp_path / "a.gz", realtime_text(requests(200))))
+    before = facts(world)
+
+    again = world.sync(write(tmp_path / "copy.gz", realtime_text(requests(200))))
+
+    assert (first.identity.clicks, again.identity.clicks, again.identity.duplicates) == (200, 0, 200)
+    assert facts(world) == before
+    assert world.counts().filter(pl.col("grain") == "day")["clicks"].sum() == 200
+
+
+def test_shuffled_and_split_otherwise_the_lake_is_the_same(tmp_path: Path) -> None:
+    lines = [Request(number, path="/launch" if number % 3 else "/about") for number in range(500)]
+    lines += lines[:40]
+    lakes: list[set[tuple[object, ...]]] = []
+    for seed in range(3):
+        world = World(tmp_path / str(seed))
+        world.load()
+        # One secret for all: the visitor hash is keyed.
+        world.environment = {"CLICKLEDGER_VISITOR_SECRET": "v" * 40, "CLICKLEDGER_JWT_SECRET": "j" * 40}
+        shuffled = random.Random(seed).sample(lines, len(lines))
+        size = 60 + 110 * seed
+        for start in range(0, len(shuffled), size):
+            write(tmp_path / str(seed) / "logs" / f"{start:04}.gz", realtime_text(shuffled[start : start + size]))
+        world.sync(tmp_path / str(seed) / "logs")
+        lakes.append(facts(world))
+
+    assert len(lakes[0]) == 500
+    assert lakes[0] == lakes[1] == lakes[2]
+
+
+def test_one_id_with_two_contents_keeps_the_first_and_counts_a_conflict(world: World, tmp_path: Path) -> None:
+    other = Request(1, path="/about")
+    world.sync(write(tmp_path / "a.gz", realtime_text([Request(1), other])))
+    world.sync(write(tmp_path / "b.gz", realtime_text([other])))
+    world.sync(write(tmp_path / "c.gz", standard_text([Request(1)])))
+
+    assert world.clicks()["slug"].to_list() == ["launch"]
+    with world.database.connect() as connection:
+        conflicts = connection.exec_driver_sql("SELECT conflicts FROM batches ORDER BY committed_at, source").scalars()
+        assert sorted(conflicts) == [0, 1, 1]
+
+
+def test_two_syncs_of_one_source_at_once_count_every_line_once(world: World, tmp_path: Path) -> None:
+    world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
+    for part in range(12):
+        write(tmp_path / "logs" / f"{part:02}.gz", realtime_text(requests(1_500, start=1_500 * part)))
+    words = world.command("sync", "--source", str(tmp_path / "logs"))
+
+    both = [
+        subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+
+    assert world.clicks().select("event_id").n_unique() == world.clicks().height == 18_000
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+    with world.database.connect() as connection:
+        lines = connection.exec_driver_sql("SELECT sum(lines), sum(clicks), sum(duplicates) FROM batches").one()
+    assert tuple(lines) == (18_000, 18_000, 0)
+
+
+def test_two_sources_with_the_same_lines_at_once_count_every_line_once(world: World, tmp_path: Path) -> None:
+    world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
+    processes: list[subprocess.Popen[bytes]] = []
+    for name, text in (("realtime", realtime_text), ("standard", standard_text)):
+        for part in range(6):
+            write(tmp_path / name / f"{part}.gz", text(requests(1_500, start=1_500 * part)))
+        words = world.command("sync", "--source", str(tmp_path / name))
+        processes.append(
+            subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        )
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+
+    assert world.clicks().select("event_id").n_unique() == world.clicks().height == 9_000
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_a_link_that_moves_to_another_campaign_stamps_later_clicks_only(world: World, tmp_path: Path) -> None:
+    early, late = Request(1), Request(2, at=world.now + timedelta(hours=2))
+    moved = {
+        "handles": [
+            {
+                "handle": "acme",
+                "plan": "PRO",
+                "planSince": "2026-01-01T00:00:00Z",
+                "campaigns": [{"campaignId": "summer", "name": "Summer"}],
+                "links": [{"slug": "launch", "destinationUrl": "https://shop.example/", "campaignId": "summer"}],
+            }
+        ]
+    }
+    world.load(moved, at=world.now + timedelta(hours=1))
+
+    world.sync(write(tmp_path / "a.gz", realtime_text([late, early])))
+
+    assert world.clicks().sort("at")["campaign_id"].to_list() == ["spring-launch", "summer"]
+
+
+def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
+    for part in range(5):
+        world.sync(write(tmp_path / f"{part}.gz", realtime_text(requests(50, start=50 * part))))
+    before = facts(world), world.counts().group_by("grain", "slug").agg(pl.col("clicks").sum()).sort("grain", "slug")
+
+    done = {row["table"]: row for row in world.run_json("compact", "--json")}
+
+    after = facts(world), world.counts().group_by("grain", "slug").agg(pl.col("clicks").sum()).sort("grain", "slug")
+    assert before[0] == after[0]
+    assert before[1].equals(after[1])
+    assert done["click_counts"]["files_before"] == 10
+    assert done["click_counts"]["files_after"] == 2
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+    assert world.sync(write(tmp_path / "9.gz", realtime_text(requests(50, start=450)))).identity.clicks == 50
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))

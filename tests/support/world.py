@@ -1,0 +1,105 @@
+"""A small Clickledger of one test: its own state folder, the accounts of two handles, and ingest as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from analytics_core.settings import Settings, with_secrets
+from analytics_core.store.database import Database
+from analytics_core.store.lake import Lake
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from ingest.accounts import AccountsFile, load_accounts
+from ingest.progress import ProgressLines
+from ingest.sources import open_sources
+from ingest.sync import SyncResult, prepare
+
+NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+ACCOUNTS: dict[str, Any] = {
+    "handles": [
+        {
+            "handle": "acme",
+            "plan": "PRO",
+            "planSince": "2026-01-01T00:00:00Z",
+            "domains": ["go.acme.example"],
+            "timezone": "Europe/Berlin",
+            "collaborators": [{"userId": "user_ann", "role": "OWNER"}, {"userId": "user_bob", "role": "CREATOR"}],
+            "campaigns": [{"campaignId": "spring-launch", "name": "Spring launch"}],
+            "links": [
+                {"slug": "launch", "destinationUrl": "https://shop.example/launch", "campaignId": "spring-launch"},
+                {"slug": "about", "destinationUrl": "https://shop.example/about"},
+            ],
+        },
+        {"handle": "zed", "plan": "FREE", "planSince": "2026-01-01T00:00:00Z"},
+    ]
+}
+
+
+@dataclass
+class World:
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    now: datetime = NOW
+
+    @property
+    def settings(self) -> Settings:
+        values = {name.removeprefix("CLICKLEDGER_").lower(): value for name, value in self.environment.items()}
+        return with_secrets(Settings(_env_file=None, state=self.folder / "var", **values))  # type: ignore[arg-type]
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake_url)
+
+    @property
+    def database(self) -> Database:
+        return Database(self.settings.database)
+
+    def load(self, accounts: Mapping[str, Any] = ACCOUNTS, at: datetime | None = None) -> None:
+        load_accounts(self.database, AccountsFile.model_validate(accounts), at or self.now)
+
+    def sync(self, *sources: Path | str, fields: str | None = None, full: bool = False) -> SyncResult:
+        """One run in this process."""
+        opened = open_sources([str(source) for source in sources], fields, self.settings, lambda: self.now)
+        run = prepare(self.settings, self.lake, self.database, lambda: self.now, ProgressLines())
+        return run.run(opened, full=full)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "ingest", *words]
+
+    def process_environment(self) -> dict[str, str]:
+        own = {"CLICKLEDGER_STATE": str(self.folder / "var"), "PYTHONPATH": str(ROOT)}
+        return {**os.environ, **own, **self.environment}
+
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`python -m ingest …` as a process of its own."""
+        return subprocess.run(
+            self.command(*words),
+            env=self.process_environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=120,
+        )
+
+    def run_json(self, *words: str) -> Any:
+        return json.loads(self.run(*words).stdout.splitlines()[-1])
+
+    def clicks(self) -> pl.DataFrame:
+        lake = self.lake
+        return lake.scan(lake.open(CLICKS), CLICKS).collect()
+
+    def counts(self) -> pl.DataFrame:
+        lake = self.lake
+        return lake.scan(lake.open(CLICK_COUNTS), CLICK_COUNTS).collect()
