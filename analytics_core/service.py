@@ -102,11 +102,9 @@ class Analytics:
         self._policy.check(actor, Action.EXPORT, query.handle)
         check_query(query)
         if query.group_by == EVENT:
-            return self._on_a_snapshot(lambda snapshot: self._export(query, EVENT_COLUMNS, self._events, snapshot))
+            return self._export(query, EVENT_COLUMNS, lambda snapshot: self._events(query, snapshot))
         resolved = resolve(query)
-        return self._on_a_snapshot(
-            lambda snapshot: self._export(query, GROUP_COLUMNS, lambda _, at: self._groups(resolved, at), snapshot)
-        )
+        return self._export(query, GROUP_COLUMNS, lambda snapshot: self._groups(resolved, snapshot))
 
     def freshness(self) -> Freshness:
         """How current the numbers are, for all handles alike."""
@@ -114,7 +112,7 @@ class Analytics:
 
     def data_version(self) -> str:
         """What the numbers are made of. The same version gives the same answers; compaction does not change it."""
-        return self._version_of(self._lake.snapshot())
+        return self._facts.version(self._lake.snapshot())
 
     def close(self) -> None:
         self._engine.close()
@@ -128,7 +126,7 @@ class Analytics:
         try:
             return ask(self._lake.snapshot())
         except VanishedFileError as error:
-            raise StoreUnavailableError("The lake lacks a file that it names; nothing was lost.") from error
+            raise _lacking(error) from error
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query
@@ -148,7 +146,7 @@ class Analytics:
             tracked_from=first_days.get(tracked_dimension(query.group_by) or ""),
             freshness=current,
             confidence=self._confidence(query, totals, current, first_days) if query.confidence else None,
-            data_version=self._version_of(snapshot),
+            data_version=self._facts.version(snapshot),
         )
 
     def _source(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Source:
@@ -156,9 +154,6 @@ class Analytics:
         if query.as_of is None:
             return snapshot
         return self._facts.files(snapshot, slot_time(covered.start), slot_time(covered.end))
-
-    def _version_of(self, snapshot: Snapshot) -> str:
-        return f"{snapshot.data_version}-{self._facts.list_version(snapshot)}"
 
     def _first_days(self, query: Query, snapshot: Snapshot) -> dict[str, date]:
         """Since when each dimension is tracked that the query groups or filters by; none is asked for in vain."""
@@ -184,15 +179,14 @@ class Analytics:
         )
 
     def _export(
-        self,
-        query: Query,
-        columns: pl.Schema,
-        frames_of: Callable[[Query, Snapshot], Iterator[pl.DataFrame]],
-        snapshot: Snapshot,
+        self, query: Query, columns: pl.Schema, frames_of: Callable[[Snapshot], Iterator[pl.DataFrame]]
     ) -> Export:
-        frames = frames_of(query, snapshot)
-        first = next(frames, pl.DataFrame(schema=columns))  # what can go wrong at the start goes wrong here
-        return Export(query, columns, chain([first], frames), self._version_of(snapshot))
+        def begin(snapshot: Snapshot) -> Export:
+            frames = frames_of(snapshot)
+            first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
+            return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot))
+
+        return self._on_a_snapshot(begin)
 
     def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
         query = resolved.query
@@ -213,6 +207,18 @@ class Analytics:
             statement = compile_events(query.handle, query.filters, span, query.as_of, files)
             for events in self._engine.stream(statement, _CHUNK_ROWS):
                 yield events.with_columns(at=pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+
+
+def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The frames after the first: half a download cannot be asked again on a newer snapshot."""
+    try:
+        yield from frames
+    except VanishedFileError as error:
+        raise _lacking(error) from error
+
+
+def _lacking(error: VanishedFileError) -> StoreUnavailableError:
+    return StoreUnavailableError(f"The lake lacks a file that it names ({error}); nothing was lost.")
 
 
 def _named(counts: pl.DataFrame) -> pl.DataFrame:

@@ -11,11 +11,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from analytics_core.store.lake import Lake, Snapshot, unavailable
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, VERDICTS
+from analytics_core.store.schemas import CLICKS, VERDICTS
 
-LIST_VERSION_KEY: Final = "list_version"  # in the metadata of commits to the roll-ups
-_COMMITS_TO_READ: Final = 20
-_BRIEFLY: Final = timedelta(microseconds=1)
+_RECENT_COMMITS: Final = 10
+_LEAST: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +31,29 @@ class Facts:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._lock = threading.Lock()
-        self._list_version: tuple[Snapshot, str] | None = None
+        self._version: tuple[Snapshot, str] | None = None
         self._clicks: tuple[int, DeltaTable] | None = None
 
-    def list_version(self, snapshot: Snapshot) -> str:
-        """The list version whose verdicts the roll-ups hold; '' where there are none.
+    def version(self, snapshot: Snapshot) -> str:
+        """The newest commit of clicks that the snapshot's roll-ups hold, and the lists by which they were judged.
 
-        It is what the newest commit to the roll-ups says; where old log entries are gone, the greatest there is.
+        Commits that only rearrange files do not count, so compaction leaves the version as it is.
         """
         with self._lock:
-            if self._list_version is None or self._list_version[0] is not snapshot:
-                self._list_version = snapshot, self._current_list_version()
-            return self._list_version[1]
+            if self._version is None or self._version[0] is not snapshot:
+                clicks = self._newest_clicks(snapshot.data_version)
+                self._version = snapshot, f"{clicks}-{self._list_version(snapshot)}"
+            return self._version[1]
 
     def files(self, snapshot: Snapshot, start: datetime, end: datetime) -> FactFiles:
         """The files with the clicks from `start` to before `end`, and the verdicts that the roll-ups hold."""
         if snapshot.data_version < 0 or start >= end:
             return FactFiles((), ())
-        first, last = start.date().isoformat(), (end - _BRIEFLY).date().isoformat()
+        first, last = start.date().isoformat(), (end - _LEAST).date().isoformat()
         try:
             clicks = self._clicks_at(snapshot.data_version)
             verdicts = self._lake.open(VERDICTS)
-            of_list = [(LIST_VERSION_KEY, "=", self.list_version(snapshot))]
+            of_list = [("list_version", "=", self._list_version(snapshot))]
             return FactFiles(
                 tuple(sorted(clicks.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]))),
                 tuple(sorted(verdicts.file_uris(file_pruning_predicate=of_list))),
@@ -68,10 +68,18 @@ class Facts:
                 self._clicks = version, DeltaTable(uri, version=version, storage_options=options)
             return self._clicks[1]
 
-    def _current_list_version(self) -> str:
-        counts = self._lake.open(CLICK_COUNTS)
-        for commit in counts.history(_COMMITS_TO_READ):
-            if LIST_VERSION_KEY in commit:
-                return str(commit[LIST_VERSION_KEY])
+    def _list_version(self, snapshot: Snapshot) -> str:
+        """What the roll-ups say of themselves; where the log has forgotten it, the greatest version of all verdicts."""
+        if snapshot.list_version is not None:
+            return snapshot.list_version
         partitions = self._lake.open(VERDICTS).partitions()
-        return max((partition[LIST_VERSION_KEY] for partition in partitions), default="")
+        return max((partition["list_version"] for partition in partitions), default="")
+
+    def _newest_clicks(self, until: int) -> int:
+        """The last commit up to `until` that brought clicks; `until` itself when the log has forgotten."""
+        clicks = self._lake.open(CLICKS)
+        for limit in (_RECENT_COMMITS, None):
+            for commit in clicks.history(limit):
+                if commit["version"] <= until and commit["operation"] == "WRITE":
+                    return commit["version"]
+        return until

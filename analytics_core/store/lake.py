@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from deltalake import (
@@ -23,6 +23,8 @@ from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
+_RECENT_COMMITS: Final = 10
+
 
 class CommitConflictError(Exception):
     """Another writer committed to the table first: reload it, decide again, commit again."""
@@ -33,6 +35,7 @@ class Snapshot:
     """The files of one consistent version of the roll-ups. Paths are as the lake names them (local or s3://)."""
 
     data_version: int  # version of `clicks` that the roll-ups were derived from; -1 before the first
+    list_version: str | None  # the bot and device lists by which they were judged; None when they hold nothing
     counts: Mapping[tuple[str, str], tuple[str, ...]]  # (grain, month) -> files
     coverage: tuple[str, ...]
 
@@ -194,6 +197,7 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable) -> Snapshot:
         files.setdefault((parts["grain"], parts["month"]), []).append(path)
     return Snapshot(
         data_version=_derived_from(counts),
+        list_version=_list_version(counts),
         counts={key: tuple(paths) for key, paths in files.items()},
         coverage=tuple(sorted(coverage.file_uris())),
     )
@@ -209,5 +213,9 @@ def unavailable(error: Exception) -> StoreUnavailableError:
 
 
 def _list_version(counts: DeltaTable) -> str | None:
-    # Rearranging commits say nothing about lists: the newest one that does, counts.
-    return next((entry["list_version"] for entry in counts.history() if "list_version" in entry), None)
+    # Rearranging commits say nothing about lists: the newest one that does, counts. It is nearly always a recent one.
+    for limit in (_RECENT_COMMITS, None):
+        for entry in counts.history(limit):
+            if "list_version" in entry:
+                return entry["list_version"]
+    return None
