@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from analytics_core.access.policy import Policy
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
-from analytics_core.settings import Settings
+from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
@@ -55,3 +56,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         clock=clock,
     )
     return Application(settings, lake, database, accounts, policy, analytics, clock)
+
+
+@cache
+def shared() -> Application:
+    """The one application of this process, built on first use: dashboard and API answer from the same engine."""
+    return build(load_settings())

@@ -107,6 +107,11 @@ class QueryTimeoutError(ClickledgerError):
     status = 503
 
 
+class MethodNotAllowedError(ClickledgerError):
+    code = "method_not_allowed"
+    status = 405
+
+
 class StoreUnavailableError(ClickledgerError):
     """The lake or the database does not answer; nothing was lost."""
 

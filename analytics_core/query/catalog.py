@@ -11,6 +11,7 @@ from analytics_core.model import NOT_TRACKED, Sort
 
 NO_CAMPAIGN: Final = "(none)"
 EVENT: Final = "event"
+DEFINITIONS_VERSION: Final = "1"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
 
 
 @dataclass(frozen=True, slots=True)

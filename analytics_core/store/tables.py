@@ -170,3 +170,21 @@ syncs = Table(
     Column("sources", Text, nullable=False),  # JSON: [{"url", "sampling"}]
     Index("syncs_by_end", "complete", "finished_at"),
 )
+
+# --- exports --------------------------------------------------------------------------------------------------------
+
+# One row a download: what its file answers and the SHA-256 of its bytes.
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("handle", String(63), nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("format", String(8), nullable=False),
+    Column("query", Text, nullable=False),  # JSON, in the words of the API
+    Column("data_version", String(255), nullable=False),
+    Column("definitions_version", String(16), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)

@@ -96,6 +96,14 @@ class World:
     def run_json(self, *words: str) -> Any:
         return json.loads(self.run(*words).stdout.splitlines()[-1])
 
+    def run_token(self, user: str, *words: str) -> str:
+        """A token as `python -m analytics_core token` prints it."""
+        command = [sys.executable, "-m", "analytics_core", "token", "--user", user, *words]
+        ran = subprocess.run(
+            command, env=self.process_environment(), cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return ran.stdout.strip()
+
     def clicks(self) -> pl.DataFrame:
         lake = self.lake
         return lake.scan(lake.open(CLICKS), CLICKS).collect()

@@ -1,0 +1,107 @@
+"""User access tokens (JWT): who sent a request, proved by a signature that the configuration chooses, never the token.
+
+Claims: `sub` is the user id, `exp` is required, `role: "STAFF"` marks a platform reviewer; `iss` and `aud` are required
+when they are configured. A token of another purpose (a `typ` such as `ctx+jwt`) is no access token.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import jwt
+from jwt import PyJWKClient
+from jwt.exceptions import ExpiredSignatureError, PyJWKClientConnectionError, PyJWTError
+
+from analytics_core.access.actors import Actor
+from analytics_core.errors import InvalidTokenError, MissingBearerTokenError, StoreUnavailableError, TokenExpiredError
+from analytics_core.settings import Settings
+
+LEEWAY: Final = timedelta(seconds=30)
+STAFF: Final = "STAFF"
+
+_SYMMETRIC: Final = ["HS256"]
+_ASYMMETRIC: Final = ["RS256", "ES256", "EdDSA"]
+_TYPES: Final = (None, "JWT", "jwt", "at+jwt")
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token of an `Authorization: Bearer …` header. Raises MissingBearerTokenError without one."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise MissingBearerTokenError("Send an access token: Authorization: Bearer <token>.")
+    return token.strip()
+
+
+def verify(token: str, settings: Settings, now: datetime) -> Actor:
+    """The actor whom a token proves. Raises InvalidTokenError, TokenExpiredError, StoreUnavailableError (key set)."""
+    try:
+        header = jwt.get_unverified_header(token)
+        if header.get("typ") not in _TYPES:
+            raise InvalidTokenError("This token was made for another purpose; send a user access token.")
+        key, algorithms = _key(token, settings)
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            leeway=LEEWAY,
+            options={
+                "require": ["exp", "sub", *_required(settings)],
+                "verify_aud": settings.jwt_audience is not None,
+                "verify_exp": False,  # below, by the same clock as everything else
+                "verify_nbf": True,
+                "verify_iat": False,
+            },
+        )
+    except PyJWKClientConnectionError as error:
+        raise StoreUnavailableError("The key set of the sign-in service does not answer.") from error
+    except ExpiredSignatureError as error:
+        raise TokenExpiredError("The access token has expired; sign in again.") from error
+    except PyJWTError as error:
+        raise InvalidTokenError("The access token is not valid.") from error
+    return _actor(claims, now)
+
+
+def mint(settings: Settings, user_id: str, *, now: datetime, lifetime: timedelta, is_staff: bool = False) -> str:
+    """An HS256 token for development and for demo users. Raises InvalidTokenError where a key set is configured."""
+    if settings.jwt_secret is None:
+        raise InvalidTokenError("Tokens come from the sign-in service here: CLICKLEDGER_JWKS_URL is set.")
+    claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + lifetime}
+    if settings.jwt_issuer is not None:
+        claims["iss"] = settings.jwt_issuer
+    if settings.jwt_audience is not None:
+        claims["aud"] = settings.jwt_audience
+    if is_staff:
+        claims["role"] = STAFF
+    return jwt.encode(claims, settings.jwt_secret.get_secret_value(), algorithm=_SYMMETRIC[0])
+
+
+def _key(token: str, settings: Settings) -> tuple[Any, list[str]]:
+    if settings.jwks_url is not None:
+        return _key_set(settings.jwks_url).get_signing_key_from_jwt(token), _ASYMMETRIC
+    if settings.jwt_secret is None:
+        raise InvalidTokenError("No access token can be valid: no secret and no key set is configured.")
+    return settings.jwt_secret.get_secret_value(), _SYMMETRIC
+
+
+@lru_cache(maxsize=4)
+def _key_set(url: str) -> PyJWKClient:
+    return PyJWKClient(url, cache_keys=True, lifespan=3_600, timeout=5)
+
+
+def _required(settings: Settings) -> list[str]:
+    return [name for name, value in (("iss", settings.jwt_issuer), ("aud", settings.jwt_audience)) if value is not None]
+
+
+def _actor(claims: dict[str, Any], now: datetime) -> Actor:
+    user_id = claims["sub"]
+    try:
+        expires_at = datetime.fromtimestamp(float(claims["exp"]), UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidTokenError("The access token is not valid.") from error
+    if expires_at + LEEWAY <= now:
+        raise TokenExpiredError("The access token has expired; sign in again.")
+    return Actor(user_id=user_id, is_staff=claims.get("role") == STAFF, expires_at=expires_at)

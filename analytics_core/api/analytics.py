@@ -1,0 +1,166 @@
+"""`/v2/handles/{handle}/analytics`: the answer, the download, and the manifest of a download."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.security import HTTPBearer
+from starlette.responses import Response, StreamingResponse
+
+from analytics_core import errors, exports
+from analytics_core.access import tokens
+from analytics_core.access.actors import Actor
+from analytics_core.access.policy import Action
+from analytics_core.api.errors import documented
+from analytics_core.api.schemas import AnswerSchema, ManifestSchema, answer_json
+from analytics_core.bootstrap import Application
+from analytics_core.model import Query as Question
+from analytics_core.query.parse import parse_query
+
+router = APIRouter(
+    prefix="/v2/handles/{handle}", tags=["Analytics"], dependencies=[Depends(HTTPBearer(auto_error=False))]
+)
+
+_ACCESS: Final = (
+    errors.MissingBearerTokenError,
+    errors.InvalidTokenError,
+    errors.TokenExpiredError,
+    errors.InsufficientRoleError,
+    errors.HandleNotFoundError,
+    errors.StoreUnavailableError,
+    errors.QueryTimeoutError,
+)
+_PARAMETERS: Final = (
+    errors.InvalidGroupByError,
+    errors.InvalidDateRangeError,
+    errors.InvalidTimezoneError,
+    errors.InvalidSortError,
+    errors.InvalidLimitError,
+    errors.InvalidSlugError,
+    errors.InvalidAsOfError,
+    errors.InvalidParameterError,
+)
+_MANY: Final = "Several values with commas (`DE,AT`); a `-` first excludes them (`-BR`)."
+
+
+def _described(text: str, example: str) -> object:
+    return Query(description=text, examples=[example])
+
+
+Handle = Annotated[str, Path(description="The handle; its case does not matter.", examples=["acme"])]
+Text = str | None
+
+
+class Parameters:
+    """The parameters of a question, as text: parse_query checks them and says what would be right."""
+
+    def __init__(
+        self,
+        groupBy: Annotated[Text, _described("day, slug, country, device or referrer.", "day")] = None,
+        fromDay: Annotated[Text, _described("First day, yyyymmdd, inclusive. Default: 30 days.", "20260201")] = None,
+        toDay: Annotated[Text, _described("Last day, yyyymmdd, inclusive. At most 1,100 days.", "20260228")] = None,
+        tz: Annotated[Text, _described("IANA zone whose days count. Default UTC.", "Europe/Berlin")] = None,
+        campaignId: Annotated[Text, _described(_MANY, "spring-launch")] = None,
+        slug: Annotated[Text, _described(_MANY, "launch")] = None,
+        country: Annotated[Text, _described(_MANY, "DE,AT")] = None,
+        device: Annotated[Text, _described(_MANY, "MOBILE")] = None,
+        referrer: Annotated[Text, _described(_MANY, "instagram.com")] = None,
+        referrerHost: Annotated[Text, _described(_MANY, "l.instagram.com")] = None,
+        sort: Annotated[Text, _described("asc or desc: days by key, all else by clicks, then key.", "desc")] = None,
+        asOf: Annotated[Text, _described("RFC 3339 time: the answer as it stood then.", "2026-02-25T12:00:00Z")] = None,
+    ) -> None:
+        self.given = {name: value for name, value in locals().items() if name != "self" and value is not None}
+
+
+def application_of(request: Request) -> Application:
+    return request.app.state.application()
+
+
+def actor_of(request: Request) -> Actor:
+    """Who asks. A personal access token opens other routes, not these."""
+    application = application_of(request)
+    token = tokens.bearer_token(request.headers.get("authorization"))
+    return tokens.verify(token, application.settings, application.clock())
+
+
+@router.get(
+    "/analytics",
+    summary="Clicks of a handle, grouped",
+    response_model=AnswerSchema,
+    responses=documented(*_PARAMETERS, *_ACCESS) | {304: {"description": "Nothing changed since the ETag."}},
+)
+def analytics(
+    request: Request,
+    handle: Handle,
+    parameters: Annotated[Parameters, Depends()],
+    limit: Annotated[Text, _described("Rows, 1 to 10,000 (default 1,000); the rest is `(other)`.", "10")] = None,
+    compare: Annotated[Text, _described("previous: the period of the same length before.", "previous")] = None,
+    confidence: Annotated[Text, _described("true adds the confidence block.", "true")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    application, actor = application_of(request), actor_of(request)
+    application.policy.check(actor, Action.READ, handle.lower())
+    more = {"limit": limit, "compare": compare, "confidence": confidence}
+    given = parameters.given | {name: value for name, value in more.items() if value is not None}
+    question = parse_query(handle.lower(), given, application.clock())
+    headers = {"ETag": _etag(application, question), "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if _matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    answer = application.analytics.run(question, actor)
+    return Response(answer_json(answer), media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/analytics/export",
+    summary="Download the rows as CSV or JSON",
+    response_class=StreamingResponse,
+    responses=documented(errors.InvalidFormatError, *_PARAMETERS, *_ACCESS, errors.FeatureLockedError)
+    | {200: {"content": {"text/csv": {}, "application/json": {}}, "description": "The file."}},
+)
+def export(
+    request: Request,
+    handle: Handle,
+    parameters: Annotated[Parameters, Depends()],
+    format: Annotated[Text, _described("csv or json.", "csv")] = None,
+    metric: Annotated[Text, _described("With groupBy=event: clicks.", "clicks")] = None,
+) -> StreamingResponse:
+    application, actor = application_of(request), actor_of(request)
+    application.policy.check(actor, Action.EXPORT, handle.lower())
+    exports.format_named(format)
+    if metric not in (None, "", "clicks"):
+        raise errors.InvalidParameterError("metric must be clicks.")
+    question = parse_query(handle.lower(), parameters.given, application.clock(), for_export=True)
+    made = exports.export(application, question, actor, format or "")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{made.filename}"',
+        "X-Export-Manifest": made.manifest.id,
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingResponse(made.chunks(), media_type=made.media_type, headers=headers)
+
+
+@router.get(
+    "/analytics/exports/{manifest_id}",
+    summary="The manifest of a download",
+    response_model=ManifestSchema,
+    responses=documented(*_ACCESS, errors.NotFoundError, errors.FeatureLockedError),
+)
+def manifest(request: Request, handle: Handle, manifest_id: str) -> Response:
+    application, actor = application_of(request), actor_of(request)
+    application.policy.check(actor, Action.EXPORT, handle.lower())
+    found = exports.find_manifest(application.database, handle.lower(), manifest_id)
+    return Response(orjson.dumps(found.to_json()), media_type="application/json")
+
+
+def _etag(application: Application, question: Question) -> str:
+    """Of what the answer is made of: the data, the question, and how fresh the numbers are said to be."""
+    parts = (application.analytics.data_version(), repr(question), repr(application.analytics.freshness()))
+    return f'"{hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]}"'
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    given = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+    return etag in given or "*" in given

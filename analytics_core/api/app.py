@@ -1,0 +1,65 @@
+"""Puts the API together: routes, error shape, request log, documentation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from analytics_core.api import analytics, health
+from analytics_core.api.errors import install_error_handlers
+from analytics_core.api.observe import Observations, Observe
+from analytics_core.bootstrap import Application
+
+DESCRIPTION: Final = (
+    "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token as "
+    "`Authorization: Bearer …`. Every error is `{error, message, requestId}`."
+)
+
+
+def create_app(application: Callable[[], Application]) -> FastAPI:
+    """The API over an application that is made by the first call of `application`, at start-up when served alone."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        application()
+        yield
+
+    app = FastAPI(
+        title="Clickledger",
+        version="2",
+        description=DESCRIPTION,
+        openapi_url="/v2/openapi.json",
+        docs_url="/v2/docs",
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.application = application
+    observations = Observations()
+    app.state.observations = observations
+    app.include_router(analytics.router)
+    app.include_router(health.router)
+    install_error_handlers(app)
+    app.add_middleware(Observe, observations=observations)
+    return app
+
+
+def routes(app: FastAPI) -> list[BaseRoute]:
+    """The API's paths as routes of another ASGI application, such as the dashboard's."""
+    at_root = _AtRoot(app)
+    return [Mount("/v2", app=at_root), *(Route(path, endpoint=at_root) for path in health.PATHS)]
+
+
+class _AtRoot:
+    """Calls the API with the whole path: it knows its own prefix."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "root_path": scope.get("app_root_path", "")}, receive, send)

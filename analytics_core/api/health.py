@@ -1,0 +1,36 @@
+"""Is it alive, is it ready, how is it doing: for load balancers and Prometheus. No token needed, no secret told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from analytics_core.api.errors import documented
+from analytics_core.bootstrap import Application
+from analytics_core.errors import StoreUnavailableError
+
+router = APIRouter(tags=["Health"])
+
+PATHS: Final = ("/healthz", "/readyz", "/metrics")
+
+
+@router.get("/healthz", summary="The process runs")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Lake and database answer", responses=documented(StoreUnavailableError))
+def readyz(request: Request) -> JSONResponse:
+    application: Application = request.app.state.application()
+    application.database.ping()
+    return JSONResponse({"status": "ok", "dataVersion": application.analytics.data_version()})
+
+
+@router.get("/metrics", summary="Counts for Prometheus", response_class=Response)
+def metrics(request: Request) -> Response:
+    observations = request.app.state.observations
+    updated = request.app.state.application().analytics.freshness().last_updated_at
+    observations.last_sync.set(updated.timestamp() if updated else 0)
+    return Response(observations.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,94 @@
+"""Every request seen: an id on each response, one log event, and counts for Prometheus."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from analytics_core.api.errors import error_response
+from analytics_core.errors import ClickledgerError
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = structlog.get_logger()
+
+
+class Observations:
+    """What Prometheus reads at /metrics. One for an app."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.requests = Counter(
+            "clickledger_http_requests", "Requests by route and status", labels, registry=self.registry
+        )
+        self.seconds = Histogram(
+            "clickledger_http_request_seconds", "Time to the end of a response", labels[:2], registry=self.registry
+        )
+        self.last_sync = Gauge(
+            "clickledger_last_complete_sync_timestamp_seconds",
+            "End of the last sync that read every source",
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class Observe:
+    """ASGI middleware. Outermost, so that errors are seen as the client sees them."""
+
+    def __init__(self, app: ASGIApp, observations: Observations) -> None:
+        self._app = app
+        self._observations = observations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["clickledger.request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("unexpected_error", request_id=request_id)
+            if status:  # the response has begun: all that is left is to break it off
+                raise
+            failed = ClickledgerError("Something went wrong on our side; nothing was lost.")
+            await error_response(Request(scope), failed)(scope, receive, send_with_id)
+        finally:
+            self._note(scope, status, time.perf_counter() - started, request_id)
+
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route = getattr(scope.get("route"), "path", "(none)")
+        self._observations.requests.labels(scope["method"], route, status).inc()
+        self._observations.seconds.labels(scope["method"], route).observe(seconds)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            request_id=request_id,
+        )

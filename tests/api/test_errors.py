@@ -1,0 +1,160 @@
+"""Every error has one shape, and each code is met through the door."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx2 as httpx
+import pytest
+from starlette.testclient import TestClient
+from support.api import Api
+from support.logs import realtime_text, requests, write
+from support.world import World
+
+from analytics_core import errors
+from analytics_core.access import tokens
+from analytics_core.api import create_app
+from analytics_core.bootstrap import build
+
+PATH = "/v2/handles/acme/analytics"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({}, "invalid_group_by"),
+        ({"groupBy": "colour"}, "invalid_group_by"),
+        ({"groupBy": "day", "fromDay": "2026-01-01"}, "invalid_date_range"),
+        ({"groupBy": "day", "fromDay": "20260230"}, "invalid_date_range"),
+        ({"groupBy": "day", "fromDay": "20260301", "toDay": "20260228"}, "invalid_date_range"),
+        ({"groupBy": "day", "fromDay": "20200101", "toDay": "20260228"}, "invalid_date_range"),
+        ({"groupBy": "day", "tz": "Mars/Olympus"}, "invalid_timezone"),
+        ({"groupBy": "day", "sort": "sideways"}, "invalid_sort"),
+        ({"groupBy": "day", "limit": "0"}, "invalid_limit"),
+        ({"groupBy": "day", "limit": "10001"}, "invalid_limit"),
+        ({"groupBy": "day", "slug": "a b"}, "invalid_slug"),
+        ({"groupBy": "day", "asOf": "yesterday"}, "invalid_as_of"),
+        ({"groupBy": "day", "compare": "future"}, "invalid_parameter"),
+    ],
+)
+def test_a_wrong_parameter_has_its_code_and_a_sentence(api: Api, parameters: dict[str, str], code: str) -> None:
+    response = api.get(PATH, **parameters)
+
+    assert response.status_code == 400
+    body = response.json()
+    assert list(body) == ["error", "message", "requestId"]
+    assert body["error"] == code
+    assert body["message"].endswith(".")
+    assert body["requestId"] == response.headers["X-Request-Id"]
+
+
+def test_a_wrong_format_has_its_code(api: Api) -> None:
+    for wrong in ({}, {"format": "xml"}):
+        assert api.get(f"{PATH}/export", groupBy="day", **wrong).json()["error"] == "invalid_format"
+
+
+@pytest.mark.parametrize("path", ["/v2/nothing", "/v2/handles/acme/analytics/exports/none"])
+def test_what_is_not_there_is_404(api: Api, path: str) -> None:
+    response = api.get(path)
+
+    assert (response.status_code, response.json()["error"]) == (404, "not_found")
+
+
+def test_another_method_is_405_in_the_same_shape(api: Api) -> None:
+    response = api.client.post(PATH)
+
+    assert (response.status_code, response.json()["error"]) == (405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize("user", ["user_eve"])
+def test_a_handle_that_one_may_not_know_is_404_like_one_that_is_not_there(api: Api, user: str) -> None:
+    hidden = api.get(PATH, user, groupBy="day")
+    missing = api.get("/v2/handles/nobody/analytics", user, groupBy="day")
+
+    assert hidden.status_code == missing.status_code == 404
+    assert hidden.json()["error"] == missing.json()["error"] == "handle_not_found"
+    assert hidden.json()["message"].replace("acme", "nobody") == missing.json()["message"]
+
+
+@pytest.mark.parametrize("broken", ["lake", "database"])
+def test_a_store_that_does_not_answer_is_503(world: World, broken: str) -> None:
+    world.sync(write(world.folder / "a.gz", realtime_text(requests(3))))
+    application = build(world.settings)
+    token = tokens.mint(
+        world.settings, "user_ann", now=application.clock(), lifetime=timedelta(hours=1), is_staff=False
+    )
+    with TestClient(create_app(lambda: application), raise_server_exceptions=False) as client:
+        assert client.get("/readyz").status_code == 200
+        if broken == "lake":
+            for table in ("click_counts", "coverage"):
+                shutil.rmtree(world.folder / "var" / "lake" / table)
+                (world.folder / "var" / "lake" / table).write_text("no folder")
+        else:
+            for file in (world.folder / "var").glob("clickledger.sqlite*"):
+                file.unlink()
+            (world.folder / "var" / "clickledger.sqlite").mkdir()
+        answers = [
+            client.get("/readyz"),
+            client.get(PATH, params={"groupBy": "day"}, headers={"Authorization": f"Bearer {token}"}),
+        ]
+    assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "store_unavailable")] * 2
+    application.analytics.close()
+
+
+def test_an_unexpected_failure_tells_no_secret(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr(type(api.application.analytics), "run", fail)
+
+    response = api.get(PATH, groupBy="day")
+
+    assert (response.status_code, response.json()["error"]) == (500, "internal_error")
+    assert "hunter2" not in response.text
+    assert response.json()["requestId"] == response.headers["X-Request-Id"]
+
+
+def test_the_request_id_of_the_caller_is_kept_when_it_is_sane(api: Api) -> None:
+    sane = api.client.get("/healthz", headers={"X-Request-Id": "trace-42"})
+    wild = api.client.get("/healthz", headers={"X-Request-Id": "a b\t<script>"})
+
+    assert sane.headers["X-Request-Id"] == "trace-42"
+    assert "<" not in wild.headers["X-Request-Id"]
+
+
+def test_every_code_that_a_caller_can_meet_is_documented(api: Api) -> None:
+    document = api.client.get("/v2/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    responses = [
+        response["description"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        for response in operation["responses"].values()
+    ]
+    told = " ".join(responses)
+    outside = {"internal_error", "method_not_allowed", "invalid_settings", "invalid_accounts_file", "invalid_source"}
+    for one in _all_errors(errors.ClickledgerError):
+        assert one.code in outside or f"`{one.code}`" in told, one.code
+
+
+def _all_errors(root: type[errors.ClickledgerError]) -> list[type[errors.ClickledgerError]]:
+    return [root, *(found for child in root.__subclasses__() for found in _all_errors(child))]
+
+
+def test_a_real_server_answers_like_the_app(world: World, serve: Callable[[World], str]) -> None:
+    world.sync(write(world.folder / "a.gz", realtime_text(requests(20))))
+    base = serve(world)
+    token = world.run_token("user_ann")
+
+    def get(path: str, **parameters: str) -> httpx.Response:
+        return httpx.get(base + path, params=parameters, headers={"Authorization": f"Bearer {token}"})
+
+    days = {"fromDay": "20260301", "toDay": "20260331"}
+    assert get(PATH, groupBy="slug", **days).json()["totals"]["clicks"] == 20
+    assert get(f"{PATH}/export", groupBy="slug", format="csv", **days).text.splitlines()[1].startswith("launch,20,")
+    assert httpx.get(f"{base}{PATH}").json()["error"] == "missing_bearer_token"
+    assert "clickledger_http_requests_total" in httpx.get(f"{base}/metrics").text
+    assert httpx.get(f"{base}/v2/docs").status_code == 200
