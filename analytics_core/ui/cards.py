@@ -1,0 +1,109 @@
+"""What a page is made of: cards that fail alone, the metric row, the legend, bar lists."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+import streamlit as st
+
+from analytics_core.model import OTHER, Answer, Metrics, Period
+from analytics_core.ui import address, formats, problems
+
+BREAKDOWN = "breakdown.py"
+
+
+@contextmanager
+def card(title: str, *, note: str = "") -> Generator[None]:
+    """A card with a title. An error inside is told inside: the other cards of the page stand."""
+    with st.container(key=f"card-{title.lower().replace(' ', '-')}", gap="small", height="stretch"):
+        aside = f'<span class="muted">{html.escape(note)}</span>' if note else ""
+        st.html(f'<div class="title"><h3>{html.escape(title)}</h3>{aside}</div>')
+        with problems.told():
+            yield
+
+
+def metric_row(answer: Answer) -> None:
+    """Clicks, qualified clicks and bot clicks, each with its change and its course over the period."""
+    with st.grid(3, min_column_width=210, gap="small"):
+        _metric(answer, "Clicks", lambda counts: counts.clicks, "Every redirect of a short link.")
+        _metric(answer, "Qualified clicks", lambda counts: counts.qualified_clicks, "Clicks less bot clicks.")
+        _metric(
+            answer,
+            "Bot clicks",
+            lambda counts: counts.bot_clicks,
+            "Crawlers, link previewers, HTTP libraries. Counted, never dropped.",
+            colour="orange",
+        )
+
+
+def _metric(
+    answer: Answer,
+    label: str,
+    count: Callable[[Metrics], int],
+    meaning: str,
+    colour: Literal["primary", "orange"] = "primary",
+) -> None:
+    now = count(answer.totals)
+    before = count(answer.previous_totals) if answer.previous_totals else None
+    exactly = f"{formats.exact(now)} in this period"
+    if before is not None:
+        exactly += f", {formats.exact(before)} in the one before"
+    st.metric(
+        label,
+        formats.short(now),
+        None if before is None else formats.change(now, before),
+        delta_color=colour,
+        delta_arrow=_arrow(now, before),
+        delta_description="vs previous period",
+        help=f"{meaning} {exactly}.",
+        chart_data=[count(row.metrics) for row in answer.rows],
+        chart_type="area",
+        border=True,
+    )
+
+
+def legend() -> None:
+    """The two series in words and in the marks that the charts use."""
+    st.html(
+        '<div class="legend"><span><i class="qualified"></i>Qualified</span>'
+        '<span><i class="bots"></i>Bots (hatched)</span></div>'
+    )
+
+
+def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
+    """The rows as short bars; each links to the breakdown, filtered by its key."""
+    dimension = answer.query.group_by
+    rows = [row for row in answer.rows if row.metrics.clicks]
+    longest = max((row.metrics.clicks for row in rows if row.key != OTHER), default=0)
+    with st.container(key=f"bars-{dimension}", gap="xxsmall"):
+        for row in rows:
+            count = row.metrics.clicks
+            filters = {} if row.key == OTHER else {dimension: address.with_filter(dimension, row.key)}
+            st.page_link(
+                BREAKDOWN,
+                label=f"{formats.plain(names[row.key])} **{formats.short(count)}**",
+                help=f"{formats.exact(count)} clicks, {formats.share(count, answer.totals.clicks)} of all",
+                icon="",
+                width="stretch",
+                query_params=address.link(by=dimension, **filters),
+            )
+    widths = "".join(
+        f".st-key-bars-{dimension} > :nth-child({place}) {{ --share: {100 * row.metrics.clicks / longest:.1f}%; }}"
+        for place, row in enumerate(rows, start=1)
+        if row.key != OTHER
+    )
+    st.html(f"<style>{widths}</style>")
+
+
+def period_note(period: Period) -> str:
+    """`1 Feb – 28 Feb 2026, Europe/Berlin`."""
+    return f"{formats.days(period)}, {period.timezone}"
+
+
+def _arrow(now: int, before: int | None) -> Literal["up", "down", "off"]:
+    if before is None or now == before:
+        return "off"
+    return "up" if now > before else "down"

@@ -1,0 +1,52 @@
+"""Downloads of a breakdown. The gate is below; here it is only drawn: an open button, or a lock and what opens it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from analytics_core.access.actors import Actor
+from analytics_core.access.policy import RULES, Action
+from analytics_core.bootstrap import shared
+from analytics_core.exports import FORMATS, export, filename
+from analytics_core.model import Query
+from analytics_core.ui import session
+
+
+def buttons(query: Query) -> None:
+    """One button a format, for all rows of the query."""
+    actor = session.actor()
+    is_open = shared().policy.allows(actor, Action.EXPORT, query.handle)
+    with st.container(horizontal=True, gap="small"):
+        for name, chosen in FORMATS.items():
+            if is_open:
+                st.download_button(
+                    f"Download {name.upper()}",
+                    partial(_file, query, actor, name),
+                    file_name=filename(query, name),
+                    mime=chosen.media_type,
+                    icon=":material/download:",
+                    on_click="ignore",
+                )
+            else:
+                st.button(f"Download {name.upper()}", icon=":material/lock:", disabled=True)
+    if is_open:
+        st.caption("Every row with its exact counts, and a manifest that proves what the file holds.")
+    else:
+        _upgrade_notice(query.handle)
+
+
+def _file(query: Query, actor: Actor, format_name: str) -> bytes:
+    """Made when the button is clicked; raises FeatureLockedError where the plan does not include it."""
+    return export(shared(), query, actor, format_name).read()
+
+
+def _upgrade_notice(handle: str) -> None:
+    feature = RULES[Action.EXPORT].feature
+    if feature:
+        st.info(
+            f"{feature.title} are part of the plan {feature.required_plan}. "
+            f"The owner of {handle} can upgrade; nothing that was counted is lost until then.",
+            icon=":material/lock_open:",
+        )

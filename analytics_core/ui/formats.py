@@ -1,0 +1,110 @@
+"""Numbers, days and keys as a reader wants them: pure functions, no drawing."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+
+from analytics_core.model import NOT_TRACKED, OTHER, Period
+
+UNKNOWN_COUNTRY = "ZZ"
+DIRECT = "direct"
+
+_DEVICES = {"MOBILE": "Mobile", "TABLET": "Tablet", "DESKTOP": "Desktop", "BOT": "Bot", "UNKNOWN": "Unknown"}
+_SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others"}
+_STEPS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+
+
+def exact(count: int) -> str:
+    """1234567 → `1,234,567`."""
+    return f"{count:,}"
+
+
+def short(count: int) -> str:
+    """Up to four characters of number: `987`, `1,234`, `12.3k`, `123k`, `4.5M`."""
+    if abs(count) < 10_000:
+        return exact(count)
+    for step, letter in _STEPS:
+        scaled = count / step
+        if abs(scaled) >= 0.9995:
+            return f"{scaled:.0f}{letter}" if abs(scaled) >= 99.95 else f"{scaled:.1f}{letter}"
+    return exact(count)
+
+
+def share(part: int, whole: int) -> str:
+    """A part in per cent of the whole; `<0.1%` where it would read as nothing."""
+    if not whole or not part:
+        return "0%"
+    percent = 100 * part / whole
+    return "<0.1%" if percent < 0.1 else f"{percent:.1f}%"
+
+
+def change(now: int, before: int) -> str:
+    """How `now` differs from `before`: `+12.5%`, `-3.0%`, `×14` from tenfold on, `new`, `no change`."""
+    if now == before:
+        return "no change"
+    if not before:
+        return "new"
+    if now >= 10 * before:
+        return f"×{now / before:,.0f}"
+    percent = 100 * (now - before) / before
+    return f"{percent:+.1f}%" if abs(percent) >= 0.05 else "no change"
+
+
+def day(value: date) -> str:
+    """`3 Feb 2026`."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def days(period: Period) -> str:
+    """`1 Feb – 28 Feb 2026`, the year only where it changes."""
+    first, last = period.from_day, period.to_day
+    if first == last:
+        return day(first)
+    start = f"{first.day} {first:%b}" if first.year == last.year else day(first)
+    return f"{start} – {day(last)}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`just now`, `12 minutes ago`, `3 hours ago`, `5 days ago`."""
+    passed = max(now - then, timedelta())
+    if passed < timedelta(minutes=1):
+        return "just now"
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(passed.total_seconds()) // size
+        if count:
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def key_name(dimension: str, key: str) -> str:
+    """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`."""
+    if key in _SPECIAL:
+        return _SPECIAL[key]
+    if dimension == "country":
+        return "Unknown country" if key == UNKNOWN_COUNTRY else countries().get(key, key)
+    if dimension == "device":
+        return _DEVICES.get(key, key)
+    if dimension == "day":
+        return day(parse_day(key))
+    return "Direct" if dimension == "referrer" and key == DIRECT else key
+
+
+def parse_day(key: str) -> date:
+    """`20260203` as a day."""
+    return date(int(key[:4]), int(key[4:6]), int(key[6:]))
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_\[\]:$~<>#|&])", r"\\\1", text)
+
+
+@cache
+def countries() -> dict[str, str]:
+    """ISO 3166-1 alpha-2 code → English name; from the public-domain table of the IANA time zone database."""
+    text = files("analytics_core.ui").joinpath("countries.tsv").read_text(encoding="utf-8")
+    return {row["code"]: row["name"] for row in csv.DictReader(text.splitlines(), delimiter="\t")}

@@ -1,0 +1,72 @@
+"""What a page is about, and the bar that chooses it: handle, filters, period, time zone. The URL says it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from analytics_core.errors import HandleNotFoundError
+from analytics_core.model import Filter, Period, Query
+from analytics_core.query.parse import DEFAULT_LIMIT, MAX_DAYS, check_query
+from analytics_core.ui import address, filters, periods, session
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The handle, the period and the filters that all questions of a page share."""
+
+    handle: str
+    period: Period
+    filters: tuple[Filter, ...]
+
+    def query(
+        self, group_by: str, *, limit: int | None = None, compare: bool = False, confidence: bool = False
+    ) -> Query:
+        return Query(
+            handle=self.handle,
+            group_by=group_by,
+            period=self.period,
+            filters=self.filters,
+            limit=limit or (MAX_DAYS if group_by == "day" else DEFAULT_LIMIT),
+            compare="previous" if compare else None,
+            confidence=confidence,
+        )
+
+
+def bar() -> View:
+    """Draws the bar. Raises HandleNotFoundError and the errors of the parameters, as the API does."""
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
+        handle = _handle_chooser()
+        drawer = filters.drawer()
+        period = periods.picker(session.timezone_of(handle))
+    view = View(handle, period, address.filters())
+    filters.chips(view.filters)
+    check_query(view.query("day"))
+    filters.fill(drawer, view.handle, view.query)
+    return view
+
+
+def _handle_chooser() -> str:
+    handles = session.visible_handles()
+    chosen = address.read("handle") or next(iter(handles), "")
+    st.session_state["handle"] = chosen if chosen in handles else None
+    st.selectbox(
+        "Handle",
+        handles,
+        key="handle",
+        placeholder="Choose a handle",
+        on_change=_write_handle,
+        label_visibility="collapsed",
+        width=200,
+    )
+    if not chosen:
+        raise HandleNotFoundError("You have a role on no handle yet; ask an owner to add you.")
+    session.check_readable(chosen)
+    address.change(handle=chosen)
+    return chosen
+
+
+def _write_handle() -> None:
+    """Another handle has other links and campaigns: filters by them would find nothing."""
+    address.change(handle=st.session_state["handle"], slug="", campaignId="")

@@ -1,0 +1,25 @@
+"""Dashboard and API in one process: `streamlit run app.py`. Each screen is a file in `pages/`."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+
+from analytics_core import api
+from analytics_core.bootstrap import shared
+from analytics_core.ui import cookie, problems
+
+
+@asynccontextmanager
+async def opened(_: st.App) -> AsyncGenerator[None]:
+    """Opens lake and database before the first visitor: wrong settings stop the start."""
+    shared()
+    yield
+
+
+app = st.App(
+    "pages/dashboard.py",
+    routes=[*api.routes(api.app), *cookie.routes],
+    lifespan=opened,
+    on_script_error=problems.unexpected,
+)
