@@ -1,0 +1,67 @@
+# The words that everyone guesses. `make demo` and `make test` need only Python 3.11 or newer, make and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+WORKERS ?= 2
+
+.PHONY: setup dev run demo test check fix bench docs explain lock clean
+
+setup: $(VENV)/.installed  ## what Clickledger runs on
+
+dev: $(VENV)/.installed-dev  ## and what its tests and checks need
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Clickledger needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+run: setup  ## dashboard and API on your own lake
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+demo: export CLICKLEDGER_STATE := var/demo
+demo: export CLICKLEDGER_DEMO := true
+demo: export CLICKLEDGER_SOURCES := var/demo/world/sources.toml
+demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
+	$(BIN)/python -m ingest demo
+	$(BIN)/python -m ingest sync
+	@echo
+	@echo "  Dashboard   http://localhost:$(PORT)         sign in as one of the demo users"
+	@echo "  API         http://localhost:$(PORT)/v2/docs"
+	@echo "  A token     CLICKLEDGER_STATE=var/demo $(BIN)/python -m analytics_core token --user user_ann"
+	@echo
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+
+test: dev  ## every tier
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: dev  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fix: dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: dev  ## measures, and prints the tables of benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+docs: setup  ## writes the generated parts of docs/
+	$(BIN)/python -m docs.generate
+
+lock:  ## resolves requirements*.in into pinned requirements*.txt; needs uv
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements.in -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis

