@@ -126,7 +126,7 @@ class Analytics:
         try:
             return ask(self._lake.snapshot())
         except VanishedFileError as error:
-            raise _lacking(error) from error
+            raise _lacking() from error
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query
@@ -214,11 +214,11 @@ def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     try:
         yield from frames
     except VanishedFileError as error:
-        raise _lacking(error) from error
+        raise _lacking() from error
 
 
-def _lacking(error: VanishedFileError) -> StoreUnavailableError:
-    return StoreUnavailableError(f"The lake lacks a file that it names ({error}); nothing was lost.")
+def _lacking() -> StoreUnavailableError:
+    return StoreUnavailableError("The lake lacks a file that it names; nothing was lost.")
 
 
 def _named(counts: pl.DataFrame) -> pl.DataFrame:

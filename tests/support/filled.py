@@ -20,10 +20,11 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, USER_AGENTS, VERDICTS
 from analytics_core.store.syncs import Syncs
+from ingest.classify import LIST_VERSION
 from ingest.derive import QUARTER_HOUR, count_clicks, cover, judge
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
-LISTS = "lists-2"
+LISTS = LIST_VERSION
 
 # Agent → verdict of the lists in force. An older list took the phone for a bot: it must never be asked.
 VERDICTS_IN_FORCE = {
@@ -79,7 +80,7 @@ def verdict_frame(list_version: str, verdicts: dict[int, dict[str, str | None]])
 
 def fill(lake: Lake, batches: Iterable[Sequence[Click]]) -> None:
     """Commits each batch as ingest does: clicks, then the roll-ups that follow from them."""
-    for list_version, verdicts in (("lists-1", OLDER_VERDICTS), (LISTS, VERDICTS_IN_FORCE)):
+    for list_version, verdicts in (("an older one", OLDER_VERDICTS), (LISTS, VERDICTS_IN_FORCE)):
         lake.append(lake.open(VERDICTS), VERDICTS, verdict_frame(list_version, verdicts))
     agents = pl.DataFrame({"user_agent_id": list(VERDICTS_IN_FORCE)}).with_columns(
         user_agent=pl.lit("agent"), learnt_at=pl.lit(NOW)

@@ -1,0 +1,47 @@
+"""The golden questions of questions.toml, each asked of the roll-ups and, as of now, of the facts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.filled import NOW, Click, Filled, filled, open_engine
+
+from analytics_core.access.actors import Actor
+from analytics_core.engines.base import Engine
+from analytics_core.query.compare import total
+from analytics_core.query.parse import parse_query
+
+BOOK: dict[str, Any] = tomllib.loads((Path(__file__).parent / "questions.toml").read_text())
+STAFF = Actor("sue", is_staff=True)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    opened = open_engine()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    unlogged = {"country": None, "referrer": None, "agent": None}
+    clicks = [Click(**{**unlogged, **click}) for click in BOOK["world"]["clicks"]]
+    return filled(tmp_path_factory.mktemp("questions"), engine, clicks[::2], clicks[1::2])
+
+
+@pytest.mark.parametrize("as_of", [None, NOW], ids=["roll-ups", "facts"])
+@pytest.mark.parametrize("question", BOOK["question"], ids=[question["title"] for question in BOOK["question"]])
+def test_a_golden_question(world: Filled, question: dict[str, Any], as_of: Any) -> None:
+    query = replace(parse_query(question.get("handle", "acme"), question["ask"], NOW), as_of=as_of)
+    answer = world.analytics.run(query, STAFF)
+    assert [[row.key, row.metrics.clicks, row.metrics.bot_clicks] for row in answer.rows] == question["rows"]
+    previous = [row.previous and [row.previous.clicks, row.previous.bot_clicks] for row in answer.rows]
+    assert previous == question.get("previous", [None] * len(answer.rows))
+    assert answer.totals == total(answer.rows)
+    if "tracked_from" in question:
+        assert answer.tracked_from == question["tracked_from"]

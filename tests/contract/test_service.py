@@ -1,0 +1,206 @@
+"""The one door: access, freshness, confidence, versions, as-of, and a lake that is compacted meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+from support.filled import (
+    LISTS,
+    NOW,
+    Click,
+    Filled,
+    add_batch,
+    click_frame,
+    filled,
+    open_analytics,
+    open_engine,
+)
+
+from analytics_core.access.actors import Actor
+from analytics_core.engines.base import Engine
+from analytics_core.errors import (
+    FeatureLockedError,
+    HandleNotFoundError,
+    InvalidGroupByError,
+    InvalidParameterError,
+    InvalidTimezoneError,
+    StoreUnavailableError,
+)
+from analytics_core.model import Filter, FreshnessStatus, Period, Query
+from analytics_core.store import tables
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from ingest.compact import compact
+
+ANN, BOB = Actor("ann"), Actor("bob")
+DAY = datetime(2026, 3, 10, 9, tzinfo=UTC)
+QUERY = Query("acme", "country", Period(date(2026, 3, 1), date(2026, 3, 10)))
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    opened = open_engine()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, engine: Engine) -> Filled:
+    early = Click(DAY - timedelta(days=5), country=None, learnt_at=NOW - timedelta(days=3))
+    return filled(tmp_path, engine, [early, Click(DAY, agent=3)], [Click(DAY, country="AT")])
+
+
+def synced(world: Filled, finished_at: datetime | None, *, complete: bool = True, sampling: int = 100) -> None:
+    row = {
+        "id": str(finished_at),
+        "started_at": DAY,
+        "finished_at": finished_at,
+        "complete": complete,
+        "sources": json.dumps([{"url": "logs", "sampling": 100}, {"url": "edge", "sampling": sampling}]),
+    }
+    with world.database.begin() as connection:
+        connection.execute(tables.syncs.insert().values(row))
+
+
+def lines(world: Filled, number: int, day: str, read: int, rejected: int) -> None:
+    counts = dict.fromkeys(("clicks", "not_redirects", "unknown_hosts", "invalid_slugs", "duplicates"), 0)
+    row = {"source": "logs", "number": number, "day": day, "lines": read, "rejected": rejected, **counts}
+    with world.database.begin() as connection:
+        connection.execute(tables.batch_days.insert().values(row))
+
+
+def test_a_stranger_gets_no_answer_and_a_free_plan_no_export(world: Filled) -> None:
+    with pytest.raises(HandleNotFoundError):
+        world.analytics.run(replace(QUERY, handle="zed"), ANN)
+    with pytest.raises(FeatureLockedError):
+        world.analytics.export_rows(replace(QUERY, handle="zed"), BOB)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        (replace(QUERY, group_by="event"), InvalidGroupByError),
+        (replace(QUERY, group_by="segment"), InvalidGroupByError),
+        (replace(QUERY, period=Period(date(2026, 3, 1), date(2026, 3, 2), "Nowhere")), InvalidTimezoneError),
+        (replace(QUERY, filters=(Filter("day", ("20260301",)),)), InvalidParameterError),
+        (replace(QUERY, filters=(Filter("country", ()),)), InvalidParameterError),
+        (replace(QUERY, limit=10_001), InvalidParameterError),
+    ],
+)
+def test_a_query_made_by_hand_is_checked_too(world: Filled, query: Query, error: type[InvalidParameterError]) -> None:
+    with pytest.raises(error):
+        world.analytics.run(query, ANN)
+
+
+def test_an_answer_says_how_current_it_is(world: Filled) -> None:
+    assert world.analytics.freshness().status is FreshnessStatus.UNKNOWN
+    synced(world, None, complete=False)
+    synced(world, NOW, complete=False)
+    synced(world, NOW - timedelta(minutes=70), sampling=20)
+    stale = world.analytics.run(QUERY, ANN).freshness
+    assert (stale.status, stale.last_updated_at) == (FreshnessStatus.STALE, NOW - timedelta(minutes=70))
+    assert stale.sampling == {"edge": 20}
+    synced(world, NOW - timedelta(minutes=5))
+    assert world.analytics.freshness().status is FreshnessStatus.FRESH
+
+
+def test_confidence_is_told_when_asked_with_every_reason(world: Filled) -> None:
+    synced(world, NOW - timedelta(minutes=5), sampling=50)
+    lines(world, 1, "2026-03-10", 900, 0)
+    lines(world, 1, "", 100, 100)  # came with lines of the range
+    lines(world, 2, "2026-02-01", 500, 500)
+    lines(world, 2, "", 50, 50)
+    assert world.analytics.run(QUERY, ANN).confidence is None
+    told = world.analytics.run(replace(QUERY, confidence=True), ANN).confidence
+    assert told is not None
+    assert {factor.name: (round(factor.value, 3), factor.penalty) for factor in told.factors} == {
+        "botRatio": (0.333, 10),
+        "rejectedLines": (0.1, 20),
+        "partialTracking": (0.9, 36),
+        "sampling": (0.5, 25),
+    }
+    assert told.score == 9
+
+
+def test_tracking_of_a_filter_counts_for_confidence_too(world: Filled) -> None:
+    synced(world, NOW)
+    asked = replace(QUERY, group_by="slug", filters=(Filter("country", ("DE", "AT")),), confidence=True)
+    answer = world.analytics.run(asked, ANN)
+    assert answer.tracked_from is None
+    assert answer.confidence is not None
+    assert "partialTracking" in {factor.name for factor in answer.confidence.factors}
+
+
+def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) -> None:
+    first = world.analytics.data_version()
+    assert first == f"2-{LISTS}"
+    assert world.analytics.run(QUERY, ANN).data_version == first
+    before = world.analytics.run(QUERY, ANN)
+    compact(world.lake)
+    assert world.analytics.data_version() == first
+    assert world.analytics.run(QUERY, ANN) == before
+    add_batch(world.lake, [Click(DAY)])
+    assert world.analytics.data_version() != first
+    assert world.analytics.run(QUERY, ANN).totals.clicks == before.totals.clicks + 1
+
+
+def test_an_earlier_answer_can_be_given_again(world: Filled) -> None:
+    then = replace(QUERY, as_of=NOW - timedelta(days=1))
+    assert [(row.key, row.metrics.clicks) for row in world.analytics.run(then, ANN).rows] == [("(not tracked)", 1)]
+    now = replace(QUERY, as_of=NOW)
+    assert world.analytics.run(now, ANN).rows == world.analytics.run(QUERY, ANN).rows
+
+
+def test_facts_that_the_roll_ups_lack_yet_are_not_told(world: Filled) -> None:
+    before = world.analytics.run(replace(QUERY, as_of=NOW), ANN)
+    world.lake.append(world.lake.open(CLICKS), CLICKS, click_frame([Click(DAY)]))  # a sync that died half-way
+    assert world.analytics.run(replace(QUERY, as_of=NOW), ANN) == before
+    events = world.analytics.export_rows(replace(QUERY, group_by="event"), ANN).frames
+    assert sum(frame.height for frame in events) == before.totals.clicks
+
+
+def test_files_that_a_compaction_took_away_are_asked_for_again(world: Filled, engine: Engine) -> None:
+    class Vacuumed:
+        """A lake whose first snapshot of each question names files that are gone by the time they are read."""
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(world.lake, name)
+
+        def snapshot(self) -> object:
+            self.asked += 1
+            taken = world.lake.snapshot()
+            if self.asked % 2 == 0:
+                return taken
+            gone = {key: tuple(f"{file}.gone" for file in files) for key, files in taken.counts.items()}
+            return replace(taken, counts=gone)
+
+    vacuumed = Vacuumed()
+    analytics = open_analytics(vacuumed, world.database, engine)  # type: ignore[arg-type]
+    assert analytics.run(QUERY, ANN).rows == world.analytics.run(QUERY, ANN).rows
+    assert vacuumed.asked == 2
+
+
+def test_a_lake_that_lost_its_files_is_unavailable(world: Filled) -> None:
+    world.analytics.data_version()
+    rmtree(Path(world.lake.uri(CLICK_COUNTS)) / "grain=day")
+    with pytest.raises(StoreUnavailableError):
+        world.analytics.run(QUERY, ANN)
+
+
+def test_an_empty_lake_has_answers(tmp_path: Path, engine: Engine) -> None:
+    empty = filled(tmp_path, engine)
+    answer = empty.analytics.run(replace(QUERY, compare="previous", confidence=True), ANN)
+    assert (answer.rows, answer.totals.clicks, answer.tracked_from) == ((), 0, None)
+    assert answer.confidence is not None
+    assert answer.confidence.score == 0
+    days = empty.analytics.run(replace(QUERY, group_by="day", as_of=NOW), ANN)
+    assert [row.metrics.clicks for row in days.rows] == [0] * 10
+    assert sum(frame.height for frame in empty.analytics.export_rows(replace(QUERY, group_by="event"), ANN).frames) == 0

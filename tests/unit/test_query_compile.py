@@ -1,0 +1,87 @@
+"""The SQL that is written: the handle always, values never, only the files that matter."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_core.engines.base import Statement
+from analytics_core.model import Filter, Period, Query
+from analytics_core.query.catalog import FILTERS
+from analytics_core.query.compile import (
+    compile_all_keys,
+    compile_days,
+    compile_events,
+    compile_first_days,
+    compile_keys,
+)
+from analytics_core.query.resolve import resolve, slots_of
+from analytics_core.store.facts import FactFiles
+from analytics_core.store.lake import Snapshot
+
+PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
+MONTHS = ("2025-12", "2026-01", "2026-02", "2026-03")
+SNAPSHOT = Snapshot(
+    data_version=3,
+    list_version="lists-1",
+    counts={(grain, month): (f"{grain}-{month}.parquet",) for grain in ("day", "quarter_hour") for month in MONTHS},
+    coverage=("coverage.parquet",),
+)
+FACTS = FactFiles(("clicks.parquet",), ("verdicts.parquet",))
+
+
+def statements(query: Query) -> list[Statement]:
+    grouped = resolve(query)
+    by_day = resolve(Query(query.handle, "day", query.period, query.filters))
+    return [
+        *(compile_keys(query.handle, grouped, source) for source in (SNAPSHOT, FACTS)),
+        *(compile_all_keys(query.handle, grouped, source) for source in (SNAPSHOT, FACTS)),
+        *(compile_days(query.handle, by_day, source) for source in (SNAPSHOT, FACTS)),
+        compile_events(query.handle, query.filters, slots_of(query.period), query.as_of, FACTS),
+        compile_first_days(query.handle, SNAPSHOT),
+    ]
+
+
+def test_the_handle_is_the_first_condition_on_every_table() -> None:
+    for statement in statements(Query("acme", "slug", PERIOD, (Filter("country", ("DE",)),), compare="previous")):
+        tables = re.findall(r"\{(?!verdicts)\w+\}", statement.sql)
+        first = re.findall(
+            r"\{\w+\}(?: AS click LEFT JOIN \{verdicts\}[^W]+)? WHERE (?:click\.)?handle = (\$\w+)", statement.sql
+        )
+        assert len(first) == len(tables) >= 1
+        assert {statement.values[name.removeprefix("$")] for name in first} == {"acme"}
+
+
+@given(
+    name=st.sampled_from(FILTERS),
+    value=st.text(min_size=4).map(lambda text: f"'; DROP {text}"),
+    exclude=st.booleans(),
+)
+def test_no_value_is_written_into_the_text(name: str, value: str, exclude: bool) -> None:
+    plain = statements(Query("acme", "slug", PERIOD, (Filter(name, ("DE",), exclude),)))
+    hostile = statements(Query("o'brien{coverage}", "slug", PERIOD, (Filter(name, (value,), exclude),)))
+    assert [one.sql for one in plain] == [one.sql for one in hostile]
+    assert all(value in one.values.values() for one in hostile[:-1])
+
+
+@pytest.mark.parametrize(
+    ("timezone", "filters", "files"),
+    [
+        ("UTC", (), {"day-2026-02.parquet"}),
+        ("Asia/Kolkata", (), {"day-2026-02.parquet", "quarter_hour-2026-01.parquet", "quarter_hour-2026-02.parquet"}),
+        ("UTC", (Filter("referrerHost", ("x.com",)),), {"quarter_hour-2026-02.parquet"}),
+    ],
+)
+def test_only_the_files_of_the_period_are_read(timezone: str, filters: tuple[Filter, ...], files: set[str]) -> None:
+    query = Query("acme", "country", Period(PERIOD.from_day, PERIOD.to_day, timezone), filters)
+    statement = compile_keys("acme", resolve(query), SNAPSHOT)
+    assert {file for scan in statement.scans.values() for file in scan.files} == files
+
+
+def test_every_answer_has_a_row_cap_and_only_streams_have_none() -> None:
+    caps = [statement.row_cap for statement in statements(Query("acme", "slug", PERIOD, limit=10))]
+    assert caps == [11, 11, None, None, 2_200, 2_200, None, 100]

@@ -1,0 +1,99 @@
+"""Which quarter hours a question covers, and in which grain they are read."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_core.errors import InvalidGroupByError
+from analytics_core.model import Filter, Period, Query
+from analytics_core.query.resolve import Resolved, SlotRange, resolve, shifts_of, slot_time, slots_of
+
+DAY, QUARTERS = "day", "quarter_hour"
+
+
+def resolved(
+    group_by: str = "country",
+    from_day: date = date(2026, 2, 1),
+    to_day: date = date(2026, 2, 28),
+    timezone: str = "UTC",
+    **others: object,
+) -> Resolved:
+    return resolve(Query("acme", group_by, Period(from_day, to_day, timezone), **others))  # type: ignore[arg-type]
+
+
+def test_sort_is_by_key_for_days_and_by_clicks_otherwise() -> None:
+    assert (resolved("day").sort, resolved("slug").sort, resolved("day", sort="desc").sort) == ("asc", "desc", "desc")
+
+
+@pytest.mark.parametrize(
+    ("group_by", "timezone", "filters", "grains"),
+    [
+        ("country", "UTC", (), {DAY}),
+        ("day", "UTC", (), {DAY}),
+        ("day", "Africa/Abidjan", (), {DAY}),
+        ("day", "Asia/Kolkata", (), {QUARTERS}),
+        ("country", "Asia/Kolkata", (), {DAY, QUARTERS}),
+        ("country", "UTC", (Filter("referrerHost", ("x.com",)),), {QUARTERS}),
+        ("country", "UTC", (Filter("referrer", ("x.com",)),), {DAY}),
+    ],
+)
+def test_whole_utc_days_are_read_as_days(
+    group_by: str, timezone: str, filters: tuple[Filter, ...], grains: set[str]
+) -> None:
+    assert set(resolved(group_by, timezone=timezone, filters=filters).reads) == grains
+
+
+@given(
+    timezone=st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})),
+    from_day=st.dates(date(2000, 1, 3), date(2037, 1, 1)),
+    days=st.integers(1, 400),
+    group_by=st.sampled_from(["country", "day"]),
+    compare=st.sampled_from([None, "previous"]),
+)
+def test_the_reads_cover_the_period_exactly_once(
+    timezone: str, from_day: date, days: int, group_by: str, compare: str | None
+) -> None:
+    found = resolved(group_by, from_day, from_day + timedelta(days=days - 1), timezone, compare=compare)
+    parts = sorted((one.start, one.end) for ranges in found.reads.values() for one in ranges)
+    assert all(end == start for (_, end), (start, _) in pairwise(parts))
+    assert not parts or (parts[0][0], parts[-1][1]) == (found.covered.start, found.covered.end)
+    assert all(one.start % 96 == one.end % 96 == 0 for one in found.reads.get(DAY, ()))
+
+
+@given(
+    timezone=st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})),
+    from_day=st.dates(date(2012, 1, 1), date(2037, 1, 1)),
+    days=st.integers(1, 400),
+)
+def test_shifts_tell_the_local_day_of_every_slot(timezone: str, from_day: date, days: int) -> None:
+    covered = slots_of(Period(from_day, from_day + timedelta(days=days - 1), timezone))
+    shifts = shifts_of(timezone, covered)
+    for slot in {*range(covered.start, covered.end, 7), *(s.start + near for s in shifts for near in (-1, 0, 1))}:
+        if covered.start <= slot < covered.end:
+            shift = next(one.slots for one in reversed(shifts) if one.start <= slot)
+            local = slot_time(slot).astimezone(ZoneInfo(timezone))
+            assert date(1970, 1, 1) + timedelta(days=(slot + shift) // 96) == local.date()
+
+
+def test_a_day_without_midnight_begins_after_the_gap() -> None:
+    covered = slots_of(Period(date(2018, 11, 4), date(2018, 11, 4), "America/Sao_Paulo"))
+    assert slot_time(covered.start) == datetime(2018, 11, 4, 3, tzinfo=UTC)
+    assert covered.end - covered.start == 23 * 4
+
+
+def test_months_are_those_that_the_range_touches() -> None:
+    start, end = (int(datetime(2025, month, 1, tzinfo=UTC).timestamp()) // 900 for month in (11, 12))
+    assert SlotRange(start, end).months == ("2025-11",)
+    assert SlotRange(start - 1, end + 96 * 40).months == ("2025-10", "2025-11", "2025-12", "2026-01")
+    assert SlotRange(start, start).months == ()
+
+
+def test_a_dimension_that_only_filters_cannot_group() -> None:
+    with pytest.raises(InvalidGroupByError):
+        resolved("campaignId")
