@@ -1,0 +1,138 @@
+"""A user's way through the dashboard: sign in, narrow, reload, download, and the API says the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2 as httpx
+import pytest
+from playwright.sync_api import Page, expect
+from support.screens import token
+from support.world import World
+
+
+def sign_in(page: Page, user_id: str = "user_ann", path: str = "/") -> None:
+    page.goto(path)
+    page.get_by_role("button", name=user_id).click()
+    expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
+
+
+def narrow(page: Page, dimension: str, value: str) -> None:
+    """Adds a filter through the drawer."""
+    page.get_by_role("button", name="Filter").click()
+    if dimension != "Link":
+        page.get_by_role("combobox", name="Filter by").click()
+        page.get_by_role("option", name=dimension, exact=True).click()
+    page.get_by_role("combobox", name=dimension, exact=True).click()
+    page.get_by_role("option", name=value).click()
+    page.get_by_role("button", name="Apply").click()
+
+
+def download(page: Page, kind: str) -> tuple[str, bytes]:
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=f"Download {kind}").click()
+    return coming.value.suggested_filename, coming.value.path().read_bytes()
+
+
+def parameters(page: Page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def test_what_is_shown_is_what_is_downloaded_and_what_the_api_answers(page: Page, server: str, today: World) -> None:
+    sign_in(page)
+    page.get_by_role("link", name="Germany").click()
+    chip = page.get_by_role("button", name="Country is Germany")
+    expect(chip).to_be_visible()
+    narrow(page, "Link", "launch")
+    expect(page.get_by_role("button", name="Link is launch")).to_be_visible()
+
+    page.reload()
+    expect(chip).to_be_visible()
+    assert parameters(page) == {"handle": "acme", "by": "country", "country": "DE", "slug": "launch"}
+
+    csv_name, csv_bytes = download(page, "CSV")
+    json_name, json_bytes = download(page, "JSON")
+    rows = list(csv.DictReader(io.StringIO(csv_bytes.decode())))
+    assert rows == [{"country": "DE", "clicks": "10", "qualifiedClicks": "8", "botClicks": "2"}]
+
+    manifest = json.loads(json_bytes)["manifest"]
+    asked = manifest["query"]
+    answer = httpx.get(
+        f"{server}/v2/handles/acme/analytics",
+        params={name: asked[name] for name in ("groupBy", "fromDay", "toDay", "tz")} | asked["filters"],
+        headers={"Authorization": f"Bearer {token(today, 'user_ann')}"},
+    ).json()
+    counts = ("clicks", "qualifiedClicks", "botClicks")
+    assert [[row["key"], *(row[name] for name in counts)] for row in answer["rows"]] == [["DE", 10, 8, 2]]
+    assert manifest["dataVersion"] == answer["dataVersion"]
+    assert csv_name == f"acme-country-{asked['fromDay']}-{asked['toDay']}.csv"
+    assert json_name == csv_name.replace(".csv", ".json")
+
+
+def test_a_session_survives_a_reload_and_ends_by_signing_out(page: Page) -> None:
+    sign_in(page)
+    page.reload()
+    expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
+    page.get_by_role("button", name="user_ann").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Demo users")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Demo users")).to_be_visible()
+
+
+def test_back_undoes_a_filter(page: Page) -> None:
+    sign_in(page, path="/breakdown?by=country")
+    narrow(page, "Country", "Austria")
+    chip = page.get_by_role("button", name="Country is Austria")
+    expect(chip).to_be_visible()
+    page.go_back()
+    expect(chip).to_have_count(0)
+
+
+def test_clicking_a_bar_narrows_to_it(page: Page) -> None:
+    sign_in(page, path="/breakdown?by=country")
+    bars = page.get_by_label("Largest: Germany").locator(".barlayer .point path")
+    expect(bars).not_to_have_count(0)
+    bars.first.click(force=True)
+    expect(page.get_by_role("button", name="Country is Austria")).to_be_visible()
+
+
+def test_pages_keep_the_address(page: Page) -> None:
+    sign_in(page, path="/?period=7d")
+    page.get_by_role("link", name="Breakdown").click()
+    expect(page.get_by_role("radio", name="Countries")).to_be_visible()
+    assert parameters(page)["period"] == "7d"
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Page, server: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    sign_in(page)
+    expect(page.get_by_text("Clicks over time")).to_be_visible()
+    assert [url for url in asked if not url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))] == []
+
+
+PHONE_PATHS = ("/", "/?period=12m", "/?period=custom", "/?handle=quiet", "/breakdown?by=country", "/breakdown?by=day")
+TOO_WIDE = """
+() => [...document.querySelectorAll('[data-testid=stMain] *')]
+  .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+  .filter(one => !one.closest('[data-testid=stDataFrame]'))  // scrolls inside
+  .map(one => one.className)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page)
+    for path in PHONE_PATHS:
+        page.goto(path)
+        expect(page.get_by_role("combobox", name="Handle")).to_be_visible()
+        expect(page.get_by_text("No clicks" if "quiet" in path else "Bots (hatched)")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(TOO_WIDE) == [], path

@@ -1,0 +1,51 @@
+"""The cookie that carries a session over a reload: only for valid tokens, out of reach of scripts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from support.screens import Dashboard, token
+
+from analytics_core.ui import cookie
+
+
+@pytest.fixture
+def client(unsynced: Dashboard) -> TestClient:
+    return TestClient(Starlette(routes=cookie.routes))
+
+
+def test_a_valid_token_is_kept_until_it_expires(unsynced: Dashboard, client: TestClient) -> None:
+    answer = client.post(cookie.PATH, json={"token": token(unsynced.world, "user_ann")})
+    assert answer.status_code == 204
+    kept = answer.headers["set-cookie"].lower()
+    assert "httponly" in kept
+    assert "samesite=strict" in kept
+    assert "expires=" in kept
+
+
+def test_an_empty_token_ends_the_session(client: TestClient) -> None:
+    answer = client.post(cookie.PATH, json={"token": ""})
+    assert answer.status_code == 204
+    assert "max-age=0" in answer.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'"x"', b"not json"])
+def test_a_body_that_is_no_token_sets_nothing(client: TestClient, body: bytes) -> None:
+    answer = client.post(cookie.PATH, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+    assert "set-cookie" not in answer.headers
+
+
+def test_an_expired_token_sets_nothing(unsynced: Dashboard, client: TestClient) -> None:
+    expired = token(unsynced.world, "user_ann", timedelta(minutes=-5))
+    answer = client.post(cookie.PATH, json={"token": expired})
+    assert (answer.status_code, answer.json()["error"]) == (401, "token_expired")
+
+
+def test_a_form_of_another_site_sets_nothing(unsynced: Dashboard, client: TestClient) -> None:
+    answer = client.post(cookie.PATH, data={"token": token(unsynced.world, "user_ann")})
+    assert answer.status_code == 415
+    assert "set-cookie" not in answer.headers

@@ -1,0 +1,202 @@
+"""Every state of the screens: signed out, default, from the URL, locked, empty, first run, errors."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.screens import Dashboard, token
+
+from analytics_core.store.schemas import CLICK_COUNTS
+
+BREAKDOWN = "breakdown.py"
+
+
+def told(screen: AppTest) -> str:
+    """All prose of a screen, problems included."""
+    assert not screen.exception
+    shown = [*screen.html, *screen.markdown, *screen.caption, *screen.info]
+    return "\n".join(element.value for element in shown)
+
+
+def labels(elements: object) -> list[str]:
+    return [element.label for element in elements]  # type: ignore[attr-defined]
+
+
+def metrics(screen: AppTest) -> dict[str, str]:
+    assert not screen.exception
+    return {metric.label: metric.value for metric in screen.metric}
+
+
+def test_nobody_sees_the_sign_in_screen_and_no_numbers(dashboard: Dashboard) -> None:
+    screen = dashboard.open(None)
+    assert "Sign in to see your handles" in told(screen)
+    assert not screen.metric
+    people = labels(screen.button)
+    assert any("user" in name and "Owner of acme" in name for name in people)
+    assert any("Reviewer of every handle" in name for name in people)
+
+
+def test_a_demo_user_signs_in_by_a_click_and_signs_out(dashboard: Dashboard) -> None:
+    screen = dashboard.open(None)
+    screen.button(key="demo-user_ann").click().run()
+    assert metrics(screen)["Clicks"] == "12"
+    sign_out = next(button for button in screen.button if button.label == "Sign out")
+    sign_out.click().run()
+    assert not screen.metric
+    assert "Sign in to see your handles" in told(screen)
+
+
+def test_demo_users_are_offered_in_a_demo_only(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_DEMO", "false")
+    assert not any("Owner of acme" in name for name in labels(dashboard.open(None).button))
+
+
+def test_a_pasted_token_signs_in(dashboard: Dashboard) -> None:
+    screen = dashboard.open(None)
+    screen.text_input[0].set_value(token(dashboard.world, "user_bob"))
+    screen.form_submit_button[0].click().run()
+    assert metrics(screen)["Clicks"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "code"),
+    [(timedelta(minutes=-5), "token_expired"), (None, "invalid_token")],
+)
+def test_a_bad_token_ends_at_the_sign_in_screen(dashboard: Dashboard, lifetime: timedelta | None, code: str) -> None:
+    bad = token(dashboard.world, "user_ann", lifetime) if lifetime else "no-token"
+    screen = dashboard.open_with(bad)
+    assert code in told(screen)
+    assert not screen.metric
+
+
+def test_the_overview_counts_people_and_bots_and_links_to_the_breakdown(dashboard: Dashboard) -> None:
+    screen = dashboard.open()
+    assert metrics(screen) == {"Clicks": "12", "Qualified clicks": "9", "Bot clicks": "3"}
+    assert {"launch **10**", "about **2**", "Germany **10**", "Austria **2**"} <= set(labels(screen.page_link))
+    assert "25% of the clicks are bots" in told(screen)
+    assert 'class="problem"' not in told(screen)
+
+
+def test_the_handle_chooser_offers_what_the_user_may_see(dashboard: Dashboard) -> None:
+    assert dashboard.open("user_ann").selectbox(key="handle").options == ["acme", "quiet"]
+    assert dashboard.open("user_zoe").selectbox(key="handle").options == ["zed"]
+
+
+@pytest.mark.parametrize("handle", ["zed", "no-such-handle"])
+def test_a_handle_of_others_looks_like_one_that_does_not_exist(dashboard: Dashboard, handle: str) -> None:
+    screen = dashboard.open("user_ann", handle=handle)
+    assert f"There is no handle &#x27;{handle}&#x27;" in told(screen)
+    assert "handle_not_found" in told(screen)
+    assert not screen.metric
+
+
+def test_the_address_restores_period_zone_dimension_and_filters(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=BREAKDOWN, handle="acme", period="7d", tz="utc", by="country", country="-AT")
+    assert screen.get_by_key("period").value == "7d"
+    assert screen.get_by_key("tz").value == "UTC"
+    assert screen.get_by_key("by").value == "country"
+    assert "Country is not Austria" in labels(screen.button)
+    table = screen.dataframe[0].value
+    assert table[["name", "key", "clicks", "bots"]].to_numpy().tolist() == [["Germany", "DE", 10, 2]]
+
+
+def test_a_chip_removes_its_filter_from_the_address(dashboard: Dashboard) -> None:
+    screen = dashboard.open(handle="acme", country="DE,AT", slug="about")
+    assert metrics(screen)["Clicks"] == "2"
+    screen.button(key="chip-slug-about").click().run()
+    assert screen.query_params["country"] == "DE,AT"
+    assert "slug" not in screen.query_params
+    assert metrics(screen)["Clicks"] == "12"
+
+
+def test_another_handle_drops_the_filters_by_link(dashboard: Dashboard) -> None:
+    screen = dashboard.open(handle="acme", slug="about", country="AT")
+    screen.selectbox(key="handle").select("quiet").run()
+    assert screen.query_params["handle"] == "quiet"
+    assert screen.query_params["country"] == "AT"
+    assert "slug" not in screen.query_params
+
+
+def test_the_breakdown_shares_add_up_and_explain_odd_keys(dashboard: Dashboard) -> None:
+    screen = dashboard.open("user_zoe", page=BREAKDOWN, handle="zed", by="country")
+    table = screen.dataframe[0].value
+    assert table["name"].tolist() == ["Unknown country"]
+    assert table["share"].sum() == 100
+    assert "had none for these" in told(screen)
+
+
+def test_downloads_are_open_on_pro(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=BREAKDOWN, handle="acme")
+    assert labels(screen.get("download_button")) == ["Download CSV", "Download JSON"]
+
+
+def test_downloads_are_locked_on_free_and_name_the_plan(dashboard: Dashboard) -> None:
+    screen = dashboard.open("user_zoe", page=BREAKDOWN, handle="zed")
+    assert not screen.get("download_button")
+    locked = [button for button in screen.button if button.label.startswith("Download")]
+    assert [button.disabled for button in locked] == [True, True]
+    assert "Exports are part of the plan PRO" in told(screen)
+
+
+@pytest.mark.parametrize("page", ["overview.py", BREAKDOWN])
+def test_a_period_without_clicks_says_what_to_do(dashboard: Dashboard, page: str) -> None:
+    screen = dashboard.open(page=page, handle="quiet")
+    assert "No clicks in this period" in told(screen)
+    assert "python -m ingest sync" in screen.code[0].value
+    assert not screen.metric
+
+
+def test_the_first_run_says_how_to_read_logs(unsynced: Dashboard) -> None:
+    screen = unsynced.open()
+    assert "No logs have been read yet" in told(screen)
+    assert "python -m ingest sync" in screen.code[0].value
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ({"period": "9w"}, "invalid_date_range"),
+        ({"period": "custom", "from": "2026-02-31"}, "invalid_date_range"),
+        ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "invalid_date_range"),
+        ({"period": "custom", "from": "2010-01-01", "to": "2026-03-01"}, "invalid_date_range"),
+        ({"tz": "Mars"}, "invalid_timezone"),
+        ({"slug": "a"}, "invalid_slug"),
+        ({"country": "DE,-AT"}, "invalid_parameter"),
+    ],
+)
+def test_a_wrong_address_says_what_would_be_right(dashboard: Dashboard, address: dict[str, str], code: str) -> None:
+    screen = dashboard.open(handle="acme", **address)
+    assert f"Code: {code}" in told(screen)
+    start_over = next(button for button in screen.button if button.label == "Start over")
+    start_over.click().run()
+    assert metrics(screen)["Clicks"] == "12"
+
+
+def test_a_lake_that_does_not_answer_is_told_calmly(dashboard: Dashboard) -> None:
+    dashboard.open()
+    shutil.rmtree(dashboard.world.folder / "var" / "lake" / CLICK_COUNTS.name)
+    (dashboard.world.folder / "var" / "lake" / CLICK_COUNTS.name).write_text("not a table")
+    screen = dashboard.open()
+    assert "Code: store_unavailable" in told(screen)
+    assert not screen.metric
+
+
+TWO_CARDS = """
+import streamlit as st
+from analytics_core.ui import cards
+
+with cards.card("First"):
+    raise RuntimeError("a secret of the machine")
+with cards.card("Second"):
+    st.markdown("still here")
+"""
+
+
+def test_an_error_that_nobody_foresaw_stays_in_its_card_and_shows_an_id() -> None:
+    screen = AppTest.from_string(TWO_CARDS).run()
+    assert "Request id:" in told(screen)
+    assert "still here" in told(screen)
+    assert "secret" not in told(screen)

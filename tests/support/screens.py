@@ -1,0 +1,66 @@
+"""A world as of now for screens: `acme` (PRO) with twelve clicks, `zed` (FREE) with two, `quiet` with none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from streamlit.testing.v1 import AppTest
+
+from analytics_core.access import tokens
+from support.logs import CHROME, GOOGLEBOT, Request, realtime_text, write
+from support.world import ACCOUNTS, ROOT, World
+
+OVERVIEW = "overview.py"
+ZED = {**ACCOUNTS["handles"][1], "collaborators": [{"userId": "user_zoe", "role": "OWNER"}]}
+QUIET = {
+    "handle": "quiet",
+    "plan": "PRO",
+    "planSince": "2026-01-01T00:00:00Z",
+    "collaborators": [{"userId": "user_ann", "role": "OWNER"}],
+}
+
+
+def load_today(world: World) -> None:
+    """The accounts, as of now; nothing is synced yet."""
+    world.now = datetime.now(UTC)
+    world.load({"handles": [ACCOUNTS["handles"][0], ZED, QUIET]})
+
+
+def sync_today(world: World) -> None:
+    """`acme` yesterday: ten clicks on `launch` from DE, two by bots; two on `about` from AT, one by a bot."""
+    yesterday = world.now - timedelta(days=1)
+    lines = [
+        *(
+            Request(number, at=yesterday + timedelta(seconds=number), user_agent=GOOGLEBOT if number < 2 else CHROME)
+            for number in range(10)
+        ),
+        Request(10, at=yesterday, path="/about", country="AT", user_agent=GOOGLEBOT),
+        Request(11, at=yesterday, path="/about", country="AT"),
+        Request(20, at=yesterday, host="zed.clickledger.localhost", country="-"),
+        Request(21, at=yesterday, host="zed.clickledger.localhost", country="-"),
+    ]
+    world.sync(write(world.folder / "logs" / "one.log.gz", realtime_text(lines)).parent)
+
+
+def token(world: World, user_id: str, lifetime: timedelta = timedelta(hours=1)) -> str:
+    return tokens.mint(world.settings, user_id, now=datetime.now(UTC), lifetime=lifetime)
+
+
+class Dashboard:
+    """Opens pages at an address, as a user or as nobody."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def open(self, user_id: str | None = "user_ann", page: str = OVERVIEW, **address: str) -> AppTest:
+        return self.open_with(token(self.world, user_id) if user_id else "", page, **address)
+
+    def open_with(self, access_token: str, page: str = OVERVIEW, **address: str) -> AppTest:
+        screen = AppTest.from_file(ROOT / "pages" / "dashboard.py", default_timeout=30)
+        screen.session_state["token"] = access_token
+        screen.run()
+        if page != OVERVIEW:
+            screen.switch_page(page)
+        for name, value in address.items():
+            screen.query_params[name] = value
+        return screen.run()

@@ -1,0 +1,102 @@
+"""Numbers, changes and keys as a reader sees them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from analytics_core.model import NOT_TRACKED, OTHER, Period
+from analytics_core.ui import formats
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (987, "987"),
+        (9_999, "9,999"),
+        (10_000, "10.0k"),
+        (12_345, "12.3k"),
+        (99_949, "99.9k"),
+        (99_950, "100k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (1_234_567, "1.2M"),
+        (4_560_000_000, "4.6B"),
+    ],
+)
+def test_short_numbers_have_at_most_five_characters(count: int, text: str) -> None:
+    assert formats.short(count) == text
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (0, 0, "no change"),
+        (5, 0, "new"),
+        (0, 5, "-100.0%"),
+        (112, 100, "+12.0%"),
+        (10_001, 10_000, "no change"),
+        (1_400, 100, "×14"),
+    ],
+)
+def test_changes_read_as_a_person_would_say_them(now: int, before: int, text: str) -> None:
+    assert formats.change(now, before) == text
+
+
+@pytest.mark.parametrize(
+    ("dimension", "key", "name"),
+    [
+        ("country", "DE", "Germany"),
+        ("country", "ZZ", "Unknown country"),
+        ("country", "X9", "X9"),
+        ("country", NOT_TRACKED, "Not tracked"),
+        ("referrer", "direct", "Direct"),
+        ("device", "MOBILE", "Mobile"),
+        ("day", "20260203", "3 Feb 2026"),
+        ("slug", "direct", "direct"),
+        ("slug", OTHER, "All others"),
+    ],
+)
+def test_keys_have_names(dimension: str, key: str, name: str) -> None:
+    assert formats.key_name(dimension, key) == name
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        (date(2026, 2, 1), date(2026, 2, 28), "1 Feb – 28 Feb 2026"),
+        (date(2025, 12, 31), date(2026, 1, 2), "31 Dec 2025 – 2 Jan 2026"),
+        (date(2026, 2, 1), date(2026, 2, 1), "1 Feb 2026"),
+    ],
+)
+def test_periods_name_the_year_where_it_changes(first: date, last: date, text: str) -> None:
+    assert formats.days(Period(first, last)) == text
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(minutes=59, seconds=59), "59 minutes ago"),
+        (timedelta(hours=3), "3 hours ago"),
+        (timedelta(days=5), "5 days ago"),
+    ],
+)
+def test_times_are_told_from_now(passed: timedelta, text: str) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert formats.ago(now - passed, now) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"), [(0, 10, "0%"), (1, 10_000, "<0.1%"), (1, 3, "33.3%"), (1, 0, "0%")]
+)
+def test_small_shares_do_not_vanish(part: int, whole: int, text: str) -> None:
+    assert formats.share(part, whole) == text
+
+
+def test_markdown_in_keys_is_shown_not_run() -> None:
+    assert formats.plain("_a_ *b* [c](d) :x: $1") == r"\_a\_ \*b\* \[c\](d) \:x\: \$1"
