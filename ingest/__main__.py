@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.accounts import load_accounts, read_accounts
 from ingest.compact import compact
+from ingest.demo import describe_truth, make_world
 from ingest.ledger import Ledger
 from ingest.progress import progress
 from ingest.sources import open_sources
@@ -91,6 +93,28 @@ def show_rejects(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    folder: Path = settings.state / "world"
+    print(f"Demo world in {folder} …", file=sys.stderr)
+    world = make_world(
+        folder,
+        seed=arguments.seed,
+        end=now(),
+        days=arguments.days,
+        lines=arguments.lines,
+        public_domain=settings.public_domain,
+    )
+    database = Database(settings.database)
+    if world.is_new and Ledger(database).has_batches():
+        print(f"{settings.state} holds what an older demo world was ingested to; remove that folder.", file=sys.stderr)
+        shutil.rmtree(folder)
+        return 1
+    load_accounts(database, read_accounts(world.accounts_file), now())
+    print(describe_truth(world))
+    print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} python -m ingest sync")
+    return 0
+
+
 def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
     rows = [
         {
@@ -148,6 +172,11 @@ def _parser() -> argparse.ArgumentParser:
     rejecting.add_argument("--reason", help="only this reason")
     for reporting in (verifying, compacting, rejecting):
         reporting.add_argument("--json", action="store_true")
+
+    showing_off = command("demo", demo, "make a demo world: three handles with 90 days of logs, and their true totals")
+    showing_off.add_argument("--seed", type=int, default=7)
+    showing_off.add_argument("--days", type=int, default=90)
+    showing_off.add_argument("--lines", type=int, default=600_000)
 
     showing = command("settings", show_settings, "print every setting")
     showing.add_argument("--json", action="store_true")

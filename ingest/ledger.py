@@ -41,6 +41,10 @@ class Ledger:
                 update(tables.syncs).where(tables.syncs.c.id == run).values(finished_at=now, complete=complete)
             )
 
+    def has_batches(self) -> bool:
+        with self._database.connect() as connection:
+            return connection.execute(select(tables.batches.c.number).limit(1)).first() is not None
+
     def last_number(self, source: str) -> int:
         """The number of the newest recorded batch of the source; 0 before the first."""
         batch = tables.batches
