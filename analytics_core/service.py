@@ -33,7 +33,6 @@ from analytics_core.query.resolve import Resolved, SlotRange, resolve, slot_time
 from analytics_core.store.facts import Facts
 from analytics_core.store.file_cache import VanishedFileError
 from analytics_core.store.lake import Lake, Snapshot
-from analytics_core.store.schemas import SLOTS_PER_DAY
 from analytics_core.store.syncs import Syncs
 
 GROUP_COLUMNS: Final = pl.Schema(
@@ -42,7 +41,6 @@ GROUP_COLUMNS: Final = pl.Schema(
 EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
 
 _CHUNK_ROWS: Final = 20_000
-_EVENT_SPAN: Final = 7 * SLOTS_PER_DAY  # slots of events that are sorted at a time
 
 _T = TypeVar("_T")
 
@@ -201,10 +199,9 @@ class Analytics:
 
     def _events(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
         covered = slots_of(query.period)
-        for start in range(covered.start, covered.end, _EVENT_SPAN):
-            span = SlotRange(start, min(start + _EVENT_SPAN, covered.end))
-            files = self._facts.files(snapshot, slot_time(span.start), slot_time(span.end))
-            statement = compile_events(query.handle, query.filters, span, query.as_of, files)
+        files = self._facts.files(snapshot, slot_time(covered.start), slot_time(covered.end))
+        for of_day in files.by_day():  # a day is what is sorted at a time
+            statement = compile_events(query.handle, query.filters, covered, query.as_of, of_day)
             for events in self._engine.stream(statement, _CHUNK_ROWS):
                 yield events.with_columns(at=pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +23,13 @@ class FactFiles:
 
     clicks: tuple[str, ...]
     verdicts: tuple[str, ...]
+
+    def by_day(self) -> list[FactFiles]:
+        """The same files UTC day by UTC day, in order of time; days without clicks are left out."""
+        days: dict[str, list[str]] = {}
+        for path in self.clicks:
+            days.setdefault(path.split("/day=", 1)[1].split("/", 1)[0], []).append(path)
+        return [replace(self, clicks=tuple(days[day])) for day in sorted(days)]
 
 
 class Facts:
