@@ -17,7 +17,8 @@ from support.world import World
 
 def sign_in(page: Page, user_id: str = "user_ann", path: str = "/") -> None:
     page.goto(path)
-    page.get_by_role("button", name=user_id).click()
+    with page.expect_response("**/session"):  # the browser has the cookie
+        page.get_by_role("button", name=user_id).click()
     expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
 
 
@@ -78,7 +79,8 @@ def test_a_session_survives_a_reload_and_ends_by_signing_out(page: Page) -> None
     page.reload()
     expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
     page.get_by_role("button", name="user_ann").click()
-    page.get_by_role("button", name="Sign out").click()
+    with page.expect_response("**/session"):
+        page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("Demo users")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Demo users")).to_be_visible()
