@@ -109,25 +109,19 @@ def fields_of_directive(line: str) -> Fields:
     return read_field_list(line.split(":", 1)[1].split())
 
 
-def to_lines(frame: pl.LazyFrame, fields: Fields) -> pl.LazyFrame:
-    """Brings columns named as `fields.names` (all String), and `line_number`, to LINE_COLUMNS.
+def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series) -> pl.LazyFrame:
+    """Brings columns named as `fields.names` (all String) to LINE_COLUMNS; `numbers`: of each line, or the first one.
 
     A time or a status that cannot be read becomes null. The path loses its query: real-time logs put it there.
     """
     carried = {column: pl.col(name) for column, name in fields.needed.items()}
     absent = {column: pl.lit(None, dtype=pl.String) for column in _OPTIONAL if column not in carried}
+    number = pl.lit(numbers) if isinstance(numbers, pl.Series) else pl.int_range(pl.len(), dtype=pl.Int64) + numbers
+    path = pl.col("path").str.split_exact("?", 1).struct.field("field_0") if fields.is_realtime else pl.col("path")
     return (
-        frame.select(
-            "line_number",
-            _time(fields).alias("at"),
-            **{**carried, **absent},
-        )
-        .with_columns(
-            pl.col("path").str.split_exact("?", 1).struct.field("field_0").alias("path")
-            if fields.is_realtime
-            else pl.col("path"),
-            pl.col("status").cast(pl.Int16, strict=False),
-        )
+        rows.with_columns(line_number=number)
+        .select("line_number", _time(fields).alias("at"), **carried, **absent)
+        .with_columns(path.alias("path"), pl.col("status").cast(pl.Int16, strict=False))
         .select(list(LINE_COLUMNS))
     )
 

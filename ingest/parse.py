@@ -16,6 +16,9 @@ from ingest.cloudfront import LINE_COLUMNS, Fields, read_field_list, to_lines
 REJECTED_COLUMNS: Final = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
 RAW_CHARACTERS: Final = 2_000
 
+_LAST: Final = "(last)"
+_EXTRA: Final = "(extra)"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -64,26 +67,29 @@ def _no_lines() -> pl.DataFrame:
 
 
 def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
-    if _looks_clean(text, len(fields.names)):
-        lines = _read_columns(text, fields)
-        if lines is not None:
-            numbered = lines.with_row_index("line_number", offset=first_line)
-            return Parsed(
-                to_lines(numbered.lazy().with_columns(pl.col("line_number").cast(pl.Int64)), fields).collect()
-            )
-    return _parse_line_by_line(text, fields, first_line)
+    """Reads the text as columns at once; the few lines with another number of columns are looked at one by one."""
+    if not _is_plain(text):
+        return _parse_lines(text.decode("utf-8", "replace").split("\n"), fields, first_line, is_utf8=_is_utf8(text))
+    rows = _read_columns(text, fields)
+    is_odd = rows[_LAST].is_null() | rows[_EXTRA].is_not_null()
+    places = is_odd.arg_true()
+    tabs = (rows.height - places.len()) * (len(fields.names) - 1)
+    if places.is_empty() and text.count(b"\t") == tabs:
+        return Parsed(to_lines(rows.lazy(), fields, first_line).collect())
+    every = text.split(b"\n")
+    odd = [every[place] for place in places.to_list()]
+    if text.count(b"\t") != tabs + sum(line.count(b"\t") for line in odd):
+        return _parse_lines(text.decode().split("\n"), fields, first_line)
+    numbers = places.cast(pl.Int64) + first_line
+    rest = _parse_lines([line.decode() for line in odd], fields, numbers)
+    even = to_lines(rows.lazy(), fields, first_line).filter(~is_odd).collect()
+    lines = even if rest.lines.is_empty() else pl.concat([even, rest.lines]).sort("line_number")
+    return Parsed(lines, rest.rejected)
 
 
-def _looks_clean(text: bytes, columns: int) -> bool:
-    """True when nothing in the text needs a closer look. Every test is one pass of C over the bytes, or less."""
-    rows = text.count(b"\n") + (not text.endswith(b"\n"))
-    return (
-        text.isascii()
-        and text.count(b"\t") == rows * (columns - 1)
-        and b"\0" not in text
-        and b"\r" not in text
-        and not _has_long_line(text)
-    )
+def _is_plain(text: bytes) -> bool:
+    """True when lines need no look at their characters. Every test is one pass of C over the bytes, or less."""
+    return text.isascii() and b"\0" not in text and b"\r" not in text and not _has_long_line(text)
 
 
 def _has_long_line(text: bytes) -> bool:
@@ -96,52 +102,47 @@ def _has_long_line(text: bytes) -> bool:
     return False
 
 
-def _read_columns(text: bytes, fields: Fields) -> pl.DataFrame | None:
-    """The needed columns of lines that all have the full number of columns; None when one of them does not."""
-    last = fields.names[-1]
-    wanted = list(dict.fromkeys([*fields.time_fields, *fields.needed.values(), last]))
-    frame = (
+def _read_columns(text: bytes, fields: Fields) -> pl.DataFrame:
+    """The needed columns, one row a line, blank ones included; also _LAST (null: too few) and _EXTRA (too many)."""
+    names = [*fields.names, _EXTRA]
+    wanted = list(dict.fromkeys([*fields.time_fields, *fields.needed.values()]))
+    return (
         pl.scan_csv(
             text,
             has_header=False,
             separator="\t",
             quote_char=None,
-            schema=dict.fromkeys(fields.names, pl.String),
+            schema=dict.fromkeys(names, pl.String),
             truncate_ragged_lines=True,
             extra_columns="ignore",
             missing_columns="insert",
         )
-        .select(wanted)
+        .select(*wanted, pl.col(fields.names[-1]).alias(_LAST), _EXTRA)
         .collect(engine="in-memory")
     )
-    return None if frame[last].null_count() else frame
 
 
-def _parse_line_by_line(text: bytes, fields: Fields, first_line: int) -> Parsed:
-    decoded = text.decode("utf-8", "replace")
-    invalid = pl.lit("\ufffd" in decoded and not _is_utf8(text))
+def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, is_utf8: bool = True) -> Parsed:
+    """Looks at every line: what makes it unreadable, and what can be mended. `numbers`: of each line, or the first."""
     columns = len(fields.names)
     content = pl.col("text")
+    has_tab_too_many = (pl.col("columns") == columns + 1) & content.str.ends_with("\t")  # seen in the wild
+    numbered = numbers if isinstance(numbers, pl.Series) else pl.int_range(numbers, numbers + len(lines), eager=True)
     checked = (
-        pl.LazyFrame({"text": decoded.split("\n")}, schema={"text": pl.String})
-        .with_row_index("line_number", offset=first_line)
-        .with_columns(pl.col("line_number").cast(pl.Int64), content.str.strip_suffix("\r"))
+        pl.LazyFrame({"line_number": numbered, "text": lines}, schema={"line_number": pl.Int64, "text": pl.String})
+        .with_columns(content.str.strip_suffix("\r"))
         .filter(content.str.strip_chars() != "")
         .with_columns(columns=content.str.count_matches("\t", literal=True).cast(pl.Int32) + 1)
-        .with_columns(  # seen in the wild: one tab too many at the end
-            text=pl.when((pl.col("columns") == columns + 1) & content.str.ends_with("\t"))
-            .then(content.str.head(-1))
-            .otherwise(content),
-            columns=pl.when((pl.col("columns") == columns + 1) & content.str.ends_with("\t"))
-            .then(columns)
-            .otherwise("columns"),
+        .with_columns(
+            text=pl.when(has_tab_too_many).then(content.str.head(-1)).otherwise(content),
+            columns=pl.when(has_tab_too_many).then(columns).otherwise("columns"),
         )
         .with_columns(
             reason=pl.when(content.str.len_bytes() > LINE_BYTES)
             .then(pl.lit("line_too_long"))
             .when(content.str.contains("\0", literal=True))
             .then(pl.lit("nul_byte"))
-            .when(invalid & content.str.contains("\ufffd", literal=True))
+            .when(pl.lit(not is_utf8) & content.str.contains("\ufffd", literal=True))
             .then(pl.lit("invalid_utf8"))
             .when(~pl.col("columns").is_between(fields.least_columns, columns))
             .then(pl.lit("column_count"))
@@ -155,10 +156,8 @@ def _parse_line_by_line(text: bytes, fields: Fields, first_line: int) -> Parsed:
     if good.is_empty():
         return Parsed(_no_lines(), rejected)
     padded = good.select(content + pl.lit("\t-").repeat_by(columns - pl.col("columns")).list.join(""))
-    frame = _read_columns("\n".join(padded["text"].to_list()).encode(), fields)
-    assert frame is not None  # every line was brought to the full number of columns
-    numbered = frame.with_columns(good["line_number"])
-    return Parsed(to_lines(numbered.lazy(), fields).collect(), rejected)
+    rows = _read_columns("\n".join(padded["text"].to_list()).encode(), fields)
+    return Parsed(to_lines(rows.lazy(), fields, good["line_number"]).collect(), rejected)
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -192,10 +191,9 @@ def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
     )
     if not good:
         return Parsed(_no_lines(), refused)
-    frame = pl.read_ndjson(
-        io.BytesIO(b"\n".join(line for _, line in good)), schema=dict.fromkeys(names, pl.String)
-    ).with_columns(line_number=pl.Series([number for number, _ in good], dtype=pl.Int64))
-    return Parsed(_named_rows(frame), refused)
+    objects = io.BytesIO(b"\n".join(line for _, line in good))
+    rows = pl.read_ndjson(objects, schema=dict.fromkeys(names, pl.String))
+    return Parsed(_named_rows(rows, pl.Series([number for number, _ in good], dtype=pl.Int64)), refused)
 
 
 def _check_json(line: bytes) -> str | None:
@@ -213,13 +211,11 @@ def _check_json(line: bytes) -> str | None:
 
 
 def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:
-    frame = pl.DataFrame(rows).cast(pl.String).with_row_index("line_number", offset=first_line)
-    return Parsed(_named_rows(frame.with_columns(pl.col("line_number").cast(pl.Int64))))
+    return Parsed(_named_rows(pl.DataFrame(rows).cast(pl.String), first_line))
 
 
-def _named_rows(frame: pl.DataFrame) -> pl.DataFrame:
+def _named_rows(rows: pl.DataFrame, numbers: int | pl.Series) -> pl.DataFrame:
     """Rows whose columns are CloudFront's own names; a null is the same as `-`."""
-    names = [name for name in frame.columns if name != "line_number"]
-    fields = read_field_list(names)
-    renamed = frame.rename(dict(zip(names, fields.names, strict=True)))
-    return to_lines(renamed.lazy().with_columns(pl.col(fields.names).fill_null("-")), fields).collect()
+    fields = read_field_list(rows.columns)
+    renamed = rows.rename(dict(zip(rows.columns, fields.names, strict=True))).lazy().fill_null("-")
+    return to_lines(renamed, fields, numbers).collect()
