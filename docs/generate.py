@@ -1,0 +1,67 @@
+"""Writes the generated parts of docs/: metrics and settings, from the code that they document. `make docs`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
+from analytics_core.settings import Settings
+
+DOCS = Path(__file__).parent
+
+
+def metrics_page() -> str:
+    metrics = "\n".join(f"| `{metric.name}` | {metric.definition} |" for metric in METRICS)
+    dimensions = "\n".join(
+        f"| `{one.name}` | {'yes' if one.groups else 'no'} | {'yes' if one.filters else 'no'} | {one.definition} |"
+        for one in DIMENSIONS.values()
+    )
+    return f"""# Metrics and dimensions
+
+Generated from the catalog that answers are made from (`analytics_core/query/catalog.py`).
+Definitions version {DEFINITIONS_VERSION}. Counts are exact integers: replaying, re-delivering or re-ordering logs never changes a number.
+
+| metric | definition |
+| --- | --- |
+{metrics}
+
+Which user agents are bots, and how devices and referrers are told apart:
+[ingest/classify](../ingest/classify/README.md).
+
+| dimension | groupBy | filter | definition |
+| --- | --- | --- | --- |
+{dimensions}
+
+Clicks whose log did not carry a dimension are counted under `(not tracked)`, rows beyond a limit under `(other)`: every
+breakdown adds up to the totals.
+"""
+
+
+def settings_table() -> str:
+    rows = [
+        f"| `CLICKLEDGER_{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _default(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"`{text if len(text) <= 40 else 'the canonical fields 1 to 46'}`" if text else ""
+
+
+def operations_page(page: str) -> str:
+    marked = re.compile(r"(<!-- settings: [^\n]*-->\n).*?(<!-- end of settings -->)", re.DOTALL)
+    return marked.sub(lambda found: f"{found[1]}{settings_table()}\n{found[2]}", page)
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page with what it must say."""
+    operations = DOCS / "operations.md"
+    return {DOCS / "metrics.md": metrics_page(), operations: operations_page(operations.read_text())}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text)

@@ -1,0 +1,44 @@
+"""What the docs say is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.world import ROOT
+
+from analytics_core import errors
+from docs.generate import pages
+
+FOLDERS = ("docs", "analytics_core", "ingest", "benchmarks")
+PAGES = sorted({*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))})
+OPERATORS_ONLY = {"invalid_settings", "invalid_accounts_file", "invalid_source"}
+
+
+def all_errors(root: type[errors.ClickledgerError]) -> list[type[errors.ClickledgerError]]:
+    return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    stale = [path.name for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    assert not stale, "run make docs"
+
+
+def test_every_error_that_a_caller_can_meet_is_in_the_api_page() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    told = set(re.findall(r"`([a-z_]+)`", page))
+    assert {one.code for one in all_errors(errors.ClickledgerError)} - told == OPERATORS_ONLY
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_names_every_command_of_ingest() -> None:
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r'command\("(\w+)"', (ROOT / "ingest" / "__main__.py").read_text())
+    assert len(commands) == 7
+    assert [name for name in commands if name not in readme] == []

@@ -1,0 +1,111 @@
+"""The accounts file: all of it or nothing, errors that name the place, history that is never rewritten."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from support.world import ACCOUNTS, NOW, World
+
+from analytics_core.errors import AccountsFileError
+from analytics_core.store import tables
+from analytics_core.store.accounts import Accounts
+from ingest.accounts import read_accounts
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    accounts = copy.deepcopy(ACCOUNTS)
+    accounts["handles"][0] |= changes
+    return accounts
+
+
+def states(world: World) -> list[tuple[Any, ...]]:
+    link = tables.links
+    with world.database.connect() as connection:
+        rows = connection.execute(
+            select(link.c.slug, link.c.campaign_id, link.c.valid_from, link.c.valid_to).order_by(
+                link.c.slug, link.c.valid_from
+            )
+        )
+        return [tuple(row) for row in rows]
+
+
+def test_loading_again_changes_nothing(world: World) -> None:
+    before = states(world)
+
+    world.load(at=NOW + timedelta(days=1))
+
+    assert states(world) == before
+
+
+def test_a_changed_link_closes_one_state_and_opens_another(world: World) -> None:
+    later = NOW + timedelta(days=1)
+    world.load(changed(links=[{"slug": "launch", "destinationUrl": "https://shop.example/launch"}]), at=later)
+
+    assert states(world) == [
+        ("about", None, NOW, later),
+        ("launch", "spring-launch", NOW, later),
+        ("launch", None, later, None),
+    ]
+
+
+def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
+    world.load(changed(plan="ENTERPRISE", collaborators=[{"userId": "user_new", "role": "OWNER"}]))
+
+    accounts = Accounts(world.database)
+    found = accounts.find("acme")
+    assert found is not None
+    assert found.plan == "ENTERPRISE"
+    assert accounts.handles_of("user_ann") == ()
+    assert accounts.handles_of("user_new") == ("acme",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"colour": "red"}, "handles[0].colour: Extra inputs are not permitted"),
+        ({"plan": "GOLD"}, "handles[0].plan"),
+        ({"planSince": "2026-01-01T00:00:00"}, "handles[0].planSince"),
+        ({"timezone": "Mars/Olympus"}, "handles[0].timezone"),
+        ({"handle": "Not A Handle"}, "handles[0].handle"),
+        ({"links": [{"slug": "abc", "destinationUrl": "https://x.example"}]}, "handles[0].links[0].slug"),
+        ({"links": [{"slug": "abcd", "destinationUrl": "x", "redirectStatus": 301}]}, "redirectStatus"),
+        ({"collaborators": [{"userId": "u", "role": "KING"}]}, "handles[0].collaborators[0].role"),
+        ({"links": [{"slug": "abcd", "destinationUrl": "x", "campaignId": "none"}]}, "no campaign 'none'"),
+        ({"handle": "zed"}, "handle 'zed' stands twice"),
+    ],
+)
+def test_what_is_not_allowed_is_named_with_its_place(
+    world: World, tmp_path: Path, changes: dict[str, Any], place: str
+) -> None:
+    path = tmp_path / "accounts.json"
+    path.write_text(json.dumps(changed(**changes)))
+
+    with pytest.raises(AccountsFileError) as raised:
+        read_accounts(path)
+    assert place in raised.value.message
+
+
+def test_a_domain_belongs_to_one_handle(world: World) -> None:
+    accounts = copy.deepcopy(ACCOUNTS)
+    accounts["handles"] = [{**accounts["handles"][1], "domains": ["go.acme.example"]}]
+
+    with pytest.raises(AccountsFileError, match=r"go\.acme\.example belongs to acme"):
+        world.load(accounts)
+
+
+def test_the_command_says_what_was_wrong_and_ends_with_1(world: World, tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text('{"handles": [{"handle": "acme", "plan": "PRO"}]}')
+
+    ran = world.run("accounts", str(tmp_path / "accounts.json"), check=False)
+    missing = world.run("accounts", str(tmp_path / "nowhere.json"), check=False)
+
+    assert (ran.returncode, missing.returncode) == (1, 1)
+    assert "handles[0].planSince: Field required" in ran.stderr
+    assert "does not exist" in missing.stderr
+    assert world.run("accounts", check=False).returncode == 2

@@ -1,0 +1,64 @@
+"""Settings: defaults for a laptop, refusals for production, errors that name the setting."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from support.world import World
+
+from analytics_core.errors import SettingsError
+from analytics_core.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_laptop_needs_no_setting_and_keeps_its_secrets(tmp_path: Path) -> None:
+    first, second = load_settings(), load_settings()
+
+    assert first.lake_url == "var/lake"
+    assert first.database == "sqlite:///var/clickledger.sqlite"
+    assert first.jwt_secret is not None
+    assert first.jwt_secret == second.jwt_secret
+    assert stat.S_IMODE((tmp_path / "var" / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_production_start_without_secrets_refuses_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
+    monkeypatch.setenv("CLICKLEDGER_JWT_SECRET", "s" * 40)
+
+    with pytest.raises(SettingsError, match="needs CLICKLEDGER_VISITOR_SECRET;"):
+        load_settings()
+    assert not Path("var").exists()
+
+    monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
+    assert load_settings().production
+
+
+def test_a_key_set_stands_for_the_jwt_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
+    monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
+
+    assert load_settings().jwt_secret is None
+
+
+def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_SLA_MINUTES", "soon")
+
+    with pytest.raises(SettingsError, match="CLICKLEDGER_SLA_MINUTES"):
+        load_settings()
+
+
+def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
+    rows = json.loads(world.run("settings", "--json").stdout)
+
+    assert [row["name"] for row in rows] == [f"CLICKLEDGER_{name.upper()}" for name in Settings.model_fields]
+    secret = json.loads((world.folder / "var" / "secrets.json").read_text())["jwt_secret"]
+    assert secret not in world.run("settings").stdout
+    assert all(row["meaning"] for row in rows)
