@@ -1,0 +1,5 @@
+"""A demo world: three handles with 90 days of CloudFront logs, and the true totals that the dashboard must show."""
+
+from ingest.demo.world import World, describe_truth, make_world
+
+__all__ = ["World", "describe_truth", "make_world"]
