@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics_core.errors import InvalidGroupByError
 from analytics_core.model import Filter, Period, Query
-from analytics_core.query.resolve import Resolved, SlotRange, resolve, shifts_of, slot_time, slots_of
+from analytics_core.query.resolve import Resolved, Shift, SlotRange, resolve, shifts_of, slot_time, slots_of
 
 DAY, QUARTERS = "day", "quarter_hour"
 
@@ -97,3 +97,16 @@ def test_months_are_those_that_the_range_touches() -> None:
 def test_a_dimension_that_only_filters_cannot_group() -> None:
     with pytest.raises(InvalidGroupByError):
         resolved("campaignId")
+
+
+@pytest.mark.parametrize("begin", range(96))
+def test_a_change_of_clocks_is_found_to_the_slot_wherever_the_range_begins(begin: int) -> None:
+    change = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()) // 900
+    covered = SlotRange(change - 200 - begin, change + 300)
+    assert shifts_of("Europe/Berlin", covered) == (Shift(covered.start, 4), Shift(change, 8))
+
+
+def test_a_change_of_clocks_after_the_range_is_none_of_its_business() -> None:
+    change = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()) // 900
+    assert shifts_of("Europe/Berlin", SlotRange(change - 100, change)) == (Shift(change - 100, 4),)
+    assert shifts_of("Europe/Berlin", SlotRange(change, change + 1)) == (Shift(change, 8),)
