@@ -16,6 +16,7 @@ from analytics_core.engines.base import Engine
 from analytics_core.model import Filter, Period, Query
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.service import EVENT_COLUMNS, GROUP_COLUMNS
+from ingest.classify import HEAD_RULE
 
 ANN = Actor("ann")
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -93,3 +94,9 @@ def test_chunks_stay_small_whatever_the_number_of_rows(engine: Engine, tmp_path:
     heights = [frame.height for frame in busy.analytics.export_rows(Query("acme", "event", PERIOD), ANN).frames]
     assert sum(heights) == 60_000
     assert max(heights) <= 25_000
+
+
+def test_a_head_request_is_exported_with_the_rule_that_ingest_counts_it_by(engine: Engine, tmp_path: Path) -> None:
+    asked = filled(tmp_path, engine, [Click(START, method="HEAD"), Click(START, method="HEAD", agent=3)])
+    events = pl.concat(asked.analytics.export_rows(Query("acme", "event", PERIOD), ANN).frames)
+    assert sorted(events["botRule"]) == sorted([HEAD_RULE, "isbot"])
