@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 import polars as pl
 
 from ingest.classify.bot_names import bot_names
-from ingest.classify.bots import LISTS, bot_rules
+from ingest.classify.bots import bot_rules
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.devices import devices
+from ingest.classify.list_files import read_json
 
-HEAD_RULE: Final = "method-head"  # browsers do not navigate with HEAD; a rule on requests, not on agents
-
-_RULES_VERSION: Final = 1  # raise it when the device rules or the use of the lists change
-_MANIFEST: Final = json.loads((LISTS / "manifest.json").read_text())
+_RULES_VERSION: Final = 2  # raise it when the device rules, the exceptions or the use of the lists change
+_MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
     [*(f"{name}-{_MANIFEST[name]['version']}" for name in ("isbot", "crawler-user-agents")), f"rules-{_RULES_VERSION}"]
 )
@@ -28,14 +26,19 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     (null: not known), `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN).
     """
     decoded = decode_until_stable(user_agents)
-    frame = pl.DataFrame({"user_agent": user_agents, "decoded": decoded, "bot_rule": bot_rules(decoded)})
-    is_bot = pl.col("bot_rule").is_not_null()
-    people, bots = frame.filter(~is_bot), frame.filter(is_bot)
-    nothing = pl.lit(None, dtype=pl.String)
-    judged = pl.concat(
-        [
-            people.with_columns(bot_name=nothing, bot_category=nothing, device=devices(people["decoded"])),
-            bots.with_columns(bot_names(bots["decoded"])).with_columns(device=pl.lit("BOT")),
-        ]
+    rules = bot_rules(decoded)
+    is_bot = rules.is_not_null()
+    names = bot_names(decoded.filter(is_bot)).with_columns(place=is_bot.arg_true())
+    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), rules, devices(decoded)])
+    return (
+        agents.with_row_index("place")
+        .join(names, on="place", how="left", maintain_order="left")
+        .select(
+            "user_agent",
+            "decoded",
+            "bot_rule",
+            "bot_name",
+            "bot_category",
+            device=pl.when(pl.col("bot_rule").is_null()).then("device").otherwise(pl.lit("BOT")),
+        )
     )
-    return frame.select("user_agent").join(judged, on="user_agent", how="left", maintain_order="left")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import polars as pl
 
-from ingest.classify.bots import LISTS
+from ingest.classify.list_files import read_json
 
 # The list's tags in order of how much they say, with the word that the screens use.
 _CATEGORIES: Final = {
@@ -27,6 +27,8 @@ _CATEGORIES: Final = {
     "browser-automation": "browser automation",
     "academic": "academic",
 }
+_COLUMNS: Final = ("bot_name", "bot_category")
+_ADDRESS: Final = r"\w/\w"
 _ESCAPED: Final = re.compile(r"\\([^\w])")
 
 
@@ -40,51 +42,56 @@ class _Names:
 def _names() -> _Names:
     literals: dict[str, tuple[str, str | None]] = {}
     regexes: list[tuple[str, str, str | None]] = []
-    entries: list[dict[str, Any]] = json.loads((LISTS / "crawler-user-agents.json").read_text())
+    entries: list[dict[str, Any]] = read_json("crawler-user-agents.json")
     for entry in entries:
         pattern: str = entry["pattern"]
         tags: list[str] = entry["tags"]
         category = next((word for tag, word in _CATEGORIES.items() if tag in tags), None)
         text = _ESCAPED.sub(r"\1", pattern)
-        name = re.sub(r"[\[(](\w)\w?[\])]", r"\1", text).strip("^$/ ")
         if re.search(r"[\\\[\](){}?*+^$|]", _ESCAPED.sub("", pattern)):
-            regexes.append((pattern, name, category))
+            regexes.append((pattern, _plain(text), category))
         else:
-            literals[text] = (name, category)
+            literals[text] = (text.strip("/ "), category)
     return _Names(literals, tuple(regexes))
+
+
+def _plain(text: str) -> str:
+    """A name out of a pattern: of every choice the first, and nothing after a gap or a version."""
+    without_edges = re.sub(r"^\^|\(\^\| \)|\(\[\^-\]\|\$\)|\$$", "", text)
+    chosen = re.sub(r"\((\w+)\|[^)]*\)|\[(\w)\w\]", lambda choice: choice.group(1) or choice.group(2), without_edges)
+    return re.split(r"[|/\[\\]", chosen, maxsplit=1)[0].strip()
 
 
 def bot_names(decoded: pl.Series) -> pl.DataFrame:
     """`bot_name` and `bot_category` of decoded agents that are bots; null where the list does not know one.
 
-    Of several names in one agent the longest counts: it is the most particular.
+    Of several names in one agent the longest counts, as the most particular; an address (`yandex.com/bots`) only alone.
     """
     names = _names()
-    texts = list(names.literals)
     agent = pl.col("agent")
-    frame = pl.DataFrame({"agent": decoded}).select(
-        "agent",
-        text=agent.str.extract_many(texts, overlapping=True)
-        .list.eval(pl.element().sort_by(pl.element().str.len_bytes(), descending=True))
-        .list.first(),
-        regex=pl.coalesce(
-            pl.when(agent.str.contains(pattern)).then(pl.lit(place, dtype=pl.Int32))
-            for place, (pattern, _, _) in enumerate(names.regexes)
+    texts = agent.str.extract_many(list(names.literals), overlapping=True)
+    text = pl.element()
+    most_particular = text.sort_by(text.str.contains(_ADDRESS), -text.str.len_bytes().cast(pl.Int32)).first()
+    best = texts.list.eval(most_particular).list.first()
+    frame = pl.DataFrame({"agent": decoded}).with_row_index("place").with_columns(best=best)
+    by_text = frame.with_columns(
+        _looked_up(pl.col("best"), {text: entry[part] for text, entry in names.literals.items()}).alias(column)
+        for part, column in enumerate(_COLUMNS)
+    )
+    found = pl.col("bot_name").is_not_null()
+    which = pl.coalesce(
+        pl.lit(None, dtype=pl.Int32),
+        *(
+            pl.when(agent.str.contains(pattern)).then(pl.lit(number, dtype=pl.Int32))
+            for number, (pattern, _, _) in enumerate(names.regexes)
         ),
     )
-    by_text = [
-        pl.col("text").replace_strict(
-            {text: pair[part] for text, pair in names.literals.items()}, default=None, return_dtype=pl.String
-        )
-        for part in (0, 1)
-    ]
-    by_regex = [
-        pl.col("regex").replace_strict(
-            {place: entry[part] for place, entry in enumerate(names.regexes)}, default=None, return_dtype=pl.String
-        )
-        for part in (1, 2)
-    ]
-    return frame.select(
-        bot_name=pl.coalesce(by_text[0], by_regex[0]),
-        bot_category=pl.coalesce(by_text[1], by_regex[1]),
+    by_regex = by_text.filter(~found).with_columns(
+        _looked_up(which, {number: entry[part] for number, (_, *entry) in enumerate(names.regexes)}).alias(column)
+        for part, column in enumerate(_COLUMNS)
     )
+    return pl.concat([by_text.filter(found), by_regex]).sort("place").select(_COLUMNS)
+
+
+def _looked_up(key: pl.Expr, entries: Mapping[str, str | None] | Mapping[int, str | None]) -> pl.Expr:
+    return key.replace_strict(entries, default=None, return_dtype=pl.String)

@@ -5,17 +5,16 @@ Known limit: most iPads present themselves as Macintosh and count as DESKTOP.
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 
 import polars as pl
 
-from ingest.classify.bots import LISTS
+from ingest.classify.list_files import read_toml
 
 
 @cache
 def _rules() -> tuple[tuple[str, str], ...]:
-    rules = tomllib.loads((LISTS / "devices.toml").read_text())["rule"]
+    rules = read_toml("devices.toml")["rule"]
     return tuple(
         (rule["device"], "(?i)" + "|".join(f"(?:{pattern})" for pattern in rule["patterns"])) for rule in rules
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from functools import cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import polars as pl
 from publicsuffixlist import PublicSuffixList
 
-from ingest.classify.bots import LISTS
 from ingest.classify.decoding import decode_until_stable
+from ingest.classify.list_files import read_toml
 
 DIRECT: Final = "direct"
 _SCHEMES: Final = ("http", "https")
+_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]|\.(?!\.))*(?<![.-])")
 
 
 def classify_referrers(referrers: pl.Series) -> pl.DataFrame:
@@ -43,26 +45,40 @@ class _Origin(NamedTuple):
 
 def _origin(referrer: str) -> _Origin | None:
     """The host: lower case, no port, no credentials, no trailing dot, no leading `www.`; an app by its id."""
-    value = referrer.strip()
+    value = referrer.strip().replace("\\", "/")  # as browsers read it
     if value in ("", "-"):
         return None
+    has_scheme = _SCHEME.match(value) is not None
     try:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
+        parts = urlsplit(value if has_scheme else f"https://{value}")
         host = parts.hostname
     except ValueError:
         return None
     is_app = parts.scheme.endswith("-app")
     if not host or (parts.scheme not in _SCHEMES and not is_app):
         return None
-    host = host.rstrip(".").removeprefix("www.")
-    return _Origin(host, is_app) if _is_plausible(host) else None
+    host = _ascii(host.rstrip("."))
+    if host.startswith("www.") and host.count(".") > 1:
+        host = host.removeprefix("www.")
+    if is_app or _is_address(host):
+        return _Origin(host, is_app)
+    is_host = _HOST.fullmatch(host) and (has_scheme or "." in host)
+    return _Origin(host, is_app=False) if is_host else None
 
 
-def _is_plausible(host: str) -> bool:
-    return "." in host or _is_address(host) or host == "localhost"
+def _ascii(host: str) -> str:
+    """An international name as browsers send it (`xn--…`): the suffix list and a handle's domains are written so."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
 
 
 def _is_address(host: str) -> bool:
+    if ":" not in host and not host[-1:].isdigit():
+        return False
     try:
         ip_address(host)
     except ValueError:
@@ -87,7 +103,7 @@ def _domain(host: str) -> str:
 
 @cache
 def _names() -> tuple[dict[str, str], frozenset[str]]:
-    lists = tomllib.loads((LISTS / "referrers.toml").read_text())
+    lists = read_toml("referrers.toml")
     return lists["aliases"], frozenset(host for group in lists["known_by_host"] for host in group["hosts"])
 
 

@@ -1,7 +1,8 @@
 """Refreshes the lists from their npm packages: `python -m ingest.classify.refresh [isbot=5.2.3 …]`.
 
-Writes lists/*.json, their licences and lists/manifest.json (version and SHA-256 of each package), refuses a pattern
-that does not compile, and prints which of the project's own example agents get another verdict.
+Fetches with `npm pack`, refuses a pattern that does not compile, then writes lists/*.json, their licences and
+lists/manifest.json (version and SHA-256 of each package), and prints which of the project's own example agents get
+another verdict. Without a version the newest is taken.
 """
 
 from __future__ import annotations
@@ -13,72 +14,100 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-LISTS: Final = Path(__file__).parent / "lists"
+from ingest.classify.bot_list import bot_list, compile_bot_list
+from ingest.classify.bots import bot_rules
+from ingest.classify.list_files import LISTS
+
 EXAMPLES: Final = Path(__file__).parents[2] / "tests" / "unit" / "user_agents.tsv"
 PACKAGES: Final = ("isbot", "crawler-user-agents")
 
 
-def main(arguments: list[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class FetchedList:
+    """One package: its patterns as they are kept here, and what the manifest says of it."""
+
+    name: str
+    patterns: list[Any]
+    license_text: str
+    manifest: dict[str, str]
+
+
+def main(arguments: Sequence[str]) -> int:
     versions = dict(argument.split("=", 1) for argument in arguments)
-    before = _verdicts()
-    manifest = {name: _refresh(name, versions.get(name, "latest")) for name in PACKAGES}
+    fetched = [fetch(name, versions.get(name, "latest")) for name in PACKAGES]
+    lines = changes(fetched[0].patterns)
+    for one in fetched:
+        (LISTS / f"{one.name}.json").write_text(json.dumps(one.patterns, indent=0, ensure_ascii=False) + "\n")
+        (LISTS / f"{one.name}.LICENSE").write_text(one.license_text)
+    manifest = {one.name: one.manifest for one in fetched}
     (LISTS / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    after = _verdicts()
-    changed = [(agent, before[agent], after[agent]) for agent in after if before.get(agent) != after[agent]]
-    for agent, old, new in changed:
-        sys.stdout.write(f"{old} -> {new}: {agent}\n")
-    sys.stdout.write(f"{len(changed)} of {len(after)} example agents changed their verdict.\n")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
 
-def _refresh(name: str, version: str) -> dict[str, str]:
+def fetch(name: str, version: str) -> FetchedList:
+    """The package as the npm client delivers it, every pattern tried."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], cwd=folder, check=True, capture_output=True)
         package = next(Path(folder).glob("*.tgz"))
-        digest = hashlib.sha256(package.read_bytes()).hexdigest()
         with tarfile.open(package) as archive:
             archive.extractall(folder, filter="data")
         root = Path(folder) / "package"
-        patterns = _isbot_patterns(root) if name == "isbot" else _crawler_patterns(root)
-        (LISTS / f"{name}.json").write_text(json.dumps(patterns, indent=0, ensure_ascii=False) + "\n")
-        (LISTS / f"{name}.LICENSE").write_text((root / "LICENSE").read_text())
-        found = json.loads((root / "package.json").read_text())
-        return {"version": found["version"], "license": found["license"], "sha256": digest}
+        about = json.loads((root / "package.json").read_text())
+        return FetchedList(
+            name,
+            isbot_patterns(root) if name == "isbot" else crawler_patterns(root),
+            (root / "LICENSE").read_text(),
+            {
+                "version": about["version"],
+                "license": about["license"],
+                "sha256": hashlib.sha256(package.read_bytes()).hexdigest(),
+            },
+        )
 
 
-def _isbot_patterns(root: Path) -> list[str]:
-    source = (root / "index.mjs").read_text()
-    found = re.search(r"var patterns_default = (\[.*?\n\]);", source, re.DOTALL)
+def isbot_patterns(root: Path) -> list[str]:
+    found = re.search(r"var patterns_default = (\[.*?\n\]);", (root / "index.mjs").read_text(), re.DOTALL)
     if found is None:
         raise SystemExit("isbot: the pattern list is not where it was; read its index.mjs.")
-    return json.loads(found.group(1))
+    patterns: list[str] = json.loads(found.group(1))
+    for regex in compile_bot_list(patterns).regexes:
+        require_compilable("isbot", regex)
+    return patterns
 
 
-def _crawler_patterns(root: Path) -> list[dict[str, Any]]:
-    entries = json.loads((root / "crawler-user-agents.json").read_text())
+def crawler_patterns(root: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads((root / "crawler-user-agents.json").read_text())
     for entry in entries:
-        pl.select(pl.lit("").str.contains(entry["pattern"]))  # raises for a pattern that does not compile
+        require_compilable("crawler-user-agents", entry["pattern"])
     return [{"pattern": entry["pattern"], "tags": entry.get("tags", [])} for entry in entries]
 
 
-def _verdicts() -> dict[str, str | None]:
-    code = (
-        "import json,sys,polars as pl;from ingest.classify import classify_user_agents;"
-        "f=classify_user_agents(pl.Series(json.load(sys.stdin),dtype=pl.String));"
-        "print(json.dumps(dict(zip(f['user_agent'],f['bot_rule']))))"
+def require_compilable(name: str, regex: str) -> None:
+    try:
+        pl.Series([""]).str.contains(regex)
+    except pl.exceptions.ComputeError as error:
+        raise SystemExit(f"{name}: Rust's regex refuses {regex!r}; nothing was written.\n{error}") from error
+
+
+def changes(patterns: Sequence[str]) -> list[str]:
+    """One line an example agent whose verdict differs from the present list's, and a sentence of the whole."""
+    rows = [line.split("\t") for line in EXAMPLES.read_text().splitlines() if not line.startswith("#")]
+    agents = pl.Series([row[-1] for row in rows])
+    judged = pl.DataFrame(
+        {"agent": agents, "old": bot_rules(agents, bot_list()), "new": bot_rules(agents, compile_bot_list(patterns))}
     )
-    agents = [line.split("\t")[2] for line in EXAMPLES.read_text().splitlines() if line and not line.startswith("#")]
-    ran = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps(agents), capture_output=True, text=True, check=False
-    )
-    if ran.returncode:
-        raise SystemExit(f"The lists cannot be used:\n{ran.stderr}")
-    return json.loads(ran.stdout)
+    person = pl.lit("person")
+    changed = judged.with_columns(pl.col("old", "new").fill_null(person)).filter(pl.col("old") != pl.col("new"))
+    lines = changed.select(pl.format("{} -> {}: {}", "old", "new", "agent")).to_series().to_list()
+    return [*lines, f"{changed.height} of {judged.height} example agents changed their verdict."]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,121 @@
+"""The bot patterns of npm `isbot`, taken apart into what Aho-Corasick and Rust's regex can answer.
+
+Most patterns are plain words, one pass of Aho-Corasick for all. The rest is one small regex. Rust's regex has no
+lookaround, so a pattern that spares something has it cut from the text first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from ingest.classify.list_files import read_json, read_toml
+
+# A pattern with lookarounds → the word that all its matches hold, the pattern without them, and what they spare.
+_LOOKAROUNDS: Final = {
+    r"(?<! channel/|google/)google(?!(?:wv|app|/google| pixel))": (
+        "google",
+        r"google",
+        (r" channel/google", r"google/google", r"google(?:wv|app| pixel)"),
+    ),
+    r"(?:^|[^g])news(?!sapphire)": ("news", r"(?:^|[^g])news", (r"newssapphire",)),
+    r"(?<! cu)bots?(?:\b|_)": ("bot", r"bots?(?:\b|_)", (r" cubots?",)),
+    r"(?<!cam)scan": ("scan", r"scan", (r"camscan",)),
+    r"(?<!lib)http": ("http", r"http", (r"libhttp",)),
+    r"java(?!;)": ("java", r"java", (r"java;",)),
+}
+CUT: Final = "${1}x"  # a letter, lest the end of the word before becomes a word's end
+_LITERAL: Final = re.compile(r"(?:[a-z0-9 /\-_;@!,]|\\[./])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sparing:
+    """A pattern that spares something: asked of the text without what the list's `cut` takes out of it.
+
+    Every match holds `word`.
+    """
+
+    rule: str
+    word: str
+    regex: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotList:
+    """The list compiled: what to look for, and the name of the rule that it stands for."""
+
+    literals: dict[str, str]  # lower-case text → rule
+    regexes: dict[str, str]  # regex → rule
+    sparing: tuple[Sparing, ...]
+    cut: str  # regex of all that the sparing patterns spare; put `CUT` in its place
+
+    @property
+    def words(self) -> list[str]:
+        """One of them stands in every agent that `literals` or `sparing` hit."""
+        return [*self.literals, *(pattern.word for pattern in self.sparing)]
+
+    @property
+    def union(self) -> str:
+        return "|".join(self.regexes)
+
+
+@cache
+def bot_list() -> BotList:
+    """The list that is shipped, with the project's own rules."""
+    return compile_bot_list(read_json("isbot.json"))
+
+
+def compile_bot_list(patterns: Sequence[str]) -> BotList:
+    """Patterns as `isbot` publishes them, made ready; a regex that Rust refuses shows when it is first asked."""
+    labels: dict[str, str] = read_toml("rule_names.toml")["names"]
+    own = read_toml("own_rules.toml")
+    marked = {exception["pattern"] for exception in own["cut"]}
+    literals: dict[str, str] = {bot["text"]: f"own:{bot['name']}" for bot in own["bot"]}
+    regexes: dict[str, str] = {}
+    sparing: list[Sparing] = []
+    cuts: list[str] = []
+    # Of several patterns that match, one made of a word tells more than one made of a shape.
+    for pattern in sorted(patterns, key=lambda pattern: pattern in labels):
+        rule = f"isbot:{labels.get(pattern) or _letters(pattern)}"
+        if pattern in _LOOKAROUNDS:
+            word, regex, spared = _LOOKAROUNDS[pattern]
+            sparing.append(Sparing(f"isbot:{word}", word, _rust(regex)))
+            cuts.extend(spared)
+        elif not _LITERAL.fullmatch(pattern):
+            regexes[_rust(pattern)] = rule
+        elif pattern in marked:
+            sparing.append(Sparing(rule, _text(pattern), _rust(pattern)))
+        else:
+            literals[_text(pattern)] = rule
+    cuts.extend(re.escape(exception["text"]) for exception in own["cut"])
+    return BotList(literals, regexes, tuple(sparing), _cut(cuts))
+
+
+def _cut(texts: Sequence[str]) -> str:
+    """One regex for all that is spared; a space in front is a group of its own, for it has to stay."""
+    after_space = "|".join(text.removeprefix(" ") for text in texts if text.startswith(" "))
+    anywhere = "|".join(text for text in texts if not text.startswith(" "))
+    return f"(?i-u:( )(?:{after_space})|(?:{anywhere}))"
+
+
+def _text(literal: str) -> str:
+    return re.sub(r"\\(.)", r"\1", literal)
+
+
+def _letters(pattern: str) -> str:
+    """The letters of a pattern: `^thumbor/` is thumbor."""
+    letters = re.sub(r"\\[bd]|\[[^\]]*\]|\\(.)", lambda part: part.group(1) or "", pattern)
+    return letters.strip("^$ /;") or pattern
+
+
+def _rust(pattern: str) -> str:
+    """The same pattern as JavaScript means it: letters, digits and word ends are ASCII's, case is ignored.
+
+    Rust's classes want the bare hyphen escaped. A class that excludes must stay a class of characters: of bytes it
+    could split one.
+    """
+    escaped = pattern.replace(r"[\w\d-.]", r"[\w\d\-.]")
+    return f"(?i:{escaped})" if "[^" in escaped else f"(?i-u:{escaped})"
