@@ -104,6 +104,6 @@ def period_note(period: Period) -> str:
 
 
 def _arrow(now: int, before: int | None) -> Literal["up", "down", "off"]:
-    if before is None or now == before:
+    if not before or now == before:
         return "off"
     return "up" if now > before else "down"

@@ -11,6 +11,7 @@ from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, MissingBearerTokenError
+from analytics_core.model import Role
 from analytics_core.ui import cookie, formats, problems, session, theme
 
 DEMO_SESSION = timedelta(hours=12)
@@ -75,19 +76,24 @@ def _screen(error: ClickledgerError | None) -> None:
 
 def _demo_users() -> None:
     """One button a demo user: who they are and what they may see."""
-    roles: dict[str, list[str]] = {}
+    seats: dict[str, dict[Role, list[str]]] = {}
     for user_id, handle, role in shared().accounts.users():
-        roles.setdefault(user_id, []).append(f"{role.value.capitalize()} of {handle}")
+        seats.setdefault(user_id, {}).setdefault(role, []).append(handle)
+    people = {user_id: "; ".join(_seat(*seat) for seat in held.items()) for user_id, held in seats.items()}
     with st.container(key="demo-users", gap="xsmall"):
         st.markdown("**Demo users**")
-        for user_id, seats in [*roles.items(), (STAFF, ["Reviewer of every handle"])]:
+        for user_id, seat in (people | {STAFF: "Reviewer of every handle"}).items():
             st.button(
-                f"{formats.plain(user_id)} :gray[{formats.plain(', '.join(seats))}]",
+                f"{formats.plain(user_id)} :gray[{formats.plain(seat)}]",
                 key=f"demo-{user_id}",
                 width="stretch",
                 on_click=_sign_in_as,
                 args=(user_id,),
             )
+
+
+def _seat(role: Role, handles: list[str]) -> str:
+    return f"{role.capitalize()} of {', '.join(handles)}"
 
 
 def _sign_in_as(user_id: str) -> None:

@@ -41,6 +41,7 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
     st.dataframe(
         _table(answer, names),
         hide_index=True,
+        placeholder="–",
         height="auto",
         key=key,
         on_select=partial(_narrow_to_row, key, dimension, keys),
@@ -86,7 +87,7 @@ def _table(answer: Answer, names: Mapping[str, str]) -> pl.DataFrame:
             "bots": [row.metrics.bot_clicks for row in answer.rows],
             "previous": before,
             "change": [
-                "–" if earlier is None else formats.change(row.metrics.clicks, earlier)
+                None if earlier is None else formats.change(row.metrics.clicks, earlier)
                 for row, earlier in zip(answer.rows, before, strict=True)
             ],
         },

@@ -56,6 +56,7 @@ _STYLE = (
 .legend .qualified { background: light-dark(#0f766e, #4cc3ae); }
 .legend .bots { background: repeating-linear-gradient(-45deg, light-dark(#b9770e, #f0b35a) 0 2px, transparent 2px 4px);
   box-shadow: inset 0 0 0 1px light-dark(#b9770e, #f0b35a); }
+.js-plotly-plot :is(.xtick, .ytick, .bars, .hoverlayer) text { fill: light-dark(#55605c, #c3cdc9) !important; }
 
 .factor { display: flex; gap: .75rem; justify-content: space-between; padding: .45rem 0;
   border-top: 1px solid var(--line); font-size: .93rem; }
@@ -69,8 +70,9 @@ _STYLE = (
 .st-key-signin { max-width: 26rem; margin: 8vh auto 0; }
 .st-key-signin h1 { padding: 0; }
 .st-key-demo-users button > div { width: 100%; justify-content: flex-start; }
-.st-key-demo-users button p { display: flex; flex-wrap: wrap; gap: .1rem .6rem; }
+.st-key-demo-users button p { display: flex; flex-wrap: wrap; gap: .1rem .6rem; text-align: left; }
 [data-testid^="stBaseButton-primary"]:not(:disabled) p { color: light-dark(#ffffff, #0f1413); }
+[data-testid="stPopoverButton"] p { color: var(--ink); }
 
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: .7rem .9rem 3rem; }
