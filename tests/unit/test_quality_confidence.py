@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analytics_core.model import Freshness, FreshnessStatus
@@ -75,6 +75,7 @@ evidences = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(evidence=evidences, more=st.integers(1, 5_000))
 def test_worse_evidence_never_raises_the_score(evidence: Evidence, more: int) -> None:
     ended = evidence.freshness.last_updated_at
@@ -94,6 +95,7 @@ def test_worse_evidence_never_raises_the_score(evidence: Evidence, more: int) ->
         assert confidence(one).score <= score
 
 
+@settings(deadline=None)
 @given(evidence=evidences)
 def test_a_thinner_sample_never_raises_the_score(evidence: Evidence) -> None:
     assume(evidence.freshness.sampling)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_core.errors import ClickledgerError, InvalidParameterError
@@ -137,6 +137,7 @@ def test_as_of_is_kept_in_utc() -> None:
     assert parse(asOf="2026-02-01T05:30:00+05:30").as_of == datetime(2026, 2, 1, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(
     parameters=st.dictionaries(
         st.sampled_from([*FILTERS, "fromDay", "toDay", "tz", "sort", "limit", "asOf"]), st.text()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_core.errors import InvalidGroupByError
@@ -49,6 +49,7 @@ def test_whole_utc_days_are_read_as_days(
     assert set(resolved(group_by, timezone=timezone, filters=filters).reads) == grains
 
 
+@settings(deadline=None)
 @given(
     timezone=st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})),
     from_day=st.dates(date(2000, 1, 3), date(2037, 1, 1)),
@@ -66,6 +67,7 @@ def test_the_reads_cover_the_period_exactly_once(
     assert all(one.start % 96 == one.end % 96 == 0 for one in found.reads.get(DAY, ()))
 
 
+@settings(deadline=None)
 @given(
     timezone=st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})),
     from_day=st.dates(date(2012, 1, 1), date(2037, 1, 1)),
