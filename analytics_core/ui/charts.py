@@ -53,7 +53,13 @@ def clicks_over_time(answer: Answer) -> go.Figure:
         dragmode=False,
     )
     figure.update_xaxes(
-        showgrid=False, title=None, tickformat="%-d %b", hoverformat="%A, %-d %b %Y", fixedrange=True, nticks=8
+        showgrid=False,
+        title=None,
+        tickformat="%-d %b",
+        hoverformat="%A, %-d %b %Y",
+        fixedrange=True,
+        nticks=8,
+        showspikes=False,
     )
     figure.update_yaxes(title=None, tickformat="~s", rangemode="tozero", fixedrange=True, nticks=5)
     return figure
