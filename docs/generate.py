@@ -13,8 +13,9 @@ DOCS = Path(__file__).parent
 
 def metrics_page() -> str:
     metrics = "\n".join(f"| `{metric.name}` | {metric.definition} |" for metric in METRICS)
+    words = {True: "yes", False: "no"}
     dimensions = "\n".join(
-        f"| `{one.name}` | {'yes' if one.groups else 'no'} | {'yes' if one.filters else 'no'} | {one.definition} |"
+        f"| `{one.name}` | {words[one.groups]} | {words[one.filters]} | {one.definition} |"
         for one in DIMENSIONS.values()
     )
     return f"""# Metrics and dimensions

@@ -14,7 +14,7 @@ from ingest.classify import LIST_VERSION, classify_user_agents
 
 _REMEMBERED: Final = 500_000  # agents; beyond it the memory starts afresh
 _COLUMNS: Final = {
-    "logged": pl.String,  # as it stands in the log
+    "logged_id": pl.Int64,  # stable_hash of the agent as it stands in the log
     "user_agent_id": pl.Int64,
     "user_agent": pl.String,  # decoded
     "bot_rule": pl.String,
@@ -37,16 +37,26 @@ class Agents:
         self._remembered = pl.DataFrame(schema=_COLUMNS)
         self._kept: dict[str, pl.Series] = {}  # table name → ids known to be in it
 
-    def judge(self, logged: pl.Series, learnt_at: datetime) -> pl.DataFrame:
-        """One row (columns of _COLUMNS) a distinct agent as logged; every one of them is in the lake afterwards."""
-        distinct = logged.drop_nulls().unique()
-        unknown = distinct.filter(~distinct.is_in(self._remembered["logged"].implode()))
+    def judge(self, logged: pl.DataFrame, learnt_at: datetime) -> pl.DataFrame:
+        """Verdicts (columns of _COLUMNS) on agents as logged: `logged_id` and `user_agent`, repeated as they come.
+
+        Every agent is in the lake afterwards. May hold verdicts that were not asked for: join it by `logged_id`.
+        """
+        unknown = (
+            logged.lazy()
+            .filter(pl.col("user_agent").is_not_null())
+            .unique("logged_id")
+            .join(self._remembered.lazy().select("logged_id"), on="logged_id", how="anti")
+            .collect()["user_agent"]
+        )
         if unknown.len():
             judged = classify(unknown)
             self.keep(judged, learnt_at)
-            kept = self._remembered if self._remembered.height < _REMEMBERED else self._remembered.clear()
-            self._remembered = pl.concat([kept, judged])
-        return self._remembered.filter(pl.col("logged").is_in(distinct.implode()))
+            self._remembered = pl.concat([self._remembered, judged])
+        verdicts = self._remembered
+        if verdicts.height > _REMEMBERED:
+            self._remembered = verdicts.clear()
+        return verdicts
 
     def keep(self, judged: pl.DataFrame, learnt_at: datetime) -> None:
         """Puts agents and verdicts into the lake, each of them once, whoever else does so at the same time."""
@@ -79,7 +89,7 @@ class Agents:
 
 def classify(logged: pl.Series) -> pl.DataFrame:
     """Verdicts of the current lists on distinct user agents as logged; columns of _COLUMNS."""
-    verdicts = classify_user_agents(logged).rename({"user_agent": "logged"})
+    verdicts = classify_user_agents(logged).with_columns(logged_id=stable_hash("user_agent")).drop("user_agent")
     return (
         verdicts.rename({"decoded": "user_agent"})
         .with_columns(user_agent_id=stable_hash("user_agent"))

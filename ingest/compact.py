@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TABLES
+from ingest.agents import Agents
 from ingest.derive import merge_counts
-from ingest.rollups import catch_up
+from ingest.rollups import bring_up_to_date, catch_up
 
-FILES_A_PARTITION: Final = 8  # from so many on, a sync merges a partition of the roll-ups by itself
+FILES_A_PARTITION: Final = 24  # from so many on, a sync merges a partition of the roll-ups by itself
+MERGED_ROWS: Final = 4_000_000  # a partition of more rows is packed, not merged: memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,10 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake) -> list[Compaction]:
+def compact(lake: Lake, now: datetime) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(lake.open(spec).file_uris()) for spec in TABLES}
-    catch_up(lake)
+    bring_up_to_date(lake, Agents(lake), now)
     compact_counts(lake, least_files=2)
     _compact_coverage(lake)
     lake.open(CLICKS).optimize.compact()
@@ -49,7 +52,11 @@ def compact_counts(lake: Lake, least_files: int = FILES_A_PARTITION) -> None:
 def _merge_partition(lake: Lake, grain: str, month: str) -> None:
     while True:
         table = lake.open(CLICK_COUNTS)
-        files = table.file_uris(file_pruning_predicate=[("grain", "=", grain), ("month", "=", month)])
+        partition = [("grain", "=", grain), ("month", "=", month)]
+        files = table.file_uris(file_pruning_predicate=partition)
+        if lake.scan(table, CLICK_COUNTS, files).select(pl.len()).collect().item() > MERGED_ROWS:
+            table.optimize.compact(partition_filters=partition)
+            return
         merged = merge_counts(lake.scan(table, CLICK_COUNTS, files))
         try:
             lake.replace(table, CLICK_COUNTS, merged, f"grain = '{grain}' AND month = '{month}'")

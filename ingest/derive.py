@@ -35,7 +35,7 @@ def judge_method(judged: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of judged clicks, both grains, sorted by grain, month and key."""
+    """CLICK_COUNTS rows of judged clicks, both grains, sorted by grain, month, handle and slot."""
     slot = (pl.col("at").dt.epoch("s") // SLOT_SECONDS).cast(pl.Int32)
     is_bot = pl.col("bot_rule").is_not_null()
     clicks = _coded(judged.select(*_WORDS, slot=slot, is_bot=is_bot).collect())
@@ -45,14 +45,15 @@ def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
     first_slot = pl.col("slot") // SLOTS_PER_DAY * SLOTS_PER_DAY
     no_host = pl.lit(None, dtype=clicks.schema["referrer_host"])
     days = quarter_hours.with_columns(slot=first_slot, referrer_host=no_host).group_by(_KEYS).agg(_SUMS)
-    return pl.concat([_in_order(quarter_hours, QUARTER_HOUR), _in_order(days, DAY)])
+    by = ["handle", "slot"]  # what readers prune by; compaction sorts by the whole key
+    return pl.concat([_in_order(quarter_hours, QUARTER_HOUR, by), _in_order(days, DAY, by)])
 
 
 def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
     """CLICK_COUNTS rows of one grain and month with one row a key, in the order in which files keep them."""
     rows = counts.collect()
     grain = rows.item(0, "grain") if rows.height else DAY
-    return _in_order(_coded(rows).group_by(_KEYS).agg(_SUMS), grain)
+    return _in_order(_coded(rows).group_by(_KEYS).agg(_SUMS), grain, _KEYS)
 
 
 def _coded(rows: pl.DataFrame) -> pl.DataFrame:
@@ -60,10 +61,10 @@ def _coded(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(name).cast(pl.Enum(rows[name].drop_nulls().unique().sort())) for name in _WORDS)
 
 
-def _in_order(counts: pl.DataFrame, grain: str) -> pl.DataFrame:
-    """CLICK_COUNTS rows sorted by month and key, codes turned back into words."""
+def _in_order(counts: pl.DataFrame, grain: str, by: list[str]) -> pl.DataFrame:
+    """CLICK_COUNTS rows sorted by month and `by`, codes turned back into words."""
     month = pl.from_epoch(pl.col("slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.truncate("1mo")
-    ordered = counts.with_columns(month=month).sort("month", *_KEYS)
+    ordered = counts.with_columns(month=month).sort("month", *by)
     names = {one: f"{one:%Y-%m}" for one in ordered["month"].unique().to_list()}
     return ordered.with_columns(
         pl.col(_WORDS).cast(pl.String),

@@ -68,10 +68,11 @@ class Facts:
     def build(self, candidates: Sequence[pl.DataFrame], learnt_at: datetime) -> pl.DataFrame:
         """CLICKS rows (without source and batch) with `bot_rule` and `device` beside them, in the candidates' order."""
         together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
-        verdicts = self.agents.judge(together["user_agent"], learnt_at)
-        judged = together.rename({"user_agent": "logged"}).join(
-            verdicts.select("logged", "user_agent_id", "user_agent", "bot_rule", "device"),
-            on="logged",
+        together = together.with_columns(logged_id=stable_hash("user_agent"))
+        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), learnt_at)
+        judged = together.join(
+            verdicts.select("logged_id", "user_agent_id", "bot_rule", "device"),
+            on="logged_id",
             how="left",
             maintain_order="left",
         )
@@ -95,8 +96,8 @@ def _country() -> pl.Expr:
 
 
 def _visitor(secret: str) -> pl.Expr:
-    """HMAC-SHA-256 over handle, client address and user agent, cut to 60 bits; null without an address."""
-    message = plh.concat_str(["handle", "client_address", pl.col("user_agent").fill_null("")], separator="\n")
+    """HMAC-SHA-256 over handle, client address and the user agent's id, cut to 60 bits; null without an address."""
+    message = plh.concat_str(["handle", "client_address", pl.col("user_agent_id").fill_null(0)], separator="\n")
     digest = message.chash.hmac_sha256(key=secret)
     identity = digest.str.slice(0, _VISITOR_HEX_DIGITS).str.to_integer(base=16, dtype=pl.Int64)
     return pl.when(pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")).then(identity)

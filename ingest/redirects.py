@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,8 @@ from ingest.parse import parse, with_raw
 
 SLUG_PATTERN: Final = r"^[A-Za-z0-9_-]{4,24}$"
 CLOCK_AHEAD: Final = timedelta(hours=24)  # a later time than this ahead of ours is a broken clock
+
+_REMEMBERED_HOSTS: Final = 200_000
 
 CANDIDATE_COLUMNS: Final = {
     "line_number": pl.Int64,
@@ -50,9 +52,17 @@ class Hosts:
     public_domain: str
     handles: frozenset[str]
     domains: Mapping[str, str]
+    _found: dict[str, str | None] = field(default_factory=dict[str, str | None], compare=False, repr=False)
 
     def handle(self, host: str) -> str | None:
         """The handle of a host as logged; case, port and trailing dot do not matter."""
+        if host not in self._found:
+            if len(self._found) > _REMEMBERED_HOSTS:
+                self._found.clear()
+            self._found[host] = self._handle(host)
+        return self._found[host]
+
+    def _handle(self, host: str) -> str | None:
         name = host.lower().split(":", 1)[0].rstrip(".")
         if name in self.domains:
             return self.domains[name]

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, USER_AGENTS, VERDICTS
-from ingest.agents import Agents
+from ingest.agents import Agents, stable_hash
 from ingest.classify import LIST_VERSION
 from ingest.derive import QUARTER_HOUR, count_clicks, cover, judge, judge_method
 
@@ -108,11 +108,10 @@ def _brought(lake: Lake, clicks: DeltaTable, version: int) -> pl.LazyFrame:
 
 
 def bring_up_to_date(lake: Lake, agents: Agents, now: datetime) -> None:
-    """What a sync does first: folds in what a crash left out; judges and counts anew when the lists have changed."""
-    catch_up(lake)
-    version = lake.list_version(lake.open(CLICK_COUNTS))
-    if version not in (None, LIST_VERSION):
+    """What sync and compact do first: count anew when the lists have changed, else fold in what a crash left out."""
+    if lake.list_version(lake.open(CLICK_COUNTS)) not in (None, LIST_VERSION):
         rebuild(lake, agents, now)
+    catch_up(lake)
 
 
 def rebuild(lake: Lake, agents: Agents, now: datetime) -> None:
@@ -121,8 +120,8 @@ def rebuild(lake: Lake, agents: Agents, now: datetime) -> None:
     Verdicts of older lists stay beside the new ones. A month is replaced in one commit; the last commit says which
     lists the roll-ups hold, so that a rebuild that was cut short starts again.
     """
-    known = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()["user_agent"]
-    agents.judge(known, now)
+    known = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()
+    agents.judge(known.with_columns(logged_id=stable_hash("user_agent")), now)
     clicks = lake.open(CLICKS)
     months: dict[str, list[str]] = {}
     for path in clicks.file_uris():

@@ -44,7 +44,7 @@ CLICKS: Final = TableSpec(
         "referrer": pl.String,
         "referrer_host": pl.String,
         "user_agent_id": pl.Int64,  # XXH3-64 (seed 0) of the user agent, percent-decoded
-        "visitor": pl.Int64,  # first 60 bits of HMAC-SHA-256 over handle, address and user agent
+        "visitor": pl.Int64,  # first 60 bits of HMAC-SHA-256 over handle, address and user_agent_id
         "source": pl.String,
         "batch": pl.Int64,
         "learnt_at": UTC_MICROSECONDS,

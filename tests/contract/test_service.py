@@ -141,7 +141,7 @@ def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) ->
     assert first == f"2-{LISTS}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
-    compact(world.lake)
+    compact(world.lake, NOW)
     assert world.analytics.data_version() == first
     assert world.analytics.run(QUERY, ANN) == before
     add_batch(world.lake, [Click(DAY)])
