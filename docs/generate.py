@@ -21,7 +21,8 @@ def metrics_page() -> str:
     return f"""# Metrics and dimensions
 
 Generated from the catalog that answers are made from (`analytics_core/query/catalog.py`).
-Definitions version {DEFINITIONS_VERSION}. Counts are exact integers: replaying, re-delivering or re-ordering logs never changes a number.
+Definitions version {DEFINITIONS_VERSION}. Counts are exact integers:
+replaying, re-delivering or re-ordering logs never changes a number.
 
 | metric | definition |
 | --- | --- |

@@ -18,7 +18,7 @@ from isal import isal_zlib
 
 from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, read_field_list
 
-BLOCK_BYTES: Final = 16 * 2**20
+BLOCK_BYTES: Final = 8 * 2**20
 LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
 _PARQUET_ROWS: Final = 32_768
@@ -230,14 +230,21 @@ def _stretches(text: bytes, first_line: int) -> Iterator[tuple[bytes, int]]:
     """Cuts the text where header lines stand: each header line alone, the lines between them together."""
     start, number = 0, first_line
     while start < len(text):
-        if text[start : start + 1] == b"#":
-            end = text.find(b"\n", start) + 1 or len(text)
-        else:
-            end = text.find(b"\n#", start) + 1 or len(text)
-        stretch = text[start:end] if (start, end) != (0, len(text)) else text
+        is_header = text[start : start + 1] == b"#"
+        end = (text.find(b"\n", start) + 1 or len(text)) if is_header else _next_header(text, start)
+        stretch = text if end - start == len(text) else text[start:end]
         yield stretch, number
-        number += 1 if stretch.startswith(b"#") else stretch.count(b"\n")
+        if end < len(text):
+            number += 1 if is_header else stretch.count(b"\n")
         start = end
+
+
+def _next_header(text: bytes, start: int) -> int:
+    """Where the next line that begins with `#` begins. CloudFront encodes `#` in values: few are looked at."""
+    place = text.find(b"#", start)
+    while place > 0 and text[place - 1 : place] != b"\n":
+        place = text.find(b"#", place + 1)
+    return place if place > 0 else len(text)
 
 
 def _directive(line: bytes, fields: Fields | None) -> Fields | None:

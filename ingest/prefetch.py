@@ -1,11 +1,11 @@
-"""Reads ahead: objects are fetched and decompressed on two threads while the blocks before them are worked on."""
+"""Works ahead: two threads fetch, decompress and sort the lines of objects while batches before them are committed."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -13,12 +13,24 @@ import structlog
 from ingest.blocks import Block, read_blocks
 from ingest.cloudfront import UnknownFormatError
 from ingest.identity import ObjectProgress
+from ingest.redirects import Sorted
 from ingest.sources import Source, SourceObject
 
-_THREADS = 2
+_WORKING = 2  # objects that are worked on at the same time
+_OBJECTS_AHEAD = 6
 _BLOCKS_AHEAD = 2  # of each object
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The lines of one block in their buckets. After it, `position` and `lines` of the object have been read."""
+
+    found: Sorted
+    size: int  # bytes of text
+    position: int
+    lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +42,30 @@ class Finished:
 
 
 class _Reader(threading.Thread):
-    def __init__(self, source: Source, item: SourceObject, progress: ObjectProgress) -> None:
+    def __init__(
+        self,
+        source: Source,
+        item: SourceObject,
+        progress: ObjectProgress,
+        sort: Callable[[Block], Sorted],
+        working: threading.Semaphore,
+    ) -> None:
         super().__init__(daemon=True, name="clickledger-reader")
         self.item = item
         self.progress = progress
         self._source = source
-        self._pieces: queue.Queue[Block | Finished | Exception] = queue.Queue(_BLOCKS_AHEAD)
+        self._sort = sort
+        self._working = working
+        self._pieces: queue.Queue[Read | Finished | Exception] = queue.Queue(_BLOCKS_AHEAD)
         self._stopped = threading.Event()
 
     def run(self) -> None:
         try:
             self._put(self._read())
         except Exception as error:  # raised again where the blocks are used
-            self._put([error])
+            self._put(iter([error]))
 
-    def pieces(self) -> Iterator[Block | Finished]:
+    def pieces(self) -> Iterator[Read | Finished]:
         while True:
             piece = self._pieces.get()
             if isinstance(piece, Exception):
@@ -56,10 +77,11 @@ class _Reader(threading.Thread):
     def stop(self) -> None:
         self._stopped.set()
 
-    def _read(self) -> Iterator[Block | Finished]:
+    def _read(self) -> Iterator[Read | Finished]:
         try:
             with self._source.open(self.item) as stream:
-                yield from read_blocks(stream, self._source.config.fields, self.progress.position)
+                for block in read_blocks(stream, self._source.config.fields, self.progress.position):
+                    yield Read(self._sort(block), block.size, block.position, block.lines)
         except UnknownFormatError as error:
             yield Finished(refused=str(error))
         except OSError as error:
@@ -68,8 +90,12 @@ class _Reader(threading.Thread):
         else:
             yield Finished()
 
-    def _put(self, pieces: Iterable[Block | Finished | Exception]) -> None:
-        for piece in pieces:
+    def _put(self, pieces: Iterator[Read | Finished | Exception]) -> None:
+        while not self._stopped.is_set():
+            with self._working:  # given back while the queue is full: the object in front must never wait for others
+                piece = next(pieces, None)
+            if piece is None:
+                return
             while not self._stopped.is_set():
                 try:
                     self._pieces.put(piece, timeout=0.5)
@@ -81,19 +107,20 @@ class _Reader(threading.Thread):
 
 
 def prefetch(
-    source: Source, items: Iterable[tuple[SourceObject, ObjectProgress]]
-) -> Generator[tuple[SourceObject, ObjectProgress, Block | Finished]]:
+    source: Source, items: Iterable[tuple[SourceObject, ObjectProgress]], sort: Callable[[Block], Sorted]
+) -> Generator[tuple[SourceObject, ObjectProgress, Read | Finished]]:
     """Every block of every object, in order; each object ends with Finished. Closing it stops the threads."""
     waiting = iter(items)
     readers: deque[_Reader] = deque()
+    working = threading.Semaphore(_WORKING)
 
     def start_next() -> None:
         upcoming = next(waiting, None)
         if upcoming is not None:
-            readers.append(_Reader(source, *upcoming))
+            readers.append(_Reader(source, *upcoming, sort, working))
             readers[-1].start()
 
-    for _ in range(_THREADS):
+    for _ in range(_OBJECTS_AHEAD):
         start_next()
     try:
         while readers:

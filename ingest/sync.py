@@ -21,8 +21,8 @@ from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
-from ingest.prefetch import Finished, prefetch
-from ingest.redirects import Hosts, sort_lines
+from ingest.prefetch import Finished, Read, prefetch
+from ingest.redirects import Hosts, Sorted, sort_lines
 from ingest.rollups import bring_up_to_date
 from ingest.sources import Source
 
@@ -84,7 +84,7 @@ class Sync:
         self.progress.plan(url, sum(item.size for item, _ in unread))
         batch = Batch()
         try:
-            with closing(prefetch(source, unread)) as pieces:
+            with closing(prefetch(source, unread, self._sort)) as pieces:
                 reached: dict[str, ObjectProgress] = {}  # of the object that is being read
                 for item, start, piece in pieces:
                     progress = self._take(batch, reached.get(item.key, start), piece)
@@ -102,17 +102,20 @@ class Sync:
             return False
         return True
 
-    def _take(self, batch: Batch, before: ObjectProgress, piece: Block | Finished) -> ObjectProgress:
+    def _take(self, batch: Batch, before: ObjectProgress, piece: Read | Finished) -> ObjectProgress:
         """Adds a piece to the batch; how far its object has been read with it."""
-        if isinstance(piece, Block):
+        if isinstance(piece, Read):
             after = replace(before, position=piece.position, lines=piece.lines)
-            batch.add(sort_lines(piece, self.facts.hosts, self.clock()), after, piece.size)
+            batch.add(piece.found, after, piece.size)
             return after
         if piece.failed:
             return before
         after = replace(before, complete=True, refused=piece.refused)
         batch.note(after)
         return after
+
+    def _sort(self, block: Block) -> Sorted:
+        return sort_lines(block, self.facts.hosts, self.clock())
 
     def _commit(self, batch: Batch, url: str, number: int) -> BatchSummary:
         summary = commit(batch, url, number, lake=self.lake, facts=self.facts, ledger=self.ledger, now=self.clock())
