@@ -34,9 +34,7 @@ def run(folder: Path, clicks: tuple[int, ...]) -> None:
     if len(middle) > 1:
         small, large = min(middle), max(middle)
         grown = middle[large] / middle[small]
-        print(
-            f"A middle handle's 90 days: {grown:.2f} × from {small:,} to {large:,} clicks (mean p50 of all breakdowns).\n"
-        )
+        print(f"A middle handle's 90 days, {small:,} to {large:,} clicks: {grown:.2f} × (mean p50 of breakdowns).\n")
 
 
 def _measure(folder: Path, clicks: int) -> tuple[list[list[str]], float]:
