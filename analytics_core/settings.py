@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -96,11 +97,19 @@ def with_secrets(settings: Settings) -> Settings:
 
 
 def _kept_secrets(path: Path, names: list[str]) -> dict[str, str]:
-    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    made = {name: secrets.token_urlsafe(48) for name in names if name not in kept}
-    if made:
-        kept |= made
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(kept, indent=2) + "\n")
-    return kept
+    """The kept secrets; those that are missing are made. Of two processes at once, both use what the first one made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        made = {name: secrets.token_urlsafe(48) for name in names if name not in kept}
+        if not made:
+            return kept
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(kept | made, indent=2) + "\n")
+        if kept:
+            draft.replace(path)
+        else:
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+            draft.unlink()

@@ -40,10 +40,16 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
     every = arguments.every
     while True:
         started = time.monotonic()
-        result = _sync_once(arguments, settings)
-        print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
-        if every is None:
-            return 0 if result.complete else 1
+        try:
+            result = _sync_once(arguments, settings)
+        except ClickledgerError as error:
+            if every is None:
+                raise
+            print(f"{error.code}: {error.message} Trying again.", file=sys.stderr, flush=True)
+        else:
+            print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
+            if every is None:
+                return 0 if result.complete else 1
         time.sleep(max(0.0, every - (time.monotonic() - started)))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 from deltalake import DeltaTable, Transaction
 
+from analytics_core.errors import SourceError
 from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.schemas import CLICKS
 from ingest.facts import Facts
@@ -92,6 +93,11 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
     table = lake.open(CLICKS)
     committed = table.transaction_version(app_id(source)) or 0
     recorded = ledger.last_number(source)
+    if committed < recorded:
+        raise SourceError(
+            f"The ledger knows {recorded} batches of {source}, the lake holds {committed}: restore the lake, or start "
+            "with a database that knows nothing of it."
+        )
     if committed > recorded:
         for entry in table.history():
             summary = summary_of(entry)

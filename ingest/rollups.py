@@ -6,6 +6,7 @@ is folded in exactly once, whoever tries; the next sync folds in what a crashed 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import polars as pl
@@ -118,28 +119,44 @@ def rebuild(lake: Lake, agents: Agents, now: datetime) -> None:
     """Judges every known agent by the current lists and derives the roll-ups from the facts again, month by month.
 
     Verdicts of older lists stay beside the new ones. A month is replaced in one commit; the last commit says which
-    lists the roll-ups hold, so that a rebuild that was cut short starts again.
+    lists the roll-ups hold, so that a rebuild that was cut short starts again, as does one that another process's
+    batch came into.
     """
     known = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()
     agents.judge(known.with_columns(logged_id=stable_hash("user_agent")), now)
-    clicks = lake.open(CLICKS)
-    months: dict[str, list[str]] = {}
-    for path in clicks.file_uris():
-        months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
-    verdicts = current_verdicts(lake)
-    for month, files in sorted(months.items()):
-        counts = count_clicks(judge(lake.scan(clicks, CLICKS, sorted(files)), verdicts))
-        _cover(lake, counts)
-        replace_counts(lake, counts, f"month = '{month}'")
-    derived = Transaction(CLICKS.name, clicks.version())
-    nothing = pl.DataFrame(schema=CLICK_COUNTS.schema)
-    lake.append(lake.open(CLICK_COUNTS), CLICK_COUNTS, nothing, transactions=[derived], metadata=_LISTS)
-
-
-def replace_counts(lake: Lake, counts: pl.DataFrame, predicate: str) -> None:
     while True:
         try:
-            lake.replace(lake.open(CLICK_COUNTS), CLICK_COUNTS, counts, predicate)
+            _rebuild(lake)
         except CommitConflictError:
             continue
         return
+
+
+def count_days(lake: Lake, clicks: DeltaTable, files: Iterable[str], verdicts: pl.LazyFrame) -> pl.DataFrame:
+    """CLICK_COUNTS rows of files of `clicks`, one day in memory at a time: days share no slot."""
+    days: dict[str, list[str]] = {}
+    for path in files:
+        days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
+    counts = [count_clicks(judge(lake.scan(clicks, CLICKS, days[day]), verdicts)) for day in sorted(days)]
+    return pl.concat(counts).sort("grain", "month", "handle", "slot", maintain_order=True)
+
+
+def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
+    months: dict[str, list[str]] = {}
+    for path in sorted(clicks.file_uris()):
+        months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
+    return dict(sorted(months.items()))
+
+
+def _rebuild(lake: Lake) -> None:
+    """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
+    table = lake.open(CLICK_COUNTS)
+    clicks = lake.open(CLICKS)
+    verdicts = current_verdicts(lake)
+    for month, files in files_by_month(clicks).items():
+        counts = count_days(lake, clicks, files, verdicts)
+        _cover(lake, counts)
+        lake.replace(table, CLICK_COUNTS, counts, f"month = '{month}'")
+    derived = Transaction(CLICKS.name, clicks.version())
+    nothing = pl.DataFrame(schema=CLICK_COUNTS.schema)
+    lake.append(table, CLICK_COUNTS, nothing, transactions=[derived], metadata=_LISTS)

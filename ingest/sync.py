@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
@@ -64,15 +65,24 @@ class Sync:
     progress: Progress
 
     def run(self, sources: Sequence[Source], *, full: bool = False) -> SyncResult:
-        """Reads every source to its end. An object that cannot be read now is left for the next run."""
+        """Reads every source to its end. An object that cannot be read now is left for the next run.
+
+        Raises SourceError, after the other sources were read, when one cannot be listed.
+        """
         run = self.ledger.begin_run([source.config for source in sources], self.clock())
         bring_up_to_date(self.lake, self.facts.agents, self.clock())
         result = SyncResult()
+        failed: SourceError | None = None
         for source in sources:
-            while not self._read_source(source, result, full=full):
-                log.info("source_moved", source=source.config.url)
+            try:
+                while not self._read_source(source, result, full=full):
+                    log.info("source_moved", source=source.config.url)
+            except SourceError as error:  # the others are read all the same
+                failed, result.complete = error, False
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), complete=result.complete)
+        if failed is not None:
+            raise failed
         return result
 
     def _read_source(self, source: Source, result: SyncResult, *, full: bool) -> bool:

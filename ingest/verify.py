@@ -11,8 +11,8 @@ from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
-from ingest.derive import DAY, QUARTER_HOUR, count_clicks, judge
-from ingest.rollups import current_verdicts
+from ingest.derive import DAY, QUARTER_HOUR
+from ingest.rollups import count_days, current_verdicts, files_by_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def _check_identity(database: Database) -> list[Check]:
     with database.connect() as connection:
         total = connection.execute(select(batch.c.number)).all()
         off = connection.execute(select(batch.c.source, batch.c.number).where(batch.c.lines != whole)).all()
-    return [Check("identity", not off, f"{len(total)} batches, {len(off)} do not balance")]
+    return [Check("identity", not off, f"batches: {len(total)}, out of balance: {len(off)}")]
 
 
 def _check_batches(lake: Lake, database: Database) -> list[Check]:
@@ -54,25 +54,19 @@ def _check_batches(lake: Lake, database: Database) -> list[Check]:
     both = recorded.join(stored, on=["source", "batch"], how="full", coalesce=True).fill_null(0)
     off = both.filter(pl.col("recorded") != pl.col("stored")).height
     total = int(both["stored"].sum())
-    return [
-        Check("batches", off == 0, f"{total} clicks in {both.height} batches, {off} batches differ from the ledger")
-    ]
+    return [Check("batches", off == 0, f"{total} clicks; batches compared: {both.height}, differing: {off}")]
 
 
 def _check_days(lake: Lake) -> list[Check]:
     clicks, counts = lake.open(CLICKS), lake.open(CLICK_COUNTS)
     verdicts = current_verdicts(lake).collect().lazy()
-    days: dict[str, list[str]] = {}
-    for path in clicks.file_uris():
-        days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
     twice = 0
     differing: list[str] = []
-    for month in sorted({day[:7] for day in days}):
-        files = [path for day in sorted(days) if day.startswith(month) for path in days[day]]
-        facts = lake.scan(clicks, CLICKS, files)
+    for month, files in files_by_month(clicks).items():
         identity = pl.struct("handle", "day", "event_id")
+        facts = lake.scan(clicks, CLICKS, files)
         twice += facts.select(pl.len() - identity.n_unique()).collect(engine="streaming").item()
-        derived = count_clicks(judge(facts, verdicts))
+        derived = count_days(lake, clicks, files, verdicts)
         pruned = counts.file_uris(file_pruning_predicate=[("month", "=", month)])
         held = lake.scan(counts, CLICK_COUNTS, pruned).collect()
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY) if not _same(derived, held, grain)]

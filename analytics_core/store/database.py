@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from analytics_core.errors import StoreUnavailableError
@@ -22,7 +22,10 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _open(url)
         with _translated():
-            metadata.create_all(self.engine)
+            try:
+                metadata.create_all(self.engine)
+            except (OperationalError, ProgrammingError):  # another process made the tables at the same moment
+                metadata.create_all(self.engine)
 
     @contextmanager
     def begin(self) -> Generator[Connection]:

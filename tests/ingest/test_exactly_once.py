@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -133,3 +134,39 @@ def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
     assert world.sync(write(tmp_path / "9.gz", realtime_text(requests(50, start=450)))).identity.clicks == 50
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_a_lake_that_lost_what_the_ledger_knows_is_told_not_guessed(world: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.gz", realtime_text(requests(3)))
+    world.sync(log)
+    shutil.rmtree(world.folder / "var" / "lake")
+
+    ran = world.run("sync", "--source", str(log), check=False)
+
+    assert ran.returncode == 1
+    assert "The ledger knows 1 batches" in ran.stderr
+
+
+def test_a_database_that_was_lost_is_filled_again_from_the_lake(world: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.gz", realtime_text(requests(3)))
+    world.sync(log)
+    for file in (world.folder / "var").glob("clickledger.sqlite*"):
+        file.unlink()
+    world.load()
+
+    again = world.sync(log)
+
+    assert again.identity.lines == 0
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_a_source_that_is_gone_does_not_keep_the_others_from_being_read(world: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.gz", realtime_text(requests(3)))
+
+    ran = world.run("sync", "--source", str(tmp_path / "gone"), "--source", str(log), check=False)
+
+    assert ran.returncode == 1
+    assert "gone does not exist" in ran.stderr
+    assert world.clicks().height == 3
+    with world.database.connect() as connection:
+        assert connection.exec_driver_sql("SELECT complete FROM syncs").scalars().all() == [0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.world import World
 
 from analytics_core.errors import SettingsError
-from analytics_core.settings import Settings, load_settings
+from analytics_core.settings import Settings, load_settings, with_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,11 @@ def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
     secret = json.loads((world.folder / "var" / "secrets.json").read_text())["jwt_secret"]
     assert secret not in world.run("settings").stdout
     assert all(row["meaning"] for row in rows)
+
+
+def test_processes_that_start_at_once_use_the_same_secrets(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: with_secrets(Settings(state=tmp_path / "fresh")), range(16)))
+
+    assert len({settings.visitor_secret for settings in made}) == 1
+    assert [path.name for path in (tmp_path / "fresh").iterdir()] == ["secrets.json"]
