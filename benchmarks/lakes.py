@@ -49,7 +49,7 @@ def _fill(lake: Lake, clicks: int) -> None:
     table = lake.open(CLICK_COUNTS)
     coverage: list[pl.DataFrame] = []
     for number, (start, end) in enumerate(_months()):
-        share = round(clicks * (end - start) / timedelta(days=DAYS))
+        share = round(clicks * ((end - start) / timedelta(days=DAYS)))
         parts = [
             count_clicks(_clicks(rng, min(CHUNK, share - done), start, end).lazy()) for done in range(0, share, CHUNK)
         ]

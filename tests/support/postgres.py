@@ -1,0 +1,70 @@
+"""A real PostgreSQL of one test session, from Debian's packages: its own folder and port, stopped by its process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from support.api import free_port
+
+
+def programs() -> Path:
+    """The folder of the server's programs. Without them the test is skipped, and fails under CI."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    if os.environ.get("CI"):
+        pytest.fail("PostgreSQL's server is not installed.")
+    pytest.skip("PostgreSQL's server is not installed (Debian: postgresql).")
+
+
+@contextmanager
+def running(folder: Path) -> Generator[str]:
+    """The database URL of a new server whose data lives in `folder`."""
+    bin_folder = programs()
+    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    data = folder / "data"
+    data.mkdir(parents=True)
+    if user:
+        shutil.chown(data, user)
+        for parent in (folder, *folder.parents):
+            if parent.owner() == "root" and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    initdb = [bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "clickledger", "--no-sync"]
+    subprocess.run(initdb, user=user, cwd="/", check=True, capture_output=True)
+    port = free_port()
+    server = [bin_folder / "postgres", "-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen([*server, "-c", "fsync=off"], user=user, cwd="/", stdout=log, stderr=log)
+    try:
+        url = f"postgresql+psycopg://clickledger@127.0.0.1:{port}/postgres"
+        _wait(url, process, folder / "server.log")
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for pooled connections
+        process.wait(timeout=20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    engine = create_engine(url)
+    for _ in range(150):
+        assert process.poll() is None, log.read_text()[-2_000:]
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except OperationalError:
+            time.sleep(0.1)
+        else:
+            engine.dispose()
+            return
+    raise AssertionError(log.read_text()[-2_000:])
