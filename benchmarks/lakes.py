@@ -18,7 +18,7 @@ from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE
 from benchmarks.report import note
 from ingest.accounts import AccountsFile, load_accounts
 from ingest.classify import LIST_VERSION
-from ingest.derive import QUARTER_HOUR, count_clicks, cover
+from ingest.derive import DAY, QUARTER_HOUR, count_clicks, cover, merge_counts
 
 HANDLES = 20_000
 DAYS = 365
@@ -53,8 +53,9 @@ def _fill(lake: Lake, clicks: int) -> None:
         parts = [
             count_clicks(_clicks(rng, min(CHUNK, share - done), start, end).lazy()) for done in range(0, share, CHUNK)
         ]
-        keys = [name for name in CLICK_COUNTS.columns if name not in ("clicks", "bot_clicks")]
-        counts = pl.concat(parts).group_by(keys).agg(pl.col("clicks").sum(), pl.col("bot_clicks").sum()).sort(keys)
+        every = pl.concat(parts).lazy()
+        counts = pl.concat([merge_counts(every.filter(pl.col("grain") == grain)) for grain in (DAY, QUARTER_HOUR)])
+        del parts, every
         coverage.append(cover(counts.filter(pl.col("grain") == QUARTER_HOUR)))
         transaction = Transaction(CLICKS.name, number)
         lake.append(table, CLICK_COUNTS, counts, transactions=[transaction], metadata={"list_version": LIST_VERSION})

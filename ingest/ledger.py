@@ -59,8 +59,10 @@ class Ledger:
             )
             return frozenset(keys.scalars())
 
-    def unread(self, source: str, items: Sequence[SourceObject]) -> list[tuple[SourceObject, ObjectProgress]]:
-        """The objects that are not read to their end, each with where to go on."""
+    def unread(
+        self, source: str, items: Sequence[SourceObject], *, full: bool
+    ) -> list[tuple[SourceObject, ObjectProgress]]:
+        """The objects that are not read to their end, each with where to go on; with `full` also the refused ones."""
         item = tables.objects
         progress: dict[tuple[str, str], ObjectProgress] = {}
         with self._database.connect() as connection:
@@ -72,7 +74,7 @@ class Ledger:
                         row.key, row.version, row.position, row.lines, row.complete, row.refused
                     )
         found = [(one, progress.get((one.key, one.version), ObjectProgress(one.key, one.version))) for one in items]
-        return [(one, state) for one, state in found if not state.complete]
+        return [(one, state) for one, state in found if not state.complete or (full and state.refused)]
 
     def keep_rejects(self, source: str, rejected: pl.DataFrame, learnt_at: datetime) -> None:
         """Keeps rejected lines (key, version, line_number, reason, raw). Doing so twice changes nothing."""

@@ -90,7 +90,7 @@ class Sync:
         url = source.config.url
         number = recover(url, self.lake, self.ledger)
         listed = list(source.objects(self.ledger.recent_keys(url), full=full))
-        unread = self.ledger.unread(url, listed)
+        unread = self.ledger.unread(url, listed, full=full)
         self.progress.plan(url, sum(item.size for item, _ in unread))
         batch = Batch()
         try:

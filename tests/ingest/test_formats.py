@@ -160,3 +160,16 @@ def test_a_new_list_of_fields_is_a_usage_error_when_it_cannot_show_clicks(world:
 
     assert ran.returncode == 1
     assert "missing fields: cs-uri-stem, sc-status, x-edge-request-id" in ran.stderr
+
+
+def test_an_object_refused_for_a_wrong_field_list_is_read_once_the_list_is_right(world: World, tmp_path: Path) -> None:
+    fields = "timestamp,sc-status,cs-host,cs-uri-stem,x-edge-request-id"
+    path = write(tmp_path / "a.log", realtime_text(requests(3), fields.split(",")))
+
+    wrong = world.sync(path)
+    again = world.sync(path, fields=fields)
+    right = world.sync(path, fields=fields, full=True)
+
+    assert [run.identity.clicks for run in (wrong, again, right)] == [0, 0, 3]
+    assert world.run_json("rejects", "--json") == []
+    assert world.sync(path, fields=fields, full=True).objects == 0
