@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: setup dev run demo test check fix bench docs explain lock clean
+.PHONY: setup dev run demo test check fix bench docs lock clean
 
 setup: $(VENV)/.installed  ## what Clickledger runs on
 
