@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import isal_zlib
@@ -21,6 +22,7 @@ from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, r
 BLOCK_BYTES: Final = 8 * 2**20
 LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
+_COUNTED_BYTES: Final = 2**18  # what stays in the cache
 _PARQUET_ROWS: Final = 32_768
 
 
@@ -85,6 +87,16 @@ def read_blocks(stream: IO[bytes], realtime_fields: Fields, position: int = 0) -
     yield from _text_blocks(texts, realtime_fields, position)
 
 
+def count_byte(text: bytes, byte: bytes) -> int:
+    """Like `text.count(byte)`, several times faster, and other threads go on meanwhile."""
+    every = np.frombuffer(text, dtype=np.uint8)
+    wanted = byte[0]
+    return sum(
+        int(np.count_nonzero(every[start : start + _COUNTED_BYTES] == wanted))
+        for start in range(0, len(every), _COUNTED_BYTES)
+    )
+
+
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
@@ -140,13 +152,15 @@ def _whole_lines(pieces: Generator[bytes, None, str | None]) -> Iterator[_Text]:
         size += len(piece)
         if size < BLOCK_BYTES:
             continue
-        joined = b"".join(held)
-        end = joined.rfind(b"\n") + 1
+        end = piece.rfind(b"\n") + 1
         if end:
+            yield _Text(b"".join([*held[:-1], piece[:end]]))
+            held, size = [piece[end:]], len(piece) - end
+        elif (end := (joined := b"".join(held)).rfind(b"\n") + 1) > 0:
             yield _Text(joined[:end])
-        held, size = [joined[end:]], len(joined) - end
-        if size > BLOCK_BYTES:  # no end in sight: drop what is not needed to show it
-            tail = yield from _skip_endless_line(held[0], pieces)
+            held, size = [joined[end:]], len(joined) - end
+        else:  # no end in sight: drop what is not needed to show it
+            tail = yield from _skip_endless_line(joined, pieces)
             held, size = [tail], len(tail)
     rest = b"".join(held)
     if cut is None:
@@ -186,7 +200,7 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
                 shown = text.decode("utf-8", "replace")
                 yield Block(Rejected(line, piece.rejected, shown), line, position, line)
             continue
-        first_line, line = line + 1, line + text.count(b"\n") + (not text.endswith(b"\n"))
+        first_line, line = line + 1, line + count_byte(text, b"\n") + (not text.endswith(b"\n"))
         if names is not None:
             if position > start:
                 yield Block(JsonLines(text, names), first_line, position, line)

@@ -109,10 +109,11 @@ def fields_of_directive(line: str) -> Fields:
     return read_field_list(line.split(":", 1)[1].split())
 
 
-def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series) -> pl.LazyFrame:
+def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *beside: pl.Expr) -> pl.LazyFrame:
     """Brings columns named as `fields.names` (all String) to LINE_COLUMNS; `numbers`: of each line, or the first one.
 
     A time or a status that cannot be read becomes null. The path loses its query: real-time logs put it there.
+    What `beside` says of the rows stands in further columns.
     """
     carried = {column: pl.col(name) for column, name in fields.needed.items()}
     absent = {column: pl.lit(None, dtype=pl.String) for column in _OPTIONAL if column not in carried}
@@ -120,9 +121,9 @@ def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series) -> pl
     path = pl.col("path").str.split_exact("?", 1).struct.field("field_0") if fields.is_realtime else pl.col("path")
     return (
         rows.with_columns(line_number=number)
-        .select("line_number", _time(fields).alias("at"), **carried, **absent)
+        .select("line_number", *beside, _time(fields).alias("at"), **carried, **absent)
         .with_columns(path.alias("path"), pl.col("status").cast(pl.Int16, strict=False))
-        .select(list(LINE_COLUMNS))
+        .select(*LINE_COLUMNS, *(one.meta.output_name() for one in beside))
     )
 
 

@@ -10,14 +10,14 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from ingest.blocks import LINE_BYTES, Block, JsonLines, ParquetRows, Rejected, Tabbed
+from ingest.blocks import LINE_BYTES, Block, JsonLines, ParquetRows, Rejected, Tabbed, count_byte
 from ingest.cloudfront import LINE_COLUMNS, Fields, read_field_list, to_lines
 
 REJECTED_COLUMNS: Final = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
 RAW_CHARACTERS: Final = 2_000
 
-_LAST: Final = "(last)"
 _EXTRA: Final = "(extra)"
+_ODD: Final = "(odd)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,19 @@ def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
     """Reads the text as columns at once; the few lines with another number of columns are looked at one by one."""
     if not _is_plain(text):
         return _parse_lines(text.decode("utf-8", "replace").split("\n"), fields, first_line, is_utf8=_is_utf8(text))
-    rows = _read_columns(text, fields)
-    is_odd = rows[_LAST].is_null() | rows[_EXTRA].is_not_null()
-    places = is_odd.arg_true()
+    is_odd = (pl.col(fields.names[-1]).is_null() | pl.col(_EXTRA).is_not_null()).alias(_ODD)
+    rows = to_lines(_columns(text, fields), fields, first_line, is_odd).collect(engine="in-memory")
+    lines, places = rows.drop(_ODD), rows[_ODD].arg_true()
     tabs = (rows.height - places.len()) * (len(fields.names) - 1)
-    if places.is_empty() and text.count(b"\t") == tabs:
-        return Parsed(to_lines(rows.lazy(), fields, first_line).collect())
+    if places.is_empty() and count_byte(text, b"\t") == tabs:
+        return Parsed(lines)
     every = text.split(b"\n")
     odd = [every[place] for place in places.to_list()]
-    if text.count(b"\t") != tabs + sum(line.count(b"\t") for line in odd):
+    if count_byte(text, b"\t") != tabs + sum(line.count(b"\t") for line in odd):
         return _parse_lines(text.decode().split("\n"), fields, first_line)
     numbers = places.cast(pl.Int64) + first_line
     rest = _parse_lines([line.decode() for line in odd], fields, numbers)
-    even = to_lines(rows.lazy(), fields, first_line).filter(~is_odd).collect()
+    even = lines.filter(~rows[_ODD])
     lines = even if rest.lines.is_empty() else pl.concat([even, rest.lines]).sort("line_number")
     return Parsed(lines, rest.rejected)
 
@@ -102,23 +102,18 @@ def _has_long_line(text: bytes) -> bool:
     return False
 
 
-def _read_columns(text: bytes, fields: Fields) -> pl.DataFrame:
-    """The needed columns, one row a line, blank ones included; also _LAST (null: too few) and _EXTRA (too many)."""
-    names = [*fields.names, _EXTRA]
-    wanted = list(dict.fromkeys([*fields.time_fields, *fields.needed.values()]))
-    return (
-        pl.scan_csv(
-            text,
-            has_header=False,
-            separator="\t",
-            quote_char=None,
-            schema=dict.fromkeys(names, pl.String),
-            truncate_ragged_lines=True,
-            extra_columns="ignore",
-            missing_columns="insert",
-        )
-        .select(*wanted, pl.col(fields.names[-1]).alias(_LAST), _EXTRA)
-        .collect(engine="in-memory")
+def _columns(text: bytes, fields: Fields) -> pl.LazyFrame:
+    """Columns named as `fields.names`, one row a line, blank ones included. The last is null in a line with too few
+    columns, _EXTRA is not in one with too many."""
+    return pl.scan_csv(
+        text,
+        has_header=False,
+        separator="\t",
+        quote_char=None,
+        schema=dict.fromkeys([*fields.names, _EXTRA], pl.String),
+        truncate_ragged_lines=True,
+        extra_columns="ignore",
+        missing_columns="insert",
     )
 
 
@@ -156,8 +151,8 @@ def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, 
     if good.is_empty():
         return Parsed(_no_lines(), rejected)
     padded = good.select(content + pl.lit("\t-").repeat_by(columns - pl.col("columns")).list.join(""))
-    rows = _read_columns("\n".join(padded["text"].to_list()).encode(), fields)
-    return Parsed(to_lines(rows.lazy(), fields, good["line_number"]).collect(), rejected)
+    rows = _columns("\n".join(padded["text"].to_list()).encode(), fields)
+    return Parsed(to_lines(rows, fields, good["line_number"]).collect(engine="in-memory"), rejected)
 
 
 def _is_utf8(text: bytes) -> bool:

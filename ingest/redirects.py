@@ -43,6 +43,7 @@ NOT_REDIRECT: Final = "not_redirects"
 UNKNOWN_HOST: Final = "unknown_hosts"
 INVALID_SLUG: Final = "invalid_slugs"
 REJECTED: Final = "rejected"
+_BUCKETS: Final = pl.Enum([CANDIDATE, NOT_REDIRECT, UNKNOWN_HOST, INVALID_SLUG, REJECTED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +84,47 @@ class Sorted:
 def sort_lines(block: Block, hosts: Hosts, now: datetime) -> Sorted:
     """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate."""
     parsed = parse(block)
-    lines = parsed.lines.with_columns(reason=_reject_reason(now)).with_columns(
-        day=pl.when(pl.col("reason").is_null()).then(pl.col("at").dt.date())
+    lines = (
+        _decoded(parsed.lines)
+        .lazy()
+        .join(_handles(parsed.lines["host"], hosts), on="host", how="left", maintain_order="left")
+        .with_columns(reason=_reject_reason(now), slug=_slug())
+        .with_columns(
+            bucket=_bucket(),
+            day=pl.when(pl.col("reason").is_null()).then(pl.col("at").dt.date()),
+        )
+        .collect(engine="in-memory")
     )
-    lines = lines.with_columns(
-        bucket=pl.when(pl.col("reason").is_not_null())
-        .then(pl.lit(REJECTED))
-        .when(~_is_redirect())
-        .then(pl.lit(NOT_REDIRECT))
-        .otherwise(pl.lit(CANDIDATE))
-    )
-    redirects = _with_slug(_with_handle(lines.filter(pl.col("bucket") == CANDIDATE), hosts)).with_columns(
-        bucket=pl.when(pl.col("handle").is_null())
-        .then(pl.lit(UNKNOWN_HOST))
-        .when(~pl.col("slug").str.contains(SLUG_PATTERN).fill_null(value=False))
-        .then(pl.lit(INVALID_SLUG))
-        .otherwise("bucket")
-    )
-    others = lines.filter(pl.col("bucket") != CANDIDATE)
-    days = pl.concat([others.select("day", "bucket"), redirects.select("day", "bucket")])
-    unreadable = pl.DataFrame(
-        {"day": [None] * parsed.rejected.height, "bucket": [REJECTED] * parsed.rejected.height},
-        schema={"day": pl.Date, "bucket": pl.String},
-    )
-    broken = others.filter(pl.col("bucket") == REJECTED).select("line_number", "reason")
+    days = lines.group_by("day", "bucket").agg(lines=pl.len().cast(pl.Int64)).cast({"bucket": pl.String})
+    unreadable = {"day": [None], "bucket": [REJECTED], "lines": [parsed.rejected.height]}
+    if parsed.rejected.height:
+        days = pl.concat([days, pl.DataFrame(unreadable, schema=days.schema)])
+    broken = lines.filter(pl.col("bucket") == REJECTED).select("line_number", pl.col("reason").cast(pl.String))
+    candidates = lines.select(*CANDIDATE_COLUMNS, "bucket").filter(pl.col("bucket") == CANDIDATE).drop("bucket")
     return Sorted(
-        candidates=redirects.filter(pl.col("bucket") == CANDIDATE).select(list(CANDIDATE_COLUMNS)),
-        days=pl.concat([days, unreadable]).group_by("day", "bucket").agg(lines=pl.len().cast(pl.Int64)),
+        candidates=candidates,
+        days=days,
         rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,
     )
+
+
+def _bucket() -> pl.Expr:
+    is_slug = pl.col("slug").str.contains(SLUG_PATTERN).fill_null(value=False)
+    return (
+        pl.when(pl.col("reason").is_not_null())
+        .then(_literal(REJECTED))
+        .when(~_is_redirect())
+        .then(_literal(NOT_REDIRECT))
+        .when(pl.col("handle").is_null())
+        .then(_literal(UNKNOWN_HOST))
+        .when(~is_slug)
+        .then(_literal(INVALID_SLUG))
+        .otherwise(_literal(CANDIDATE))
+    )
+
+
+def _literal(bucket: str) -> pl.Expr:
+    return pl.lit(bucket, dtype=_BUCKETS)
 
 
 def _reject_reason(now: datetime) -> pl.Expr:
@@ -137,19 +150,20 @@ def _is_redirect() -> pl.Expr:
     return pl.col("status").is_in([302, 307]) & ~upgrade
 
 
-def _with_handle(lines: pl.DataFrame, hosts: Hosts) -> pl.DataFrame:
-    names: list[str] = lines["host"].drop_nulls().unique().to_list()
-    table = pl.DataFrame(
-        {"host": names, "handle": [hosts.handle(name) for name in names]},
-        schema={"host": pl.String, "handle": pl.String},
-    )
-    return lines.join(table, on="host", how="left", maintain_order="left")
+def _handles(logged: pl.Series, hosts: Hosts) -> pl.LazyFrame:
+    """(host, handle) of every host that was logged."""
+    names: list[str] = logged.drop_nulls().unique().to_list()
+    found = {"host": names, "handle": [hosts.handle(name) for name in names]}
+    return pl.LazyFrame(found, schema={"host": pl.String, "handle": pl.String})
 
 
-def _with_slug(lines: pl.DataFrame) -> pl.DataFrame:
-    """The path without its slash; percent-encoded paths (rare) are decoded once, one distinct path at a time."""
+def _decoded(lines: pl.DataFrame) -> pl.DataFrame:
+    """The same lines with percent-encoded paths (rare) decoded once, one distinct path at a time."""
     encoded = lines["path"].filter(lines["path"].str.contains("%", literal=True)).unique()
+    return lines.with_columns(pl.col("path").replace(encoded, decode_once(encoded))) if encoded.len() else lines
+
+
+def _slug() -> pl.Expr:
+    """The path without its slash; null where there is none."""
     path = pl.col("path")
-    if encoded.len():
-        lines = lines.with_columns(path.replace(encoded, decode_once(encoded)))
-    return lines.with_columns(slug=pl.when(path.str.starts_with("/")).then(path.str.slice(1)))
+    return pl.when(path.str.starts_with("/")).then(path.str.slice(1))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
+from botocore.exceptions import BotoCoreError, ClientError
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -21,9 +23,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import is_object_url, storage_options
+from analytics_core.store.parts import write_parts
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
 _RECENT_COMMITS: Final = 10
+# Old log entries hold batch summaries that recovery reads: only `compact` removes them.
+_AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 class CommitConflictError(Exception):
@@ -89,14 +94,22 @@ class Lake:
         transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Commits `frame` on top of exactly the version that `table` shows; its new version.
+        """Commits `frame` on top of exactly the version that `table` shows; the new version. `table` stays as it was.
 
         Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
         table (duplicates, the next batch number) is decided again.
         """
-        return self._write(
-            table, spec, frame, mode="append", predicate=None, transactions=transactions, metadata=metadata
-        )
+        rows = _in_columns(frame, spec)
+        with _translated():
+            table.create_write_transaction(
+                write_parts(self.uri(spec), spec, rows),
+                "append",
+                table.schema(),
+                list(spec.partition_by),
+                commit_properties=_commit_properties(transactions, metadata),
+                post_commithook_properties=_AFTER_COMMIT,
+            )
+        return table.version() + 1
 
     def replace(
         self,
@@ -104,44 +117,20 @@ class Lake:
         spec: TableSpec,
         frame: pl.DataFrame,
         predicate: str | None,
-        *,
-        transactions: Sequence[Transaction] = (),
     ) -> int:
         """Like `append`, but the rows matching `predicate` (partition columns only; None: all) give way to `frame`."""
-        return self._write(
-            table, spec, frame, mode="overwrite", predicate=predicate, transactions=transactions, metadata=None
-        )
-
-    def _write(
-        self,
-        table: DeltaTable,
-        spec: TableSpec,
-        frame: pl.DataFrame,
-        *,
-        mode: Any,
-        predicate: str | None,
-        transactions: Sequence[Transaction],
-        metadata: Mapping[str, str] | None,
-    ) -> int:
-        try:
+        with _translated():
             write_deltalake(
                 table,
-                frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items()),
-                mode=mode,
+                _in_columns(frame, spec),
+                mode="overwrite",
                 predicate=predicate,
                 writer_properties=WriterProperties(
                     compression="ZSTD", compression_level=1, max_row_group_size=spec.row_group_rows
                 ),
-                commit_properties=CommitProperties(
-                    custom_metadata=dict(metadata or {}), max_commit_retries=0, app_transactions=list(transactions)
-                ),
-                # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
-                post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
+                commit_properties=_commit_properties(),
+                post_commithook_properties=_AFTER_COMMIT,
             )
-        except CommitFailedError as error:
-            raise CommitConflictError(str(error)) from error
-        except (DeltaError, OSError) as error:
-            raise unavailable(error) from error
         return table.version()
 
     def scan(self, table: DeltaTable, spec: TableSpec, files: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -188,6 +177,29 @@ class Lake:
     def list_version(self, counts: DeltaTable) -> str | None:
         """The bot and device lists by which the roll-ups were judged; None when they hold nothing."""
         return _list_version(counts)
+
+
+def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items())
+
+
+def _commit_properties(
+    transactions: Sequence[Transaction] = (), metadata: Mapping[str, str] | None = None
+) -> CommitProperties:
+    """No retry inside the library: it would commit again what was decided by an older version."""
+    return CommitProperties(
+        custom_metadata=dict(metadata or {}), max_commit_retries=0, app_transactions=list(transactions)
+    )
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except CommitFailedError as error:
+        raise CommitConflictError(str(error)) from error
+    except (DeltaError, OSError, BotoCoreError, ClientError) as error:
+        raise unavailable(error) from error
 
 
 def _snapshot(counts: DeltaTable, coverage: DeltaTable) -> Snapshot:

@@ -15,12 +15,14 @@ SLOTS_PER_DAY: Final = 96
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One Delta table. `columns` is also the order in which frames are written."""
+    """One Delta table. `columns` is also the order in which frames are written; the Delta log keeps the least and
+    the greatest value of `bounds` for every file."""
 
     name: str
     columns: dict[str, DataType | DataTypeClass]
     partition_by: tuple[str, ...] = ()
     row_group_rows: int = 131_072
+    bounds: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pl.Schema:
@@ -50,6 +52,7 @@ CLICKS: Final = TableSpec(
         "learnt_at": UTC_MICROSECONDS,
     },
     partition_by=("day",),
+    bounds=("handle", "at"),
 )
 
 # Every distinct user agent once, percent-decoded.
@@ -95,6 +98,7 @@ CLICK_COUNTS: Final = TableSpec(
     },
     partition_by=("grain", "month"),
     row_group_rows=32_768,
+    bounds=("handle", "slot"),
 )
 
 # Since when a handle's clicks carry a dimension (country, device, referrer). The least from_day of a key counts.

@@ -1,0 +1,84 @@
+"""The Parquet files of one commit: written by Polars beside the table, and described as the Delta log wants them.
+
+Files that no commit names are nothing to a reader: a crash in between leaves rubbish that `compact` removes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+from deltalake.transaction import AddAction
+
+from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.store.schemas import TableSpec
+
+
+def write_parts(url: str, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction]:
+    """Writes `frame` (the columns of `spec`) as one file a partition under `url`, a folder or s3://…
+
+    Rows keep their order. Raises OSError, or botocore's errors, when a file cannot be written.
+    """
+    return [_write_part(url, spec, values, rows) for values, rows in _partitions(spec, frame)]
+
+
+def _partitions(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
+    if frame.is_empty():
+        return
+    if not spec.partition_by:
+        yield {}, frame
+        return
+    for key, rows in frame.partition_by(spec.partition_by, as_dict=True, include_key=False).items():
+        yield {name: str(value) for name, value in zip(spec.partition_by, key, strict=True)}, rows
+
+
+def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.DataFrame) -> AddAction:
+    folders = [f"{name}={quote(value, safe='')}" for name, value in values.items()]
+    path = "/".join([*folders, f"part-{uuid.uuid4()}.zstd.parquet"])
+    body = io.BytesIO()
+    rows.write_parquet(body, compression="zstd", compression_level=1, row_group_size=spec.row_group_rows)
+    _store(f"{url}/{path}", body.getbuffer())
+    return AddAction(
+        path=path,  # the log spells it as it wants
+        size=body.tell(),
+        partition_values=values,
+        modification_time=time.time_ns() // 1_000_000,
+        data_change=True,
+        stats=json.dumps(_statistics(spec, rows)),
+    )
+
+
+def _store(url: str, body: memoryview) -> None:
+    if is_object_url(url):
+        place = parse_location(url)
+        client().put_object(Bucket=place.bucket, Key=place.key, Body=io.BytesIO(body))
+        return
+    path = Path(url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
+def _statistics(spec: TableSpec, rows: pl.DataFrame) -> dict[str, Any]:
+    """What lets engines skip the file: its rows, and the bounds of the columns that `spec` names."""
+    return {
+        "numRecords": rows.height,
+        "minValues": {name: _bound(rows[name].min(), upwards=False) for name in spec.bounds},
+        "maxValues": {name: _bound(rows[name].max(), upwards=True) for name in spec.bounds},
+        "nullCount": {name: rows[name].null_count() for name in spec.bounds},
+    }
+
+
+def _bound(value: Any, *, upwards: bool) -> Any:
+    """The log keeps times in milliseconds: a bound moves outwards."""
+    if isinstance(value, datetime):
+        moved = value + timedelta(microseconds=999) if upwards else value
+        return moved.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moved.microsecond // 1000:03d}Z"
+    return value.isoformat() if isinstance(value, date) else value
