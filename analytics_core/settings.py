@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
     lookback_hours: int = Field(default=48, ge=1, description="hours of S3 prefixes that every sync lists again")
     batch_megabytes: int = Field(
-        default=96, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
+        default=64, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
     )
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")

@@ -1,4 +1,5 @@
-"""Works ahead: two threads fetch, decompress and sort the lines of objects while batches before them are committed."""
+"""Works ahead: two threads fetch, decompress and sort the lines of objects, a third builds the facts of a batch, while
+the batch before it is committed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -19,6 +23,9 @@ from ingest.sources import Source, SourceObject
 _WORKING = 2  # objects that are worked on at the same time
 _OBJECTS_AHEAD = 6
 _BLOCKS_AHEAD = 2  # of each object
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 
 log = structlog.get_logger()
 
@@ -132,3 +139,16 @@ def prefetch(
     finally:
         for reader in readers:
             reader.stop()
+
+
+def one_ahead(make: Callable[[_Item], _Made], items: Generator[_Item]) -> Generator[_Made]:
+    """`make` of every item, in order. While what was given is used, the next is being made in a thread."""
+    upcoming: Future[_Made] | None = None
+    with closing(items), ThreadPoolExecutor(1, "clickledger-builder") as builder:
+        for item in items:
+            begun = builder.submit(make, item)
+            if upcoming is not None:
+                yield upcoming.result()
+            upcoming = begun
+        if upcoming is not None:
+            yield upcoming.result()

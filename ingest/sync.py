@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,15 +17,15 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.agents import Agents
 from ingest.blocks import Block
-from ingest.commit import Batch, SourceMovedError, commit, recover
+from ingest.commit import Batch, Built, SourceMovedError, build, commit, recover
 from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
-from ingest.prefetch import Finished, Read, prefetch
+from ingest.prefetch import Finished, Read, one_ahead, prefetch
 from ingest.redirects import Hosts, Sorted, sort_lines
 from ingest.rollups import bring_up_to_date
-from ingest.sources import Source
+from ingest.sources import Source, SourceObject
 
 log = structlog.get_logger()
 
@@ -88,29 +88,35 @@ class Sync:
     def _read_source(self, source: Source, result: SyncResult, *, full: bool) -> bool:
         """Reads what is new in one source; False when another process moved it on, so that it must be planned again."""
         url = source.config.url
-        number = recover(url, self.lake, self.ledger)
+        committed = recover(url, self.lake, self.ledger)
         listed = list(source.objects(self.ledger.recent_keys(url), full=full))
         unread = self.ledger.unread(url, listed, full=full)
         self.progress.plan(url, sum(item.size for item, _ in unread))
-        batch = Batch()
         try:
-            with closing(prefetch(source, unread, self._sort)) as pieces:
-                reached: dict[str, ObjectProgress] = {}  # of the object that is being read
-                for item, start, piece in pieces:
-                    progress = self._take(batch, reached.get(item.key, start), piece)
-                    reached = {item.key: progress}
-                    if isinstance(piece, Finished):
-                        self.progress.read(item.size)
-                        result.complete &= not piece.failed
-                    if batch.size >= self.settings.batch_megabytes * 2**20:
-                        number += 1
-                        result.add(self._commit(batch, url, number))
-                        batch = Batch()
-            if batch.progress:
-                result.add(self._commit(batch, url, number + 1))
+            with closing(one_ahead(self._build, self._batches(source, unread, result))) as batches:
+                for number, built in enumerate(batches, committed + 1):
+                    result.add(self._commit(built, url, number))
         except SourceMovedError:
             return False
         return True
+
+    def _batches(
+        self, source: Source, unread: list[tuple[SourceObject, ObjectProgress]], result: SyncResult
+    ) -> Generator[Batch]:
+        batch = Batch()
+        reached: dict[str, ObjectProgress] = {}  # of the object that is being read
+        with closing(prefetch(source, unread, self._sort)) as pieces:
+            for item, start, piece in pieces:
+                progress = self._take(batch, reached.get(item.key, start), piece)
+                reached = {item.key: progress}
+                if isinstance(piece, Finished):
+                    self.progress.read(item.size)
+                    result.complete &= not piece.failed
+                if batch.size >= self.settings.batch_megabytes * 2**20:
+                    yield batch
+                    batch = Batch()
+        if batch.progress:
+            yield batch
 
     def _take(self, batch: Batch, before: ObjectProgress, piece: Read | Finished) -> ObjectProgress:
         """Adds a piece to the batch; how far its object has been read with it."""
@@ -127,8 +133,11 @@ class Sync:
     def _sort(self, block: Block) -> Sorted:
         return sort_lines(block, self.facts.hosts, self.clock())
 
-    def _commit(self, batch: Batch, url: str, number: int) -> BatchSummary:
-        summary = commit(batch, url, number, lake=self.lake, facts=self.facts, ledger=self.ledger, now=self.clock())
+    def _build(self, batch: Batch) -> Built:
+        return build(batch, self.facts, self.clock())
+
+    def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
+        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger)
         log.info(
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -198,7 +197,7 @@ def _translated() -> Generator[None]:
         yield
     except CommitFailedError as error:
         raise CommitConflictError(str(error)) from error
-    except (DeltaError, OSError, BotoCoreError, ClientError) as error:
+    except (DeltaError, OSError) as error:
         raise unavailable(error) from error
 
 

@@ -16,16 +16,17 @@ from typing import Any
 from urllib.parse import quote
 
 import polars as pl
-from deltalake.transaction import AddAction
+from botocore.exceptions import BotoCoreError, ClientError
+from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 from analytics_core.store.schemas import TableSpec
 
 
-def write_parts(url: str, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction]:
+def write_parts(url: str, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction | RemoveAction]:
     """Writes `frame` (the columns of `spec`) as one file a partition under `url`, a folder or s3://…
 
-    Rows keep their order. Raises OSError, or botocore's errors, when a file cannot be written.
+    Rows keep their order. Raises OSError when a file cannot be written.
     """
     return [_write_part(url, spec, values, rows) for values, rows in _partitions(spec, frame)]
 
@@ -59,7 +60,10 @@ def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.Data
 def _store(url: str, body: memoryview) -> None:
     if is_object_url(url):
         place = parse_location(url)
-        client().put_object(Bucket=place.bucket, Key=place.key, Body=io.BytesIO(body))
+        try:
+            client().put_object(Bucket=place.bucket, Key=place.key, Body=io.BytesIO(body))
+        except (BotoCoreError, ClientError) as error:
+            raise OSError(f"{url} could not be written") from error
         return
     path = Path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
