@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 NOT_TRACKED = "(not tracked)"
+SEGMENTS = ("new", "returning", "engaged_prospect", "customer", "vip", "unknown")
+INTENT = "intent"  # the signal key that counts as an impression
 OTHER = "(other)"
 
 Sort = Literal["asc", "desc"]
@@ -70,6 +72,22 @@ def local_midnight(day: date, timezone: str) -> datetime:
     """The first UTC instant of a local day. Where clocks skip midnight, that is the first instant after the gap."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
     return midnight.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRules:
+    """When a visitor is what. Windows are days before the click; the first rule that holds counts, `new` where none does.
+
+    A click without visitor identity (a bot, or consent denied) is `unknown`.
+    """
+
+    vip_conversions: int = 3
+    vip_days: int = 365
+    customer_days: int = 30
+    engaged_confidence: float = 0.5  # of an intent signal
+    engaged_clicks: int = 3
+    engaged_days: int = 7
+    returning_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ def _fill(lake: Lake, clicks: int) -> None:
     for number, (start, end) in enumerate(_months()):
         share = round(clicks * ((end - start) / timedelta(days=DAYS)))
         parts = [
-            count_clicks(_clicks(rng, min(CHUNK, share - done), start, end).lazy()) for done in range(0, share, CHUNK)
+            count_clicks(_clicks(rng, min(CHUNK, share - done), start, end).lazy().with_columns(segment=pl.lit("new")))
+            for done in range(0, share, CHUNK)
         ]
         every = pl.concat(parts).lazy()
         counts = pl.concat([merge_counts(every.filter(pl.col("grain") == grain)) for grain in (DAY, QUARTER_HOUR)])

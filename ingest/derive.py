@@ -10,7 +10,7 @@ from ingest.classify import HEAD_RULE
 QUARTER_HOUR = "quarter_hour"
 DAY = "day"
 
-_KEYS = ["handle", "slot", "slug", "campaign_id", "country", "device", "referrer", "referrer_host"]
+_KEYS = ["handle", "slot", "slug", "campaign_id", "country", "device", "referrer", "referrer_host", "segment"]
 _WORDS = [name for name in _KEYS if name != "slot"]
 _SUMS = [pl.col("clicks").sum(), pl.col("bot_clicks").sum()]
 _TRACKED = ("country", "device", "referrer")
@@ -35,7 +35,7 @@ def judge_method(judged: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of judged clicks, both grains, sorted by grain, month, handle and slot."""
+    """CLICK_COUNTS rows of judged clicks with their `segment`, both grains, sorted by grain, month, handle and slot."""
     slot = (pl.col("at").dt.epoch("s") // SLOT_SECONDS).cast(pl.Int32)
     is_bot = pl.col("bot_rule").is_not_null()
     clicks = _coded(judged.select(*_WORDS, slot=slot, is_bot=is_bot).collect())

@@ -32,7 +32,9 @@ def fold_in(lake: Lake, judged: pl.DataFrame, version: int) -> None:
         if derived < version - 1:
             catch_up(lake, version - 1)
             continue
-        if _append(lake, table, count_clicks(judge_method(judged.lazy())), version):
+        if _append(
+            lake, table, count_clicks(judge_method(judged.lazy()).with_columns(segment=pl.lit("unknown"))), version
+        ):
             return
 
 
@@ -46,7 +48,7 @@ def catch_up(lake: Lake, until: int | None = None) -> None:
         if derived >= last:
             return
         judged = judge(_brought(lake, clicks, derived + 1), current_verdicts(lake))
-        _append(lake, table, count_clicks(judged), derived + 1)
+        _append(lake, table, count_clicks(judged.with_columns(segment=pl.lit("unknown"))), derived + 1)
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:
@@ -137,7 +139,10 @@ def count_days(lake: Lake, clicks: DeltaTable, files: Iterable[str], verdicts: p
     days: dict[str, list[str]] = {}
     for path in files:
         days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
-    counts = [count_clicks(judge(lake.scan(clicks, CLICKS, days[day]), verdicts)) for day in sorted(days)]
+    counts = [
+        count_clicks(judge(lake.scan(clicks, CLICKS, days[day]), verdicts).with_columns(segment=pl.lit("unknown")))
+        for day in sorted(days)
+    ]
     return pl.concat(counts).sort("grain", "month", "handle", "slot", maintain_order=True)
 
 

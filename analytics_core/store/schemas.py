@@ -9,6 +9,7 @@ import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
 UTC_MICROSECONDS: Final = pl.Datetime("us", "UTC")
+MONEY: Final = pl.Decimal(38, 4)
 SLOT_SECONDS: Final = 900
 SLOTS_PER_DAY: Final = 96
 
@@ -55,6 +56,49 @@ CLICKS: Final = TableSpec(
     bounds=("handle", "at"),
 )
 
+# One row an accepted conversion, as its ctx and its post tell it; never changed.
+CONVERSIONS: Final = TableSpec(
+    "conversions",
+    {
+        "day": pl.Date,  # UTC day of `at`
+        "handle": pl.String,
+        "conversion_id": pl.String,
+        "at": UTC_MICROSECONDS,  # when it was accepted
+        "click_event_id": pl.Int64,  # the event_id of its click: hash of the ctx's jti
+        "clicked_at": UTC_MICROSECONDS,  # the ctx's iat; the log line of the click may say a little later
+        "slug": pl.String,
+        "consent": pl.String,
+        "event_type": pl.String,
+        "value": MONEY,
+        "currency": pl.String,  # null: a conversion without a value
+        "learnt_at": UTC_MICROSECONDS,
+    },
+    partition_by=("day",),
+    bounds=("handle", "at"),
+)
+
+# One row an accepted signal. Without a ctx, click_event_id, clicked_at, slug and consent are null.
+SIGNALS: Final = TableSpec(
+    "signals",
+    {
+        "day": pl.Date,  # UTC day of `at`
+        "handle": pl.String,
+        "signal_id": pl.String,
+        "at": UTC_MICROSECONDS,
+        "session_id": pl.String,
+        "click_event_id": pl.Int64,
+        "clicked_at": UTC_MICROSECONDS,
+        "slug": pl.String,
+        "consent": pl.String,
+        "signal_key": pl.String,
+        "signal_value": pl.String,
+        "confidence": pl.Float64,
+        "learnt_at": UTC_MICROSECONDS,
+    },
+    partition_by=("day",),
+    bounds=("handle", "at"),
+)
+
 # Every distinct user agent once, percent-decoded.
 USER_AGENTS: Final = TableSpec(
     "user_agents", {"user_agent_id": pl.Int64, "user_agent": pl.String, "learnt_at": UTC_MICROSECONDS}
@@ -78,7 +122,8 @@ VERDICTS: Final = TableSpec(
 HEAD_RULE: Final = "method-head"
 
 # The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times
-# (every batch appends its own); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
+# (every batch appends its own; a late fact that moves clicks to another segment appends negative counts for the old
+# one); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
 # first quarter hour. `referrer_host` is kept in the quarter-hour grain only.
 CLICK_COUNTS: Final = TableSpec(
     "click_counts",
@@ -93,10 +138,43 @@ CLICK_COUNTS: Final = TableSpec(
         "device": pl.String,
         "referrer": pl.String,
         "referrer_host": pl.String,
+        "segment": pl.String,
         "clicks": pl.Int64,
         "bot_clicks": pl.Int64,
     },
     partition_by=("grain", "month"),
+    row_group_rows=32_768,
+    bounds=("handle", "slot"),
+)
+
+# What followed clicks: one row a conversion and one an impression (a signal with key `intent`), in the dimensions of
+# their click. While the click's line has not arrived they are `(pending)`; when it does, or when the click's segment
+# moves, a row with negative numbers takes the old one back. They add up. An impression without a ctx has no
+# dimensions (null) and segment `unknown`.
+ATTRIBUTIONS: Final = TableSpec(
+    "attributions",
+    {
+        "month": pl.String,  # 'yyyy-mm' of `slot`, UTC
+        "handle": pl.String,
+        "slot": pl.Int32,  # quarter hour in which it happened
+        "click_slot": pl.Int32,  # quarter hour of the click, as the ctx says; null without a ctx
+        "slug": pl.String,
+        "campaign_id": pl.String,
+        "country": pl.String,
+        "device": pl.String,
+        "referrer": pl.String,
+        "referrer_host": pl.String,
+        "segment": pl.String,
+        "event_id": pl.String,  # conversion_id or signal_id
+        "event_type": pl.String,  # null: an impression
+        "seconds": pl.Int64,  # from the click (as the ctx says) to the conversion; null: an impression
+        "conversions": pl.Int64,
+        "impressions": pl.Int64,
+        "revenue": MONEY,  # of this row's conversions
+        "currency": pl.String,
+        "learnt_at": UTC_MICROSECONDS,  # when it became known so
+    },
+    partition_by=("month",),
     row_group_rows=32_768,
     bounds=("handle", "slot"),
 )
@@ -106,4 +184,6 @@ COVERAGE: Final = TableSpec(
     "coverage", {"handle": pl.String, "dimension": pl.String, "from_day": pl.Date}, row_group_rows=32_768
 )
 
-TABLES: Final = (CLICKS, USER_AGENTS, VERDICTS, CLICK_COUNTS, COVERAGE)
+PENDING: Final = "(pending)"  # the dimensions of what came before its click's log line
+
+TABLES: Final = (CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS, VERDICTS, CLICK_COUNTS, ATTRIBUTIONS, COVERAGE)

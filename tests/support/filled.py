@@ -93,7 +93,9 @@ def fill(lake: Lake, batches: Iterable[Sequence[Click]]) -> None:
 def add_batch(lake: Lake, batch: Sequence[Click]) -> None:
     clicks = click_frame(batch)
     version = lake.append(lake.open(CLICKS), CLICKS, clicks)
-    counts = count_clicks(judge(clicks.lazy(), verdict_frame(LISTS, VERDICTS_IN_FORCE).lazy()))
+    counts = count_clicks(
+        judge(clicks.lazy(), verdict_frame(LISTS, VERDICTS_IN_FORCE).lazy()).with_columns(segment=pl.lit("new"))
+    )
     lake.append(lake.open(COVERAGE), COVERAGE, cover(counts.filter(pl.col("grain") == QUARTER_HOUR)))
     lake.append(
         lake.open(CLICK_COUNTS),
