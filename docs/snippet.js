@@ -32,14 +32,14 @@
       let seconds = 2 ** tried * (0.5 + Math.random() / 2);
       try {
         const response = await fetch(endpoint, { method: "POST", headers, body, keepalive: true });
-        const answer = await response.json().catch(() => ({}));
-        if (response.ok) return answer;
+        const answer = await response.json().catch(() => 0); // cut, or not the API's
+        if (response.ok && answer) return answer;
         failure = Object.assign(Error(answer.message), answer, { status: response.status });
         seconds = response.headers.get("Retry-After") || seconds;
       } catch (error) {
         failure = error; // the network's: it has no status
       }
-      if (tried == LAST_TRY || (failure.status < 500 && failure.status != 429)) throw failure;
+      if (tried == LAST_TRY || (((failure.status / 100) | 0) == 4 && failure.status != 429)) throw failure;
       await new Promise((go) => setTimeout(go, seconds * 1000));
     }
   };
