@@ -56,8 +56,9 @@ fix: dev
 bench: dev  ## measures, and prints the tables of benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-docs: setup  ## writes the generated parts of docs/
+docs: dev  ## writes the generated parts of docs/, and what is built from JavaScript
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m deploy.build
 
 lock:  ## resolves requirements*.in into pinned requirements*.txt; needs uv
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements.in -o requirements.txt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ClickledgerError(Exception):
@@ -55,6 +55,17 @@ class InvalidSlugError(InvalidParameterError):
 
 class InvalidAsOfError(InvalidParameterError):
     code = "invalid_as_of"
+
+
+class InvalidCtxError(ClickledgerError):
+    """A ctx that proves no click. `reason` tells what to count it as."""
+
+    code = "invalid_ctx"
+    status = 400
+
+    def __init__(self, message: str, *, reason: Literal["malformed", "bad_signature", "not_yet", "expired"]) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class MissingBearerTokenError(ClickledgerError):

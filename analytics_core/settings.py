@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from analytics_core.errors import SettingsError
@@ -21,6 +22,8 @@ REALTIME_FIELDS = (
     "c-port,x-edge-detailed-result-type,c-country,cs-accept-encoding,cs-accept,cache-behavior-path-pattern,cs-headers,"
     "cs-header-names,cs-headers-count,primary-distribution-id,primary-distribution-dns-name,origin-fbl,origin-lbl,asn"
 )
+
+CTX_SECRET_BYTES: Final = 32  # as long as the hash of HS256 (RFC 7518, section 3.2)
 
 
 class Settings(BaseSettings):
@@ -45,6 +48,10 @@ class Settings(BaseSettings):
     jwks_url: str | None = Field(default=None, description="key set of user JWTs, instead of a secret")
     jwt_issuer: str | None = Field(default=None, description="required iss, when set")
     jwt_audience: str | None = Field(default=None, description="required aud, when set")
+    ctx_secrets: SecretStr | None = Field(
+        default=None, description="secrets of ctx tokens, comma separated: the first signs, all verify"
+    )
+    ctx_ttl_minutes: int = Field(default=15, ge=1, description="a ctx token expires so many minutes after its click")
     visitor_secret: SecretStr | None = Field(default=None, description="key of the visitor hash")
 
     sla_minutes: int = Field(default=60, ge=1, description="FRESH up to so many minutes after a complete sync")
@@ -62,6 +69,22 @@ class Settings(BaseSettings):
         default=4096, ge=64, description="disk for files of a lake under s3://, kept in <state>/lake-files"
     )
 
+    @field_validator("ctx_secrets")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and min(len(key.encode()) for key in _split(secret)) < CTX_SECRET_BYTES:
+            raise ValueError(f"each secret must have {CTX_SECRET_BYTES} bytes or more")
+        return secret
+
+    @property
+    def ctx_keys(self) -> tuple[str, ...]:
+        """The secrets of ctx tokens one by one: the first signs, all verify."""
+        return () if self.ctx_secrets is None else _split(self.ctx_secrets)
+
+    @property
+    def ctx_ttl(self) -> timedelta:
+        return timedelta(minutes=self.ctx_ttl_minutes)
+
     @property
     def lake_url(self) -> str:
         return self.lake or str(self.state / "lake")
@@ -69,6 +92,10 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.state / 'clickledger.sqlite'}"
+
+
+def _split(secrets_in_order: SecretStr) -> tuple[str, ...]:
+    return tuple(key.strip() for key in secrets_in_order.get_secret_value().split(","))
 
 
 def load_settings() -> Settings:
@@ -84,7 +111,7 @@ def load_settings() -> Settings:
 
 def with_secrets(settings: Settings) -> Settings:
     """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead."""
-    missing = [name for name in ("jwt_secret", "visitor_secret") if getattr(settings, name) is None]
+    missing = [name for name in ("jwt_secret", "ctx_secrets", "visitor_secret") if getattr(settings, name) is None]
     if settings.jwks_url and "jwt_secret" in missing:
         missing.remove("jwt_secret")
     if not missing:

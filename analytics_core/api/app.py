@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, health
+from analytics_core.api import analytics, health, snippet
 from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.observe import Observations, Observe
 from analytics_core.bootstrap import Application
@@ -44,6 +44,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.observations = observations
     app.include_router(analytics.router)
     app.include_router(health.router)
+    app.include_router(snippet.router)
     install_error_handlers(app)
     app.add_middleware(Observe, observations=observations)
     return app

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.world import ROOT
 
-PACKAGES = ("analytics_core", "ingest", "pages")
+PACKAGES = ("analytics_core", "ingest", "deploy", "pages")
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 

@@ -9,9 +9,10 @@ import pytest
 from support.world import ROOT
 
 from analytics_core import errors
+from deploy.build import files
 from docs.generate import pages
 
-FOLDERS = ("docs", "analytics_core", "ingest", "benchmarks")
+FOLDERS = ("docs", "analytics_core", "ingest", "deploy", "benchmarks")
 PAGES = sorted({*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))})
 OPERATORS_ONLY = {"invalid_settings", "invalid_accounts_file", "invalid_source"}
 
@@ -21,7 +22,8 @@ def all_errors(root: type[errors.ClickledgerError]) -> list[type[errors.Clickled
 
 
 def test_generated_pages_are_up_to_date() -> None:
-    stale = [path.name for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    made = pages() | files()
+    stale = [path.name for path, text in made.items() if not path.exists() or path.read_text() != text]
     assert not stale, "run make docs"
 
 

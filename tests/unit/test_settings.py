@@ -26,6 +26,8 @@ def test_a_laptop_needs_no_setting_and_keeps_its_secrets(tmp_path: Path) -> None
     assert first.database == "sqlite:///var/clickledger.sqlite"
     assert first.jwt_secret is not None
     assert first.jwt_secret == second.jwt_secret
+    assert len(first.ctx_keys) == 1
+    assert first.ctx_keys == second.ctx_keys
     assert stat.S_IMODE((tmp_path / "var" / "secrets.json").stat().st_mode) == 0o600
 
 
@@ -33,17 +35,19 @@ def test_a_production_start_without_secrets_refuses_and_says_which(monkeypatch: 
     monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
     monkeypatch.setenv("CLICKLEDGER_JWT_SECRET", "s" * 40)
 
-    with pytest.raises(SettingsError, match="needs CLICKLEDGER_VISITOR_SECRET;"):
+    with pytest.raises(SettingsError, match="needs CLICKLEDGER_CTX_SECRETS, CLICKLEDGER_VISITOR_SECRET;"):
         load_settings()
     assert not Path("var").exists()
 
     monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
+    monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", "c" * 40)
     assert load_settings().production
 
 
 def test_a_key_set_stands_for_the_jwt_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
     monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
+    monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", "c" * 40)
     monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
 
     assert load_settings().jwt_secret is None
@@ -54,6 +58,21 @@ def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(SettingsError, match="CLICKLEDGER_SLA_MINUTES"):
         load_settings()
+
+
+def test_ctx_secrets_are_a_list_of_which_the_first_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", f"{'n' * 32}, {'o' * 32}")
+
+    assert load_settings().ctx_keys == ("n" * 32, "o" * 32)
+
+
+@pytest.mark.parametrize("secrets", ["", "short", f"{'n' * 32},", f"{'n' * 32},{'o' * 31}"])
+def test_a_short_ctx_secret_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, secrets: str) -> None:
+    monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", secrets)
+
+    with pytest.raises(SettingsError, match=r"CLICKLEDGER_CTX_SECRETS: .*32 bytes") as told:
+        load_settings()
+    assert "nnn" not in told.value.message
 
 
 def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
