@@ -76,7 +76,7 @@ def local_midnight(day: date, timezone: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRules:
-    """When a visitor is what: the first rule that holds counts, `new` where none does. Windows are days before the click.
+    """When a visitor is what: the first rule that holds counts, `new` where none does. Windows are days before it.
 
     A click without visitor identity (a bot, or consent denied) is `unknown`.
     """
