@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from analytics_core.errors import SettingsError
+from analytics_core.model import SegmentRules
 
 REALTIME_FIELDS = (
     "timestamp,c-ip,s-ip,time-to-first-byte,sc-status,sc-bytes,cs-method,cs-protocol,cs-host,cs-uri-stem,cs-bytes,"
@@ -54,6 +55,16 @@ class Settings(BaseSettings):
     ctx_ttl_minutes: int = Field(default=15, ge=1, description="a ctx token expires so many minutes after its click")
     visitor_secret: SecretStr | None = Field(default=None, description="key of the visitor hash")
 
+    segment_vip_conversions: int = Field(default=3, ge=1, description="a vip has so many conversions …")
+    segment_vip_days: int = Field(default=365, ge=1, description="… in so many days")
+    segment_customer_days: int = Field(default=30, ge=1, description="a customer has a conversion in so many days")
+    segment_engaged_confidence: float = Field(
+        default=0.5, ge=0, le=1, description="an engaged prospect has an intent signal of this confidence …"
+    )
+    segment_engaged_clicks: int = Field(default=3, ge=1, description="… or so many clicks …")
+    segment_engaged_days: int = Field(default=7, ge=1, description="… in so many days")
+    segment_returning_days: int = Field(default=30, ge=1, description="a returning visitor has a click in so many days")
+
     sla_minutes: int = Field(default=60, ge=1, description="FRESH up to so many minutes after a complete sync")
     realtime_fields: str = Field(default=REALTIME_FIELDS, description="field list of real-time sources that name none")
     sources: Path | None = Field(
@@ -84,6 +95,18 @@ class Settings(BaseSettings):
     @property
     def ctx_ttl(self) -> timedelta:
         return timedelta(minutes=self.ctx_ttl_minutes)
+
+    @property
+    def segment_rules(self) -> SegmentRules:
+        return SegmentRules(
+            vip_conversions=self.segment_vip_conversions,
+            vip_days=self.segment_vip_days,
+            customer_days=self.segment_customer_days,
+            engaged_confidence=self.segment_engaged_confidence,
+            engaged_clicks=self.segment_engaged_clicks,
+            engaged_days=self.segment_engaged_days,
+            returning_days=self.segment_returning_days,
+        )
 
     @property
     def lake_url(self) -> str:

@@ -83,13 +83,16 @@ def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def verify_books(arguments: argparse.Namespace, settings: Settings) -> int:
-    checks = verify(Lake(settings.lake_url), Database(settings.database))
+    checks = verify(Lake(settings.lake_url), Database(settings.database), settings.segment_rules)
     _print_rows([asdict(check) for check in checks], as_json=arguments.json)
     return 0 if all(check.holds for check in checks) else 1
 
 
 def compact_lake(arguments: argparse.Namespace, settings: Settings) -> int:
-    _print_rows([asdict(done) for done in compact(Lake(settings.lake_url), now())], as_json=arguments.json)
+    _print_rows(
+        [asdict(done) for done in compact(Lake(settings.lake_url), settings.segment_rules, now())],
+        as_json=arguments.json,
+    )
     return 0
 
 

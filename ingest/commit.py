@@ -1,4 +1,4 @@
-"""One batch, committed exactly once: de-duplicated against itself and the lake, balanced, folded into the roll-ups."""
+"""One batch, committed exactly once: de-duplicated against itself and the lake, balanced, recorded."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
 from ingest.ledger import Ledger
 from ingest.redirects import CANDIDATE, Sorted
-from ingest.rollups import SUMMARY_KEY, fold_in
 
+SUMMARY_KEY: Final = "clickledger"  # of a commit's metadata
 _IDENTITY: Final = ["handle", "day", "event_id"]
 _CONTENT: Final = ["slug", "status", "second"]
 _NO_DAYS: Final = pl.DataFrame(schema={"day": pl.Date, "bucket": pl.String, "lines": pl.Int64})
@@ -100,7 +100,6 @@ def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger
         except CommitConflictError:
             continue
         break
-    fold_in(lake, fresh, version)
     ledger.record(summary, version)
     return summary
 

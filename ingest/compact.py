@@ -8,11 +8,13 @@ from typing import Final
 
 import polars as pl
 
+from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TABLES
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, COVERAGE, SIGNALS, TABLES
 from ingest.agents import Agents
 from ingest.derive import merge_counts
-from ingest.rollups import bring_up_to_date, catch_up
+from ingest.rebuild import bring_up_to_date
+from ingest.rollups import catch_up
 
 FILES_A_PARTITION: Final = 24  # from so many on, a sync merges a partition of the roll-ups by itself
 MERGED_ROWS: Final = 4_000_000  # a partition of more rows is packed, not merged: memory stays bounded
@@ -27,14 +29,15 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake, now: datetime) -> list[Compaction]:
+def compact(lake: Lake, rules: SegmentRules, now: datetime) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(lake.open(spec).file_uris()) for spec in TABLES}
-    bring_up_to_date(lake, Agents(lake), now)
+    bring_up_to_date(lake, Agents(lake), rules, now)
     compact_counts(lake, least_files=2)
     _compact_coverage(lake)
-    lake.open(CLICKS).optimize.compact()
-    catch_up(lake)
+    for spec in (CLICKS, CONVERSIONS, SIGNALS, ATTRIBUTIONS):
+        lake.open(spec).optimize.compact()
+    catch_up(lake, rules)
     for spec in TABLES:
         table = lake.open(spec)
         table.vacuum(dry_run=False)

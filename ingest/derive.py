@@ -21,13 +21,7 @@ def judge(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.LazyFrame:
 
     `verdicts` holds one row a user agent: user_agent_id, bot_rule, device. A HEAD request is a bot whatever its agent.
     """
-    return judge_method(
-        clicks.join(verdicts.select("user_agent_id", "bot_rule", "device"), on="user_agent_id", how="left")
-    )
-
-
-def judge_method(judged: pl.LazyFrame) -> pl.LazyFrame:
-    """Judges requests by what no agent string tells: a HEAD request is a bot's; and the device of a bot is BOT."""
+    judged = clicks.join(verdicts.select("user_agent_id", "bot_rule", "device"), on="user_agent_id", how="left")
     by_method = pl.when(pl.col("method") == "HEAD").then(pl.lit(HEAD_RULE))
     return judged.with_columns(bot_rule=pl.coalesce("bot_rule", by_method)).with_columns(
         device=pl.when(pl.col("bot_rule").is_not_null()).then(pl.lit("BOT")).otherwise("device")
@@ -50,10 +44,11 @@ def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
 
 
 def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of one grain and month with one row a key, in the order in which files keep them."""
+    """CLICK_COUNTS rows of one grain and month with one row a key, in the order of files; what was taken back is gone."""
     rows = counts.collect()
     grain = rows.item(0, "grain") if rows.height else DAY
-    return _in_order(_coded(rows).group_by(_KEYS).agg(_SUMS), grain, _KEYS)
+    summed = _coded(rows).group_by(_KEYS).agg(_SUMS)
+    return _in_order(summed.filter((pl.col("clicks") != 0) | (pl.col("bot_clicks") != 0)), grain, _KEYS)
 
 
 def _coded(rows: pl.DataFrame) -> pl.DataFrame:

@@ -66,12 +66,12 @@ class Facts:
     visitor_secret: str
 
     def build(self, candidates: Sequence[pl.DataFrame], learnt_at: datetime) -> pl.DataFrame:
-        """CLICKS rows (without source and batch) with `bot_rule` and `device` beside them, in the candidates' order."""
+        """CLICKS rows (without source and batch), in the candidates' order. Their user agents are in the lake then."""
         together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
         together = together.with_columns(logged_id=stable_hash("user_agent"))
         verdicts = self.agents.judge(together.select("logged_id", "user_agent"), learnt_at)
         judged = together.join(
-            verdicts.select("logged_id", "user_agent_id", "bot_rule", "device"),
+            verdicts.select("logged_id", "user_agent_id"),
             on="logged_id",
             how="left",
             maintain_order="left",
@@ -85,7 +85,7 @@ class Facts:
                 method=pl.col("method").str.to_uppercase(),
                 learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
             )
-            .select(*(name for name in CLICKS.columns if name not in ("source", "batch")), "bot_rule", "device")
+            .select(name for name in CLICKS.columns if name not in ("source", "batch"))
         )
 
 

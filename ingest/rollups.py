@@ -1,54 +1,124 @@
-"""Keeps the roll-ups in step with the facts: appended batch by batch, caught up after a crash, rebuilt when asked.
+"""Keeps the roll-ups in step with the facts: caught up after every batch or crash, derived anew when rules change.
 
-The roll-up table carries the Delta transaction `clicks` = the version of `clicks` that it was derived from. A version
-is folded in exactly once, whoever tries; the next sync folds in what a crashed one left out.
+Both roll-ups carry Delta transactions that say up to which version of each table of facts they hold them. A change is
+appended to the attributions first, then to the counts: whoever finds the one ahead of the other adds what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Final
 
 import polars as pl
 from deltalake import DeltaTable, Transaction
 
+from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, USER_AGENTS, VERDICTS
-from ingest.agents import Agents, stable_hash
+from analytics_core.store.schemas import (
+    ATTRIBUTIONS,
+    CLICK_COUNTS,
+    CLICKS,
+    CONVERSIONS,
+    COVERAGE,
+    SIGNALS,
+    VERDICTS,
+    TableSpec,
+)
+from ingest.attribute import conversion_events, impression_events
+from ingest.change import Known, News
 from ingest.classify import LIST_VERSION
-from ingest.derive import QUARTER_HOUR, count_clicks, cover, judge, judge_method
+from ingest.derive import QUARTER_HOUR, cover, judge
 
-SUMMARY_KEY = "clickledger"
-_LISTS = {"list_version": LIST_VERSION}
+CLICKS_AT_A_TIME: Final = 1_000_000  # about so many are folded in by one commit; bounds the memory
+_FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
 
 
-def fold_in(lake: Lake, judged: pl.DataFrame, version: int) -> None:
-    """Adds the clicks that commit `version` brought, with the `bot_rule` and `device` of their user agents."""
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Up to which version of each table of facts a roll-up holds them; -1 before the first."""
+
+    clicks: int
+    conversions: int
+    signals: int
+
+    def transactions(self) -> list[Transaction]:
+        return [Transaction(one.name, getattr(self, one.name)) for one in fields(self)]
+
+    def is_ahead_of(self, other: Versions) -> bool:
+        return any(getattr(self, one.name) > getattr(other, one.name) for one in fields(self))
+
+
+def versions_of(rollup: DeltaTable) -> Versions:
+    held = {spec.name: rollup.transaction_version(spec.name) for spec in _FACTS}
+    return Versions(**{name: -1 if version is None else version for name, version in held.items()})
+
+
+def catch_up(lake: Lake, rules: SegmentRules) -> None:
+    """Folds every fact into the roll-ups that they lack, about a million clicks at a time."""
     while True:
-        table = lake.open(CLICK_COUNTS)
-        derived = lake.derived_from(table)
-        if derived >= version:
+        counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
+        held, ahead = versions_of(counts), versions_of(attributions)
+        is_ahead = ahead.is_ahead_of(held)
+        target = ahead if is_ahead else _next(lake, held)
+        if target == held:
             return
-        if derived < version - 1:
-            catch_up(lake, version - 1)
+        change = Known(lake, current_verdicts(lake), attributions, rules).change(_news(lake, held, target))
+        try:
+            if change.attributions.height and not is_ahead:
+                lake.append(attributions, ATTRIBUTIONS, change.attributions, transactions=target.transactions())
+            cover_days(lake, change.counts)
+            lake.append(
+                counts,
+                CLICK_COUNTS,
+                change.counts,
+                transactions=target.transactions(),
+                metadata=derived_by(rules),
+            )
+        except CommitConflictError:
             continue
-        if _append(
-            lake, table, count_clicks(judge_method(judged.lazy()).with_columns(segment=pl.lit("unknown"))), version
-        ):
-            return
 
 
-def catch_up(lake: Lake, until: int | None = None) -> None:
-    """Folds in every commit of `clicks` up to `until` (default: all) that the roll-ups lack."""
+def derived_by(rules: SegmentRules) -> dict[str, str]:
+    """What a commit of the counts says about how they were derived: what is no longer so is derived anew."""
+    return {"list_version": LIST_VERSION, "segment_rules": json.dumps(asdict(rules))}
+
+
+def _next(lake: Lake, held: Versions) -> Versions:
+    """The newest versions; of the clicks, no more than fit into the memory."""
+    newest = {spec.name: lake.open(spec).version() for spec in (CONVERSIONS, SIGNALS)}
     clicks = lake.open(CLICKS)
-    last = clicks.version() if until is None else until
-    while True:
-        table = lake.open(CLICK_COUNTS)
-        derived = lake.derived_from(table)
-        if derived >= last:
-            return
-        judged = judge(_brought(lake, clicks, derived + 1), current_verdicts(lake))
-        _append(lake, table, count_clicks(judged.with_columns(segment=pl.lit("unknown"))), derived + 1)
+    version, rows = held.clicks, 0
+    while version < clicks.version() and rows < CLICKS_AT_A_TIME:
+        version += 1
+        rows += _brought(lake, CLICKS, version, version).select(pl.len()).collect().item()
+    return Versions(clicks=version, **newest)
+
+
+def _news(lake: Lake, held: Versions, target: Versions) -> News:
+    clicks = _brought(lake, CLICKS, held.clicks + 1, target.clicks)
+    conversions = _brought(lake, CONVERSIONS, held.conversions + 1, target.conversions)
+    signals = _brought(lake, SIGNALS, held.signals + 1, target.signals)
+    return News(
+        clicks=judge(clicks, current_verdicts(lake)).collect(),
+        events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
+        table=DeltaTable(lake.uri(CLICKS), version=max(target.clicks, 0), storage_options=lake.storage_options),
+    )
+
+
+def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame:
+    """The rows that the commits from `first` to `last` added; commits that only rearranged files add none."""
+    table = lake.open(spec)
+    added: list[str] = []
+    for entry in table.history(table.version() - first + 1):
+        version = entry["version"]
+        if first <= version <= last and entry["operation"] == "WRITE":
+            added += _files_of(lake, spec, version) - _files_of(lake, spec, version - 1)
+    return lake.scan(table, spec, sorted(added))
+
+
+def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
+    return set(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options).file_uris())
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:
@@ -57,22 +127,7 @@ def current_verdicts(lake: Lake) -> pl.LazyFrame:
     return lake.scan(table, VERDICTS, files)
 
 
-def _append(lake: Lake, table: DeltaTable, counts: pl.DataFrame, version: int) -> bool:
-    _cover(lake, counts)
-    try:
-        lake.append(
-            table,
-            CLICK_COUNTS,
-            counts,
-            transactions=[Transaction(CLICKS.name, version)],
-            metadata=_LISTS,
-        )
-    except CommitConflictError:
-        return False
-    return True
-
-
-def _cover(lake: Lake, counts: pl.DataFrame) -> None:
+def cover_days(lake: Lake, counts: pl.DataFrame) -> None:
     """Coverage goes first: it may run ahead of the counts, never behind. Adding a row twice changes nothing."""
     found = cover(counts.filter(pl.col("grain") == QUARTER_HOUR))
     if found.is_empty():
@@ -95,73 +150,3 @@ def _cover(lake: Lake, counts: pl.DataFrame) -> None:
         except CommitConflictError:
             continue
         return
-
-
-def _brought(lake: Lake, clicks: DeltaTable, version: int) -> pl.LazyFrame:
-    """The rows that one commit of `clicks` added; none for commits that only rearranged files."""
-    entry = next((one for one in clicks.history(clicks.version() - version + 1) if one["version"] == version), None)
-    if entry is None or SUMMARY_KEY not in entry:
-        return lake.scan(clicks, CLICKS, [])
-    then = DeltaTable(lake.uri(CLICKS), version=version, storage_options=lake.storage_options)
-    files = set(then.file_uris())
-    if version:
-        then.load_as_version(version - 1)
-        files -= set(then.file_uris())
-    return lake.scan(clicks, CLICKS, sorted(files))
-
-
-def bring_up_to_date(lake: Lake, agents: Agents, now: datetime) -> None:
-    """What sync and compact do first: count anew when the lists have changed, else fold in what a crash left out."""
-    if lake.list_version(lake.open(CLICK_COUNTS)) not in (None, LIST_VERSION):
-        rebuild(lake, agents, now)
-    catch_up(lake)
-
-
-def rebuild(lake: Lake, agents: Agents, now: datetime) -> None:
-    """Judges every known agent by the current lists and derives the roll-ups from the facts again, month by month.
-
-    Verdicts of older lists stay beside the new ones. A month is replaced in one commit; the last commit says which
-    lists the roll-ups hold, so that a rebuild that was cut short starts again, as does one that another process's
-    batch came into.
-    """
-    known = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()
-    agents.judge(known.with_columns(logged_id=stable_hash("user_agent")), now)
-    while True:
-        try:
-            _rebuild(lake)
-        except CommitConflictError:
-            continue
-        return
-
-
-def count_days(lake: Lake, clicks: DeltaTable, files: Iterable[str], verdicts: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of files of `clicks`, one day in memory at a time: days share no slot."""
-    days: dict[str, list[str]] = {}
-    for path in files:
-        days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
-    counts = [
-        count_clicks(judge(lake.scan(clicks, CLICKS, days[day]), verdicts).with_columns(segment=pl.lit("unknown")))
-        for day in sorted(days)
-    ]
-    return pl.concat(counts).sort("grain", "month", "handle", "slot", maintain_order=True)
-
-
-def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
-    months: dict[str, list[str]] = {}
-    for path in sorted(clicks.file_uris()):
-        months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
-    return dict(sorted(months.items()))
-
-
-def _rebuild(lake: Lake) -> None:
-    """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
-    table = lake.open(CLICK_COUNTS)
-    clicks = lake.open(CLICKS)
-    verdicts = current_verdicts(lake)
-    for month, files in files_by_month(clicks).items():
-        counts = count_days(lake, clicks, files, verdicts)
-        _cover(lake, counts)
-        lake.replace(table, CLICK_COUNTS, counts, f"month = '{month}'")
-    derived = Transaction(CLICKS.name, clicks.version())
-    nothing = pl.DataFrame(schema=CLICK_COUNTS.schema)
-    lake.append(table, CLICK_COUNTS, nothing, transactions=[derived], metadata=_LISTS)

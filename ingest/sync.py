@@ -17,14 +17,16 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.agents import Agents
 from ingest.blocks import Block
+from ingest.carry import carry
 from ingest.commit import Batch, Built, SourceMovedError, build, commit, recover
 from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
 from ingest.prefetch import Finished, Read, one_ahead, prefetch
+from ingest.rebuild import bring_up_to_date
 from ingest.redirects import Hosts, Sorted, sort_lines
-from ingest.rollups import bring_up_to_date
+from ingest.rollups import CLICKS_AT_A_TIME, catch_up
 from ingest.sources import Source, SourceObject
 
 log = structlog.get_logger()
@@ -59,6 +61,7 @@ class Sync:
 
     settings: Settings
     lake: Lake
+    database: Database
     ledger: Ledger
     facts: Facts
     clock: Callable[[], datetime]
@@ -70,7 +73,8 @@ class Sync:
         Raises SourceError, after the other sources were read, when one cannot be listed.
         """
         run = self.ledger.begin_run([source.config for source in sources], self.clock())
-        bring_up_to_date(self.lake, self.facts.agents, self.clock())
+        carry(self.lake, self.database, self.clock())
+        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock())
         result = SyncResult()
         failed: SourceError | None = None
         for source in sources:
@@ -79,6 +83,7 @@ class Sync:
                     log.info("source_moved", source=source.config.url)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
+        catch_up(self.lake, self.settings.segment_rules)
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), complete=result.complete)
         if failed is not None:
@@ -94,8 +99,14 @@ class Sync:
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
             with closing(one_ahead(self._build, self._batches(source, unread, result))) as batches:
+                clicks = 0  # that the roll-ups lack
                 for number, built in enumerate(batches, committed + 1):
-                    result.add(self._commit(built, url, number))
+                    summary = self._commit(built, url, number)
+                    result.add(summary)
+                    clicks += summary.identity.clicks
+                    if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
+                        catch_up(self.lake, self.settings.segment_rules)
+                        clicks = 0
         except SourceMovedError:
             return False
         return True
@@ -153,4 +164,4 @@ def prepare(
     assert secret is not None  # load_settings fills it or refuses
     hosts = Hosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
     facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
-    return Sync(settings, lake, Ledger(database), facts, clock, progress)
+    return Sync(settings, lake, database, Ledger(database), facts, clock, progress)

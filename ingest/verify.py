@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import polars as pl
 from sqlalchemy import select
 
+from analytics_core.model import SegmentRules
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
+from ingest.attribute import standing
 from ingest.derive import DAY, QUARTER_HOUR
-from ingest.rollups import count_days, current_verdicts, files_by_month
+from ingest.rebuild import files_by_month, from_scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,9 @@ class Check:
     detail: str
 
 
-def verify(lake: Lake, database: Database) -> list[Check]:
+def verify(lake: Lake, database: Database, rules: SegmentRules) -> list[Check]:
     """Reads every fact once, day by day, so that memory does not grow with the lake."""
-    return [*_check_identity(database), *_check_batches(lake, database), *_check_days(lake)]
+    return [*_check_identity(database), *_check_batches(lake, database), *_check_rollups(lake, rules)]
 
 
 def _check_identity(database: Database) -> list[Check]:
@@ -57,27 +59,36 @@ def _check_batches(lake: Lake, database: Database) -> list[Check]:
     return [Check("batches", off == 0, f"{total} clicks; batches compared: {both.height}, differing: {off}")]
 
 
-def _check_days(lake: Lake) -> list[Check]:
-    clicks, counts = lake.open(CLICKS), lake.open(CLICK_COUNTS)
-    verdicts = current_verdicts(lake).collect().lazy()
+def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
+    scratch, counts = from_scratch(lake, rules), lake.open(CLICK_COUNTS)
+    clicks = scratch.clicks
     twice = 0
     differing: list[str] = []
     for month, files in files_by_month(clicks).items():
         identity = pl.struct("handle", "day", "event_id")
         facts = lake.scan(clicks, CLICKS, files)
         twice += facts.select(pl.len() - identity.n_unique()).collect(engine="streaming").item()
-        derived = count_days(lake, clicks, files, verdicts)
+        derived = scratch.count_days(files)
         pruned = counts.file_uris(file_pruning_predicate=[("month", "=", month)])
         held = lake.scan(counts, CLICK_COUNTS, pruned).collect()
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY) if not _same(derived, held, grain)]
     return [
         Check("unique", twice == 0, f"{twice} clicks stand twice"),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),
+        _check_attributions(lake, scratch.attributions),
     ]
 
 
 def _same(derived: pl.DataFrame, held: pl.DataFrame, grain: str) -> bool:
     keys = [name for name in CLICK_COUNTS.columns if name not in ("clicks", "bot_clicks")]
     sums = [pl.col("clicks").sum(), pl.col("bot_clicks").sum()]
-    tables_ = [frame.filter(pl.col("grain") == grain).group_by(keys).agg(sums).sort(keys) for frame in (derived, held)]
-    return tables_[0].equals(tables_[1])
+    summed = [frame.filter(pl.col("grain") == grain).group_by(keys).agg(sums) for frame in (derived, held)]
+    in_force = [frame.filter((pl.col("clicks") != 0) | (pl.col("bot_clicks") != 0)).sort(keys) for frame in summed]
+    return in_force[0].equals(in_force[1])
+
+
+def _check_attributions(lake: Lake, derived: pl.DataFrame) -> Check:
+    held = lake.scan(lake.open(ATTRIBUTIONS), ATTRIBUTIONS)
+    one, other = (standing(rows).drop("learnt_at").sort("handle", "event_id") for rows in (derived.lazy(), held))
+    holds = one.equals(other)
+    return Check("attributions", holds, f"{other.height} in force" if holds else f"{other.height}, not {one.height}")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from deltalake import (
@@ -173,9 +173,10 @@ class Lake:
         """The version of `clicks` whose rows the roll-ups hold; -1 when they hold none."""
         return _derived_from(counts)
 
-    def list_version(self, counts: DeltaTable) -> str | None:
-        """The bot and device lists by which the roll-ups were judged; None when they hold nothing."""
-        return _list_version(counts)
+    def derivation(self, counts: DeltaTable) -> dict[str, str] | None:
+        """By which lists and segment rules the roll-ups were derived; None when they hold nothing."""
+        entry = _derivation(counts)
+        return None if entry is None else {name: entry.get(name, "") for name in ("list_version", "segment_rules")}
 
 
 def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
@@ -224,9 +225,14 @@ def unavailable(error: Exception) -> StoreUnavailableError:
 
 
 def _list_version(counts: DeltaTable) -> str | None:
+    entry = _derivation(counts)
+    return None if entry is None else entry["list_version"]
+
+
+def _derivation(counts: DeltaTable) -> Mapping[str, Any] | None:
     # Rearranging commits say nothing about lists: the newest one that does, counts. It is nearly always a recent one.
     for limit in (_RECENT_COMMITS, None):
         for entry in counts.history(limit):
             if "list_version" in entry:
-                return entry["list_version"]
+                return entry
     return None

@@ -1,0 +1,100 @@
+"""Carries accepted conversions and signals from the database into the lake, each exactly once.
+
+A row is marked as carried after the lake holds it; one that a crash left unmarked is found in the lake by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+from sqlalchemy import Row, Table, select, update
+
+from analytics_core.store import tables
+from analytics_core.store.database import Database
+from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.schemas import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
+from ingest.agents import stable_hash
+
+_ROWS_AT_A_TIME: Final = 20_000
+_KEYS_A_STATEMENT: Final = 500
+_READ: Final = {"at": UTC_MICROSECONDS, "clicked_at": UTC_MICROSECONDS, "confidence": pl.Float64, "value_e4": pl.Int64}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """A table of the database and the table of the lake that its rows end in."""
+
+    table: Table
+    spec: TableSpec
+    identity: str
+
+
+_LEDGERS: Final = (
+    _Ledger(tables.conversions, CONVERSIONS, "conversion_id"),
+    _Ledger(tables.signals, SIGNALS, "signal_id"),
+)
+
+
+def carry(lake: Lake, database: Database, now: datetime) -> int:
+    """Carries everything that was accepted and is not in the lake yet; how many rows were marked."""
+    return sum(_carry(ledger, lake, database, now) for ledger in _LEDGERS)
+
+
+def _carry(ledger: _Ledger, lake: Lake, database: Database, now: datetime) -> int:
+    carried = 0
+    while True:
+        rows = _waiting(ledger, database)
+        if not rows:
+            return carried
+        _append_missing(ledger, lake, _facts(ledger, rows, now))
+        _mark(ledger, database, [getattr(row, ledger.identity) for row in rows])
+        carried += len(rows)
+
+
+def _waiting(ledger: _Ledger, database: Database) -> Sequence[Row[Any]]:
+    wanted = {*ledger.spec.columns, "click_id", "value_e4"}
+    columns = [column for column in ledger.table.c if column.name in wanted]
+    with database.connect() as connection:
+        return connection.execute(
+            select(*columns).where(~ledger.table.c.carried).order_by(columns[0]).limit(_ROWS_AT_A_TIME)
+        ).all()
+
+
+def _facts(ledger: _Ledger, rows: Sequence[Row[Any]], now: datetime) -> pl.DataFrame:
+    kinds = {name: _READ.get(name, pl.String) for name in rows[0]._fields}
+    facts = pl.DataFrame([tuple(row) for row in rows], schema=kinds, orient="row").with_columns(
+        day=pl.col("at").dt.date(),
+        click_event_id=stable_hash("click_id"),
+        learnt_at=pl.lit(now, dtype=UTC_MICROSECONDS),
+    )
+    if "value_e4" in kinds:
+        facts = facts.with_columns(value=pl.col("value_e4").cast(MONEY) / pl.lit(10_000))
+    return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items())
+
+
+def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame) -> None:
+    days = [day.isoformat() for day in facts["day"].unique().to_list()]
+    while True:
+        table = lake.open(ledger.spec)
+        files = table.file_uris(file_pruning_predicate=[("day", "in", days)])
+        held = lake.scan(table, ledger.spec, files).select(ledger.identity).collect()
+        missing = facts.join(held, on=ledger.identity, how="anti").sort("day", "handle", "at")
+        if missing.is_empty():
+            return
+        try:
+            lake.append(table, ledger.spec, missing)
+        except CommitConflictError:
+            continue
+        return
+
+
+def _mark(ledger: _Ledger, database: Database, identities: Sequence[str]) -> None:
+    column = ledger.table.c[ledger.identity]
+    with database.begin() as connection:
+        for start in range(0, len(identities), _KEYS_A_STATEMENT):
+            some = identities[start : start + _KEYS_A_STATEMENT]
+            connection.execute(update(ledger.table).where(column.in_(some)).values(carried=True))

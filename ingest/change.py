@@ -1,0 +1,184 @@
+"""What new facts change in the roll-ups: the clicks that they bring, and the segments that they move.
+
+A click that comes late, or a conversion that does, can change what its visitor was at clicks that were counted before:
+those are counted again, and their old counts are taken back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from deltalake import DeltaTable
+
+from analytics_core.model import SegmentRules
+from analytics_core.store.lake import Lake
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, PENDING, SLOT_SECONDS
+from ingest.attribute import KNOWN_COLUMNS, attribute, in_order, links_of, resegment, resolve, standing
+from ingest.derive import count_clicks, judge
+from ingest.segments import CLICK_KEYS, PAST_COLUMNS, SEGMENT_COLUMNS, UNKNOWN, History
+
+_NO_SEGMENTS = pl.DataFrame(schema=SEGMENT_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Facts that the roll-ups lack: CLICKS rows, judged, and EVENT_COLUMNS rows. `table`: the clicks up to there."""
+
+    clicks: pl.DataFrame
+    events: pl.DataFrame
+    table: DeltaTable
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Rows to append: CLICK_COUNTS and ATTRIBUTIONS."""
+
+    counts: pl.DataFrame
+    attributions: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside the news."""
+
+    lake: Lake
+    verdicts: pl.LazyFrame
+    attributions: DeltaTable
+    rules: SegmentRules
+
+    def change(self, news: News) -> Change:
+        """Counts come out the same whether the attributions hold the news already or not; a crash may lie between."""
+        named = named_clicks(self.lake, news.table, self.verdicts, news.events)
+        pending = standing(self._held().filter(pl.col("country") == PENDING))
+        new_links = self._new_links(news, named, pending)
+        first = pl.concat([people(news.clicks).select("visitor", "at"), new_links.select("visitor", "at")])
+        first = first.group_by("visitor").agg(first=pl.col("at").min())
+        links = pl.concat([new_links, self._links_of("visitor", first["visitor"])]).unique("event_id")
+        later = self._later(news, first)
+        wanted = pl.concat([people(news.clicks), later, people(named)]).unique(CLICK_KEYS)
+        after = History(self.lake, news.table, links, self.rules).segments(wanted)
+        moved = self._moved(news, links, later, after)
+        return Change(
+            counts=_counts(news.clicks, after, moved),
+            attributions=in_order(
+                pl.concat(
+                    [
+                        attribute(news.events, known(named), after),
+                        resolve(pending, _named_in(news.clicks, pending), after),
+                        self._resegmented(news, moved),
+                    ]
+                )
+            ),
+        )
+
+    def _held(self) -> pl.LazyFrame:
+        return self.lake.scan(self.attributions, ATTRIBUTIONS)
+
+    def _links_of(self, column: str, values: pl.Series) -> pl.DataFrame:
+        return links_of(self._held().join(values.to_frame(column).unique().lazy(), on=column, how="semi"))
+
+    def _new_links(self, news: News, named: pl.DataFrame, pending: pl.DataFrame) -> pl.DataFrame:
+        """Who is known by these news to have converted or shown intent, and when."""
+        return pl.concat(
+            [
+                links_of(attribute(news.events, known(named), _NO_SEGMENTS).lazy()),
+                links_of(resolve(pending, _named_in(news.clicks, pending), _NO_SEGMENTS).lazy()),
+                self._links_of("click_event_id", news.clicks["event_id"]),
+            ]
+        ).unique("event_id")
+
+    def _later(self, news: News, first: pl.DataFrame) -> pl.DataFrame:
+        """PAST_COLUMNS of clicks counted before, of visitors of whom there is news from before them."""
+        if first.is_empty():
+            return pl.DataFrame(schema=PAST_COLUMNS)
+        start = first.select(pl.col("first").min()).item()
+        files = news.table.file_uris(file_pruning_predicate=[("day", ">=", start.date().isoformat())])
+        return (
+            self.lake.scan(news.table, CLICKS, files)
+            .filter(pl.col("method").is_null() | (pl.col("method") != "HEAD"))
+            .select(list(PAST_COLUMNS))
+            .join(first.lazy(), on="visitor", how="inner")
+            .filter(pl.col("at") > pl.col("first"))
+            .drop("first")
+            .join(news.clicks.lazy().select("event_id"), on="event_id", how="anti")
+            .collect(engine="streaming")
+        )
+
+    def _moved(self, news: News, links: pl.DataFrame, later: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+        """Judged clicks counted before whose segment is another now: `segment`, and `segment_before`."""
+        is_new = pl.col("event_id").is_in(news.events["event_id"].implode()) | pl.col("click_event_id").is_in(
+            news.clicks["event_id"].implode()
+        )
+        history = History(self.lake, news.table, links.filter(~is_new), self.rules)
+        before = history.segments(later, without=news.clicks["event_id"])
+        segments = after.join(before, on=CLICK_KEYS, suffix="_before").filter(
+            pl.col("segment") != pl.col("segment_before")
+        )
+        days = later.join(segments, on=CLICK_KEYS, how="semi").select(pl.col("at").dt.date().unique())["at"]
+        files = news.table.file_uris(file_pruning_predicate=_on_days(days)) if days.len() else []
+        rows = self.lake.scan(news.table, CLICKS, files).join(segments.lazy(), on=CLICK_KEYS)
+        return judge(rows, self.verdicts).collect(engine="streaming")
+
+    def _resegmented(self, news: News, moved: pl.DataFrame) -> pl.DataFrame:
+        ids = moved.lazy().select(click_event_id="event_id").unique()
+        rows = standing(self._held().join(ids, on="click_event_id", how="semi"))
+        learnt = pl.concat([news.clicks["learnt_at"], news.events["learnt_at"]])
+        return resegment(rows, moved, learnt)
+
+
+def people(judged: pl.DataFrame) -> pl.DataFrame:
+    """PAST_COLUMNS of the clicks that have a visitor's identity."""
+    return judged.filter(pl.col("bot_rule").is_null() & pl.col("visitor").is_not_null()).select(list(PAST_COLUMNS))
+
+
+def known(judged: pl.DataFrame) -> pl.DataFrame:
+    """KNOWN_COLUMNS of judged clicks; of several with one request id, the first."""
+    visitor = pl.when(pl.col("bot_rule").is_null()).then("visitor")
+    rows = judged.with_columns(visitor=visitor).select(list(KNOWN_COLUMNS))
+    return rows.sort("at").unique(["handle", "event_id"], keep="first")
+
+
+def _named_in(judged: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    return known(judged.join(events, left_on=["handle", "event_id"], right_on=["handle", "click_event_id"], how="semi"))
+
+
+def named_clicks(lake: Lake, table: DeltaTable, verdicts: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The judged clicks that events name. A log's time may be a little later than the ctx's: on the next day, too."""
+    names = events.lazy().select("handle", event_id="click_event_id").drop_nulls().unique()
+    day = pl.from_epoch(pl.col("click_slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.date()
+    days = events.select(pl.concat([day.dt.offset_by("-1d"), day, day.dt.offset_by("1d")])).to_series().drop_nulls()
+    files = table.file_uris(file_pruning_predicate=_on_days(days.unique())) if days.len() else []
+    return judge(lake.scan(table, CLICKS, files).join(names, on=["handle", "event_id"], how="semi"), verdicts).collect(
+        engine="streaming"
+    )
+
+
+def _on_days(days: pl.Series) -> list[tuple[str, str, list[str]]]:
+    return [("day", "in", [day.isoformat() for day in days.to_list()])]
+
+
+def segmented(judged: pl.DataFrame, segments: pl.DataFrame) -> pl.LazyFrame:
+    """Adds `segment` to judged clicks; those without a visitor's identity are unknown."""
+    visitor = pl.when(pl.col("bot_rule").is_null()).then("visitor")
+    return (
+        judged.lazy()
+        .with_columns(person=visitor)
+        .join(segments.lazy(), left_on=["person", "at", "event_id"], right_on=CLICK_KEYS, how="left")
+        .with_columns(pl.col("segment").fill_null(UNKNOWN))
+        .drop("person")
+    )
+
+
+def _counts(news: pl.DataFrame, after: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
+    counts = count_clicks(segmented(news, after))
+    if moved.is_empty():
+        return counts
+    back = count_clicks(moved.lazy().with_columns(segment="segment_before")).with_columns(
+        -pl.col("clicks"), -pl.col("bot_clicks")
+    )
+    return (
+        pl.concat([counts, count_clicks(moved.lazy()), back])
+        .sort("grain", "month", "handle", "slot")
+        .select(list(CLICK_COUNTS.columns))
+    )

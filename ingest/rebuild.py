@@ -1,0 +1,129 @@
+"""The roll-ups from the facts alone: what they must hold, and how they are derived anew when lists or rules change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from deltalake import DeltaTable
+
+from analytics_core.model import SegmentRules
+from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS
+from ingest.agents import Agents, stable_hash
+from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
+from ingest.change import known, named_clicks, people, segmented
+from ingest.derive import count_clicks, judge
+from ingest.rollups import Versions, catch_up, cover_days, current_verdicts, derived_by
+from ingest.segments import SEGMENT_COLUMNS, History
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """What follows from all facts of the newest versions. One day of clicks is in memory at a time."""
+
+    lake: Lake
+    versions: Versions
+    clicks: DeltaTable
+    verdicts: pl.LazyFrame
+    history: History
+    attributions: pl.DataFrame  # ATTRIBUTIONS rows
+
+    def count_days(self, files: Iterable[str]) -> pl.DataFrame:
+        """CLICK_COUNTS rows of files of `clicks`, which hold whole days: days share no slot."""
+        days: dict[str, list[str]] = {}
+        for path in files:
+            days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
+        counts = [self._count(days[day]) for day in sorted(days)]
+        return pl.concat(counts).sort("grain", "month", "handle", "slot", maintain_order=True)
+
+    def _count(self, files: list[str]) -> pl.DataFrame:
+        judged = judge(self.lake.scan(self.clicks, CLICKS, files), self.verdicts).collect()
+        return count_clicks(segmented(judged, self.history.segments(people(judged))))
+
+
+def from_scratch(lake: Lake, rules: SegmentRules) -> Scratch:
+    clicks, conversions, signals = (lake.open(spec) for spec in (CLICKS, CONVERSIONS, SIGNALS))
+    verdicts = current_verdicts(lake).collect().lazy()
+    events = pl.concat(
+        [
+            conversion_events(lake.scan(conversions, CONVERSIONS)),
+            impression_events(lake.scan(signals, SIGNALS)),
+        ]
+    ).collect()
+    named = named_clicks(lake, clicks, verdicts, events)
+    links = links_of(attribute(events, known(named), pl.DataFrame(schema=SEGMENT_COLUMNS)).lazy())
+    history = History(lake, clicks, links, rules)
+    segments = history.segments(people(named))
+    return Scratch(
+        lake=lake,
+        versions=Versions(clicks=clicks.version(), conversions=conversions.version(), signals=signals.version()),
+        clicks=clicks,
+        verdicts=verdicts,
+        history=history,
+        attributions=_as_they_came(events, known(named), segments),
+    )
+
+
+def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """The events attributed, those that were learnt before their click as pending first."""
+    rows = attribute(events, clicks, segments)
+    late = events.join(
+        rows.select("handle", "event_id", known_at="learnt_at"), on=["handle", "event_id"], how="left"
+    ).filter(pl.col("learnt_at") < pl.col("known_at"))
+    pending = attribute(late.select(events.columns), clicks.clear(), segments.clear())
+    others = rows.join(late, on=["handle", "event_id"], how="anti")
+    return in_order(pl.concat([others, pending, resolve(pending, clicks, segments)]))
+
+
+def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
+    """What sync and compact do first: derive anew when lists or rules have changed, else add what a crash left out."""
+    said = lake.derivation(lake.open(CLICK_COUNTS))
+    if said is not None and said != derived_by(rules):
+        rebuild(lake, agents, rules, now)
+    catch_up(lake, rules)
+
+
+def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
+    """Judges every known agent by the current lists and derives the roll-ups from the facts again, month by month.
+
+    Verdicts of older lists stay beside the new ones. A month is replaced in one commit; the last commit says which
+    lists and rules the roll-ups hold, so that a rebuild that was cut short starts again, as does one that another
+    process's batch came into.
+    """
+    logged = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()
+    agents.judge(logged.with_columns(logged_id=stable_hash("user_agent")), now)
+    while True:
+        try:
+            _rebuild(lake, rules)
+        except CommitConflictError:
+            continue
+        return
+
+
+def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
+    months: dict[str, list[str]] = {}
+    for path in sorted(clicks.file_uris()):
+        months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
+    return dict(sorted(months.items()))
+
+
+def _rebuild(lake: Lake, rules: SegmentRules) -> None:
+    """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
+    counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
+    scratch = from_scratch(lake, rules)
+    lake.replace(attributions, ATTRIBUTIONS, scratch.attributions, None)
+    lake.append(attributions, ATTRIBUTIONS, scratch.attributions.clear(), transactions=scratch.versions.transactions())
+    for month, files in files_by_month(scratch.clicks).items():
+        rows = scratch.count_days(files)
+        cover_days(lake, rows)
+        lake.replace(counts, CLICK_COUNTS, rows, f"month = '{month}'")
+    lake.append(
+        counts,
+        CLICK_COUNTS,
+        pl.DataFrame(schema=CLICK_COUNTS.schema),
+        transactions=scratch.versions.transactions(),
+        metadata=derived_by(rules),
+    )
