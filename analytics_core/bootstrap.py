@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from functools import cache
 
 from analytics_core.access.policy import Policy
+from analytics_core.access.rates import Rates
+from analytics_core.attribution.conversions import Conversions
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
+from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.lake import Lake
 from analytics_core.store.syncs import Syncs
 
@@ -28,6 +31,9 @@ class Application:
     accounts: Accounts
     policy: Policy
     analytics: Analytics
+    rates: Rates
+    writer: GroupCommit
+    conversions: Conversions
     clock: Callable[[], datetime]
 
 
@@ -55,7 +61,19 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         sla_minutes=settings.sla_minutes,
         clock=clock,
     )
-    return Application(settings, lake, database, accounts, policy, analytics, clock)
+    writer = GroupCommit(database)
+    return Application(
+        settings=settings,
+        lake=lake,
+        database=database,
+        accounts=accounts,
+        policy=policy,
+        analytics=analytics,
+        rates=Rates(settings.rate_limit_url),
+        writer=writer,
+        conversions=Conversions(writer, settings.ctx_keys),
+        clock=clock,
+    )
 
 
 @cache

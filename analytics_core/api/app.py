@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, health
+from analytics_core.api import analytics, conversions, health
+from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
-from analytics_core.api.observe import Observations, Observe
+from analytics_core.api.observe import FailSafely, Observations, Observe
 from analytics_core.bootstrap import Application
 
 DESCRIPTION: Final = (
@@ -26,8 +27,9 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        application()
+        opened = application()
         yield
+        opened.writer.close()
 
     app = FastAPI(
         title="Clickledger",
@@ -43,8 +45,11 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     observations = Observations()
     app.state.observations = observations
     app.include_router(analytics.router)
+    app.include_router(conversions.router)
     app.include_router(health.router)
     install_error_handlers(app)
+    app.add_middleware(FailSafely)
+    app.add_middleware(OpenToBrowsers)
     app.add_middleware(Observe, observations=observations)
     return app
 
