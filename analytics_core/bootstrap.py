@@ -10,6 +10,7 @@ from functools import cache
 from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
 from analytics_core.attribution.conversions import Conversions
+from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
@@ -34,6 +35,7 @@ class Application:
     rates: Rates
     writer: GroupCommit
     conversions: Conversions
+    signals: Signals
     clock: Callable[[], datetime]
 
 
@@ -72,6 +74,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         rates=Rates(settings.rate_limit_url),
         writer=writer,
         conversions=Conversions(writer, settings.ctx_keys),
+        signals=Signals(writer, settings.ctx_keys),
         clock=clock,
     )
 

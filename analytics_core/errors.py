@@ -75,6 +75,13 @@ class InvalidConversionError(ClickledgerError):
     status = 400
 
 
+class InvalidSignalError(ClickledgerError):
+    """A field of a posted signal; the message names it."""
+
+    code = "invalid_signal"
+    status = 400
+
+
 class MissingBearerTokenError(ClickledgerError):
     code = "missing_bearer_token"
     status = 401

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, conversions, health
+from analytics_core.api import analytics, context, conversions, health, signals
 from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.observe import FailSafely, Observations, Observe
@@ -45,7 +45,8 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     observations = Observations()
     app.state.observations = observations
     app.include_router(analytics.router)
-    app.include_router(conversions.router)
+    for public in (conversions, signals, context):
+        app.include_router(public.router)
     app.include_router(health.router)
     install_error_handlers(app)
     app.add_middleware(FailSafely)
