@@ -10,6 +10,8 @@ from functools import cache
 from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
 from analytics_core.attribution.conversions import Conversions
+from analytics_core.attribution.hosts import Hosts
+from analytics_core.attribution.redirect_log import RedirectLog
 from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
@@ -19,6 +21,7 @@ from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.lake import Lake
+from analytics_core.store.links import Links
 from analytics_core.store.syncs import Syncs
 
 
@@ -36,7 +39,19 @@ class Application:
     writer: GroupCommit
     conversions: Conversions
     signals: Signals
+    links: Links
+    hosts: Hosts
+    redirect_log: RedirectLog
     clock: Callable[[], datetime]
+
+    def start(self) -> None:
+        """Before the first request: tidies up after processes that died."""
+        self.redirect_log.collect()
+
+    def stop(self) -> None:
+        """After the last request: what waits is written, and files are closed."""
+        self.writer.close()
+        self.redirect_log.close()
 
 
 def utc_now() -> datetime:
@@ -63,7 +78,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         sla_minutes=settings.sla_minutes,
         clock=clock,
     )
-    writer = GroupCommit(database)
+    writer, links = GroupCommit(database), Links(database)
     return Application(
         settings=settings,
         lake=lake,
@@ -75,6 +90,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         writer=writer,
         conversions=Conversions(writer, settings.ctx_keys),
         signals=Signals(writer, settings.ctx_keys),
+        links=links,
+        hosts=Hosts(links, settings.public_domain),
+        redirect_log=RedirectLog(settings.redirect_log_folder),
         clock=clock,
     )
 

@@ -137,6 +137,13 @@ class MethodNotAllowedError(ClickledgerError):
     status = 405
 
 
+class LinkExpiredError(ClickledgerError):
+    """A short link whose time is over."""
+
+    code = "link_expired"
+    status = 410
+
+
 class PayloadTooLargeError(ClickledgerError):
     code = "payload_too_large"
     status = 413

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
 from support import postgres
-from support.api import free_port
 from support.dying import STEPS
 from support.posts import conversion, ctx, kept, outcomes
-from support.world import ROOT, World
+from support.servers import SERVER, running
+from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
@@ -44,33 +42,6 @@ def there(request: pytest.FixtureRequest, world: World) -> World:
         with world.database.begin() as connection:
             connection.exec_driver_sql("TRUNCATE conversions, conversion_outcomes")
     return world
-
-
-@contextmanager
-def running(world: World, *module: str) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
-    port = free_port()
-    words = [sys.executable, "-m", *(word.replace("PORT", str(port)) for word in module)]
-    environment = world.process_environment()
-    environment["PYTHONPATH"] += f":{ROOT / 'tests'}"
-    log = world.folder / f"server-{port}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(words, env=environment, cwd=world.folder, stdout=output, stderr=output)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{base}/healthz", timeout=1).status_code == 200:
-                    break
-            time.sleep(0.1)
-        else:
-            raise AssertionError(log.read_text())
-        yield base, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-SERVER = ("uvicorn", "analytics_core.api:app", "--port", "PORT")
 
 
 def post(base: str, token: str, key: str, address: str = "203.0.113.1") -> httpx.Response:
