@@ -13,8 +13,10 @@ from analytics_core.ui import cookie, problems
 @asynccontextmanager
 async def opened(_: st.App) -> AsyncGenerator[None]:
     """Opens lake and database before the first visitor: wrong settings stop the start."""
-    shared()
+    application = shared()
+    application.start()
     yield
+    application.stop()
 
 
 app = st.App(

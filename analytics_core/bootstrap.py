@@ -8,13 +8,20 @@ from datetime import UTC, datetime
 from functools import cache
 
 from analytics_core.access.policy import Policy
+from analytics_core.access.rates import Rates
+from analytics_core.attribution.conversions import Conversions
+from analytics_core.attribution.hosts import Hosts
+from analytics_core.attribution.redirect_log import RedirectLog
+from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
+from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.lake import Lake
+from analytics_core.store.links import Links
 from analytics_core.store.syncs import Syncs
 
 
@@ -28,7 +35,23 @@ class Application:
     accounts: Accounts
     policy: Policy
     analytics: Analytics
+    rates: Rates
+    writer: GroupCommit
+    conversions: Conversions
+    signals: Signals
+    links: Links
+    hosts: Hosts
+    redirect_log: RedirectLog
     clock: Callable[[], datetime]
+
+    def start(self) -> None:
+        """Before the first request: tidies up after processes that died."""
+        self.redirect_log.collect()
+
+    def stop(self) -> None:
+        """After the last request: what waits is written, and files are closed."""
+        self.writer.close()
+        self.redirect_log.close()
 
 
 def utc_now() -> datetime:
@@ -55,7 +78,23 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         sla_minutes=settings.sla_minutes,
         clock=clock,
     )
-    return Application(settings, lake, database, accounts, policy, analytics, clock)
+    writer, links = GroupCommit(database), Links(database)
+    return Application(
+        settings=settings,
+        lake=lake,
+        database=database,
+        accounts=accounts,
+        policy=policy,
+        analytics=analytics,
+        rates=Rates(settings.rate_limit_url),
+        writer=writer,
+        conversions=Conversions(writer, settings.ctx_keys),
+        signals=Signals(writer, settings.ctx_keys),
+        links=links,
+        hosts=Hosts(links, settings.public_domain),
+        redirect_log=RedirectLog(settings.redirect_log_folder),
+        clock=clock,
+    )
 
 
 @cache

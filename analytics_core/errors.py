@@ -68,6 +68,20 @@ class InvalidCtxError(ClickledgerError):
         self.reason = reason
 
 
+class InvalidConversionError(ClickledgerError):
+    """A field of a posted conversion; the message names it."""
+
+    code = "invalid_conversion"
+    status = 400
+
+
+class InvalidSignalError(ClickledgerError):
+    """A field of a posted signal; the message names it."""
+
+    code = "invalid_signal"
+    status = 400
+
+
 class MissingBearerTokenError(ClickledgerError):
     code = "missing_bearer_token"
     status = 401
@@ -121,6 +135,25 @@ class QueryTimeoutError(ClickledgerError):
 class MethodNotAllowedError(ClickledgerError):
     code = "method_not_allowed"
     status = 405
+
+
+class LinkExpiredError(ClickledgerError):
+    """A short link whose time is over."""
+
+    code = "link_expired"
+    status = 410
+
+
+class PayloadTooLargeError(ClickledgerError):
+    code = "payload_too_large"
+    status = 413
+
+
+class RateLimitedError(ClickledgerError):
+    """Too many requests; `retry_after` says in how many seconds there is room again."""
+
+    code = "rate_limited"
+    status = 429
 
 
 class StoreUnavailableError(ClickledgerError):

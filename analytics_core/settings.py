@@ -74,6 +74,15 @@ class Settings(BaseSettings):
     batch_megabytes: int = Field(
         default=64, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
     )
+    rate_limit_url: str = Field(default="memory://", description="where requests are counted: memory:// or redis://…")
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        description="proxies in front: the client is so many addresses from the right of X-Forwarded-For",
+    )
+    redirect_logs: Path | None = Field(
+        default=None, description="folder of the logs of redirects served here; default <state>/redirect-logs"
+    )
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
     file_cache_megabytes: int = Field(
@@ -111,6 +120,10 @@ class Settings(BaseSettings):
     @property
     def lake_url(self) -> str:
         return self.lake or str(self.state / "lake")
+
+    @property
+    def redirect_log_folder(self) -> Path:
+        return self.redirect_logs or self.state / "redirect-logs"
 
     @property
     def database(self) -> str:

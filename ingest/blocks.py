@@ -76,15 +76,27 @@ class Block:
                 return 0
 
 
-def read_blocks(stream: IO[bytes], realtime_fields: Fields, position: int = 0) -> Iterator[Block]:
-    """Blocks of the object in order, from `position` on. Raises UnknownFormatError before the first block."""
+def read_blocks(
+    stream: IO[bytes],
+    realtime_fields: Fields,
+    position: int = 0,
+    *,
+    size: int | None = None,
+    is_growing: bool = False,
+) -> Generator[Block, None, bool]:
+    """Blocks of the object in order, from `position` on. Raises UnknownFormatError before the first block.
+
+    `size`: bytes of a plain object to read, however much longer it is by now. Returns True when it `is_growing` and its
+    last line was left, since its end is not there yet.
+    """
     start = stream.read(4)
     if start == b"PAR1":
         stream.seek(0)
         yield from _parquet_blocks(stream, position)
-        return
-    texts = _whole_lines(_gunzip(start, stream) if start[:2] == b"\x1f\x8b" else _plain(start, stream))
-    yield from _text_blocks(texts, realtime_fields, position)
+        return False
+    is_packed = start[:2] == b"\x1f\x8b"
+    texts = _whole_lines(_gunzip(start, stream) if is_packed else _plain(start, stream, size), is_growing=is_growing)
+    return (yield from _text_blocks(texts, realtime_fields, position))
 
 
 def count_byte(text: bytes, byte: bytes) -> int:
@@ -100,11 +112,13 @@ def count_byte(text: bytes, byte: bytes) -> int:
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def _plain(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
-    if start:
-        yield start
-    while data := stream.read(_READ_BYTES):
+def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Generator[bytes, None, str | None]:
+    data = start if size is None else start[:size]
+    left = None if size is None else size - len(data)
+    while data:
         yield data
+        data = stream.read(_READ_BYTES if left is None else min(_READ_BYTES, left))
+        left = None if left is None else left - len(data)
     return None
 
 
@@ -131,13 +145,12 @@ def _gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | Non
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """Whole lines. `skipped` counts bytes that were read before them and are in no line that can be shown."""
-
-    text: bytes
+    text: bytes  # whole lines
     rejected: str | None = None  # instead of whole lines: the reason why this is one rejected line
+    is_open: bool = False  # instead of whole lines: the beginning of one that may still be written
 
 
-def _whole_lines(pieces: Generator[bytes, None, str | None]) -> Iterator[_Text]:
+def _whole_lines(pieces: Generator[bytes, None, str | None], *, is_growing: bool) -> Iterator[_Text]:
     """Joins pieces to texts of about BLOCK_BYTES that end with a line; an endless line is cut out as rejected."""
     held: list[bytes] = []
     size = 0
@@ -163,14 +176,17 @@ def _whole_lines(pieces: Generator[bytes, None, str | None]) -> Iterator[_Text]:
             tail = yield from _skip_endless_line(joined, pieces)
             held, size = [tail], len(tail)
     rest = b"".join(held)
-    if cut is None:
+    if cut is None and not is_growing:
         if rest:
             yield _Text(rest)
         return
     end = rest.rfind(b"\n") + 1
     if end:
         yield _Text(rest[:end])
-    yield _Text(rest[end:], rejected=cut)
+    if cut is not None:
+        yield _Text(rest[end:], rejected=cut)
+    elif rest[end:]:
+        yield _Text(rest[end:], is_open=True)
 
 
 def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None]) -> Generator[_Text, None, bytes]:
@@ -183,33 +199,33 @@ def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None])
     return b""
 
 
-def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Iterator[Block]:
+def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Generator[Block, None, bool]:
     position = line = 0
     fields: Fields | None = None
     names: tuple[str, ...] | None = None
     is_first = True
     for piece in texts:
-        text = piece.text
-        if is_first and piece.rejected is None:
-            is_first = False
-            names, fields = _tell_apart(text, realtime_fields)
-        position += max(len(text), 1)
+        if piece.is_open:
+            return True
         if piece.rejected is not None:
-            line += 1
+            position, line = position + max(len(piece.text), 1), line + 1
             if position > start:
-                shown = text.decode("utf-8", "replace")
+                shown = piece.text.decode("utf-8", "replace")
                 yield Block(Rejected(line, piece.rejected, shown), line, position, line)
             continue
-        first_line, line = line + 1, line + count_byte(text, b"\n") + (not text.endswith(b"\n"))
-        if names is not None:
-            if position > start:
-                yield Block(JsonLines(text, names), first_line, position, line)
-            continue
-        for stretch, number in _stretches(text, first_line):
-            if stretch.startswith(b"#"):
+        if is_first:
+            is_first = False
+            names, fields = _tell_apart(piece.text, realtime_fields)
+        for stretch in _stretches(piece.text, start - position, with_headers=names is None):
+            first_line = line + 1
+            position, line = position + len(stretch), line + count_byte(stretch, b"\n") + (not stretch.endswith(b"\n"))
+            if names is None and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
+            elif position > start and names is not None:
+                yield Block(JsonLines(stretch, names), first_line, position, line)
             elif position > start and fields is not None:
-                yield Block(Tabbed(stretch, fields), number, position, line)
+                yield Block(Tabbed(stretch, fields), first_line, position, line)
+    return False
 
 
 def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] | None, Fields | None]:
@@ -240,16 +256,20 @@ def _json_keys(head: bytes) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _stretches(text: bytes, first_line: int) -> Iterator[tuple[bytes, int]]:
-    """Cuts the text where header lines stand: each header line alone, the lines between them together."""
-    start, number = 0, first_line
+def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]:
+    """Cuts the text where an earlier reading stopped (after `read` bytes, the end of a line), and at header lines: each
+    alone, the lines between them together.
+    """
+    start = 0
     while start < len(text):
-        is_header = text[start : start + 1] == b"#"
-        end = (text.find(b"\n", start) + 1 or len(text)) if is_header else _next_header(text, start)
-        stretch = text if end - start == len(text) else text[start:end]
-        yield stretch, number
-        if end < len(text):
-            number += 1 if is_header else stretch.count(b"\n")
+        end = len(text)
+        if with_headers and text[start : start + 1] == b"#":
+            end = text.find(b"\n", start) + 1 or end
+        elif with_headers:
+            end = _next_header(text, start)
+        if start < read < end:
+            end = read
+        yield text if end - start == len(text) else text[start:end]
         start = end
 
 

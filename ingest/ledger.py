@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ from sqlalchemy import func, literal, null, select, union_all, update
 from analytics_core.store import tables
 from analytics_core.store.database import Database, insert_missing, upsert
 from ingest.identity import BatchSummary, ObjectProgress
-from ingest.sources import SourceConfig, SourceObject
+from ingest.sources import Source, SourceConfig, SourceObject
 
 _KEYS_A_QUERY: Final = 500
 _RECENT_KEYS: Final = 1_000
@@ -60,21 +60,26 @@ class Ledger:
             return frozenset(keys.scalars())
 
     def unread(
-        self, source: str, items: Sequence[SourceObject], *, full: bool
+        self, source: Source, items: Sequence[SourceObject], *, full: bool
     ) -> list[tuple[SourceObject, ObjectProgress]]:
         """The objects that are not read to their end, each with where to go on; with `full` also the refused ones."""
+        known = self._progress(source.config.url, items)
+        found = [(one, _start(source, one, known.get(one.key, []))) for one in items]
+        return [(one, state) for one, state in found if not state.complete or (full and state.refused)]
+
+    def _progress(self, source: str, items: Sequence[SourceObject]) -> dict[str, list[ObjectProgress]]:
+        """How far every version of the objects has been read, by key."""
         item = tables.objects
-        progress: dict[tuple[str, str], ObjectProgress] = {}
+        progress: dict[str, list[ObjectProgress]] = {}
         with self._database.connect() as connection:
             for start in range(0, len(items), _KEYS_A_QUERY):
                 keys = [one.key for one in items[start : start + _KEYS_A_QUERY]]
                 rows = connection.execute(select(item).where(item.c.source == source, item.c.key.in_(keys)))
                 for row in rows:
-                    progress[row.key, row.version] = ObjectProgress(
-                        row.key, row.version, row.position, row.lines, row.complete, row.refused
+                    progress.setdefault(row.key, []).append(
+                        ObjectProgress(row.key, row.version, row.position, row.lines, row.complete, row.refused)
                     )
-        found = [(one, progress.get((one.key, one.version), ObjectProgress(one.key, one.version))) for one in items]
-        return [(one, state) for one, state in found if not state.complete or (full and state.refused)]
+        return progress
 
     def keep_rejects(self, source: str, rejected: pl.DataFrame, learnt_at: datetime) -> None:
         """Keeps rejected lines (key, version, line_number, reason, raw). Doing so twice changes nothing."""
@@ -120,3 +125,14 @@ class Ledger:
                 select(both).order_by(both.c.learnt_at.desc(), both.c.key, both.c.line_number).limit(limit)
             )
             return [dict(row) for row in rows.mappings()]
+
+
+def _start(source: Source, item: SourceObject, known: Sequence[ObjectProgress]) -> ObjectProgress:
+    """Where to go on with an object: in this version of it, or where an earlier one ended that it has grown from."""
+    for progress in known:
+        if progress.version == item.version:
+            return progress
+    for progress in sorted(known, key=lambda one: one.position, reverse=True):
+        if not progress.refused and source.continues(item, progress.version, to_its_end=progress.complete):
+            return replace(progress, version=item.version, complete=False)
+    return ObjectProgress(item.key, item.version)

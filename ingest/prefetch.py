@@ -42,10 +42,14 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`)."""
+    """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`).
+
+    `is_open`: all but its last line, which may still be written.
+    """
 
     refused: str | None = None
     failed: bool = False
+    is_open: bool = False
 
 
 class _Reader(threading.Thread):
@@ -87,15 +91,30 @@ class _Reader(threading.Thread):
     def _read(self) -> Iterator[Read | Finished]:
         try:
             with self._source.open(self.item) as stream:
-                for block in read_blocks(stream, self._source.config.fields, self.progress.position):
-                    yield Read(self._sort(block), block.size, block.position, block.lines)
+                is_open = yield from self._sorted(
+                    read_blocks(
+                        stream,
+                        self._source.config.fields,
+                        self.progress.position,
+                        size=self.item.size,
+                        is_growing=self.item.is_growing,
+                    )
+                )
         except UnknownFormatError as error:
             yield Finished(refused=str(error))
         except OSError as error:
             log.warning("object_unreadable", key=self.item.key, error=str(error))
             yield Finished(failed=True)
         else:
-            yield Finished()
+            yield Finished(is_open=is_open)
+
+    def _sorted(self, blocks: Generator[Block, None, bool]) -> Generator[Read, None, bool]:
+        while True:
+            try:
+                block = next(blocks)
+            except StopIteration as end:
+                return end.value
+            yield Read(self._sort(block), block.size, block.position, block.lines)
 
     def _put(self, pieces: Iterator[Read | Finished | Exception]) -> None:
         while not self._stopped.is_set():

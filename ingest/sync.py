@@ -95,7 +95,7 @@ class Sync:
         url = source.config.url
         committed = recover(url, self.lake, self.ledger)
         listed = list(source.objects(self.ledger.recent_keys(url), full=full))
-        unread = self.ledger.unread(url, listed, full=full)
+        unread = self.ledger.unread(source, listed, full=full)
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
             with closing(one_ahead(self._build, self._batches(source, unread, result))) as batches:
@@ -135,7 +135,7 @@ class Sync:
             after = replace(before, position=piece.position, lines=piece.lines)
             batch.add(piece.found, after, piece.size)
             return after
-        if piece.failed:
+        if piece.failed or piece.is_open:
             return before
         after = replace(before, complete=True, refused=piece.refused)
         batch.note(after)

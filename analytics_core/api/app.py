@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, health, snippet
+
+from analytics_core.api import analytics, context, conversions, health, redirect, signals, snippet
+from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
-from analytics_core.api.observe import Observations, Observe
+from analytics_core.api.observe import FailSafely, Observations, Observe
 from analytics_core.bootstrap import Application
 
 DESCRIPTION: Final = (
@@ -26,8 +28,10 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        application()
+        opened = application()
+        opened.start()
         yield
+        opened.stop()
 
     app = FastAPI(
         title="Clickledger",
@@ -43,9 +47,14 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     observations = Observations()
     app.state.observations = observations
     app.include_router(analytics.router)
+    for public in (conversions, signals, context, redirect):
+        app.include_router(public.router)
     app.include_router(health.router)
     app.include_router(snippet.router)
+    app.router.routes.insert(0, redirect.OnHandleHost(application, redirect.answer))
     install_error_handlers(app)
+    app.add_middleware(FailSafely)
+    app.add_middleware(OpenToBrowsers)
     app.add_middleware(Observe, observations=observations)
     return app
 
@@ -53,7 +62,12 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 def routes(app: FastAPI) -> list[BaseRoute]:
     """The API's paths as routes of another ASGI application, such as the dashboard's."""
     at_root = _AtRoot(app)
-    return [Mount("/v2", app=at_root), *(Route(path, endpoint=at_root) for path in health.PATHS)]
+    paths = (*health.PATHS, redirect.PATH)
+    return [
+        redirect.OnHandleHost(app.state.application, at_root),
+        Mount("/v2", app=at_root),
+        *(Route(path, endpoint=at_root) for path in paths),
+    ]
 
 
 class _AtRoot:

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.errors import error_response
+from analytics_core.api.errors import error_response, request_id
 from analytics_core.errors import ClickledgerError
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -44,7 +44,7 @@ class Observations:
 
 
 class Observe:
-    """ASGI middleware. Outermost, so that errors are seen as the client sees them."""
+    """ASGI middleware. Outermost, so that every answer is seen as the client sees it."""
 
     def __init__(self, app: ASGIApp, observations: Observations) -> None:
         self._app = app
@@ -55,8 +55,8 @@ class Observe:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-        scope["clickledger.request_id"] = request_id
+        own_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["clickledger.request_id"] = own_id
         started = time.perf_counter()
         status = 0
 
@@ -65,22 +65,16 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                headers["X-Request-Id"] = own_id
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:
-            log.exception("unexpected_error", request_id=request_id)
-            if status:  # the response has begun: all that is left is to break it off
-                raise
-            failed = ClickledgerError("Something went wrong on our side; nothing was lost.")
-            await error_response(Request(scope), failed)(scope, receive, send_with_id)
         finally:
-            self._note(scope, status, time.perf_counter() - started, request_id)
+            self._note(scope, status, time.perf_counter() - started, own_id)
 
-    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, own_id: str) -> None:
         route = getattr(scope.get("route"), "path", "(none)")
         self._observations.requests.labels(scope["method"], route, status).inc()
         self._observations.seconds.labels(scope["method"], route).observe(seconds)
@@ -90,5 +84,30 @@ class Observe:
             path=scope["path"],
             status=status,
             milliseconds=round(seconds * 1000, 1),
-            request_id=request_id,
+            request_id=own_id,
         )
+
+
+class FailSafely:
+    """ASGI middleware. Innermost, so that the answer to a failure passes the others like any answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:
+            if scope["type"] != "http" or has_begun:  # all that is left is to break it off
+                raise
+            request = Request(scope)
+            log.exception("unexpected_error", request_id=request_id(request))
+            failed = ClickledgerError("Something went wrong on our side; nothing was lost.")
+            await error_response(request, failed)(scope, receive, send)

@@ -90,6 +90,11 @@ def verify(token: str, secrets: Sequence[str], now: datetime, *, accept_expired:
     return context
 
 
+def expiry(token: str) -> datetime:
+    """When a token that was verified expires."""
+    return datetime.fromtimestamp(jwt.decode(token, options={"verify_signature": False})["exp"], UTC)
+
+
 def claimed_handle(token: str) -> str | None:
     """The handle that a token names, whoever signed it: to count a refused post, never to trust it."""
     try:

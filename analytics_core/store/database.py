@@ -21,7 +21,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _open(url)
-        with _translated():
+        with translated():
             try:
                 metadata.create_all(self.engine)
             except (OperationalError, ProgrammingError):  # another process made the tables at the same moment
@@ -30,13 +30,13 @@ class Database:
     @contextmanager
     def begin(self) -> Generator[Connection]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        with _translated(), self.engine.begin() as connection:
+        with translated(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def connect(self) -> Generator[Connection]:
         """A connection to read with."""
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -83,7 +83,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 @contextmanager
-def _translated() -> Generator[None]:
+def translated() -> Generator[None]:
+    """The driver's word for a database that does not answer becomes ours."""
     try:
         yield
     except (OperationalError, DBAPIError) as error:

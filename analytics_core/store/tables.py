@@ -1,4 +1,7 @@
-"""The database's tables: accounts, and the ledger of what ingest has read. SQLite and PostgreSQL alike."""
+"""The database's tables: accounts, the ledger of what ingest has read, conversions and signals.
+
+SQLite and PostgreSQL alike.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -18,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -187,4 +192,69 @@ exports = Table(
     Column("definitions_version", String(16), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
+)
+
+# --- conversions and signals ----------------------------------------------------------------------------------------
+
+# Accepted conversions, one a handle and idempotency key, for ever. Sync carries them to the lake and marks them.
+conversions = Table(
+    "conversions",
+    metadata,
+    Column("conversion_id", String(32), primary_key=True),  # UUID version 7: sorts by time
+    Column("handle", String(63), nullable=False),
+    Column("idempotency_key", String(255), nullable=False),
+    Column("content", String(64), nullable=False),  # SHA-256 of what was posted, to tell a replay from a reused key
+    Column("slug", String(24), nullable=False),
+    Column("click_id", String(256), nullable=False),
+    Column("clicked_at", UtcTime, nullable=False),
+    Column("session_id", String(256)),
+    Column("position", Integer),
+    Column("consent", String(8), nullable=False),
+    Column("event_type", String(64), nullable=False),
+    Column("value_e4", BigInteger, nullable=False),  # in 1/10,000: SQLite has no exact decimals
+    Column("currency", String(3)),
+    Column("at", UtcTime, nullable=False),
+    Column("carried", Boolean, nullable=False, default=False),
+    UniqueConstraint("handle", "idempotency_key"),
+)
+Index(
+    "conversions_not_carried",  # for `WHERE ~carried`
+    conversions.c.conversion_id,
+    sqlite_where=~conversions.c.carried,
+    postgresql_where=~conversions.c.carried,
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("signal_id", String(32), primary_key=True),
+    Column("handle", String(63), nullable=False),
+    Column("session_id", String(256), nullable=False),
+    Column("slug", String(24)),
+    Column("click_id", String(256)),
+    Column("consent", String(8)),
+    Column("signal_key", String(64), nullable=False),
+    Column("signal_value", String(256), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("source", String(64)),
+    Column("metadata", Text),  # JSON
+    Column("at", UtcTime, nullable=False),
+    Column("carried", Boolean, nullable=False, default=False),
+    Index("signals_by_session", "handle", "session_id"),
+)
+Index(
+    "signals_not_carried",
+    signals.c.signal_id,
+    sqlite_where=~signals.c.carried,
+    postgresql_where=~signals.c.carried,
+)
+
+# How every post of a conversion ended, per handle ('' where the handle is not known) and UTC day.
+conversion_outcomes = Table(
+    "conversion_outcomes",
+    metadata,
+    Column("handle", String(63), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("outcome", String(32), primary_key=True),
+    Column("posts", BigInteger, nullable=False),
 )

@@ -21,11 +21,12 @@ class SourceConfig:
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """One version of one log object. `size` in bytes as stored."""
+    """One version of one log object. `size` in bytes as stored. `is_growing`: its last line may not be whole yet."""
 
     key: str
     version: str
     size: int
+    is_growing: bool = False
 
 
 class Source(Protocol):
@@ -34,6 +35,13 @@ class Source(Protocol):
 
     def objects(self, known_keys: frozenset[str], *, full: bool) -> Iterator[SourceObject]:
         """What the source holds now, in a stable order. Unless `full`, a large source may list only recent keys."""
+        ...
+
+    def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:
+        """True when an earlier version is the beginning of this one, so that reading can go on where it stopped.
+
+        `to_its_end`: that version was read to its end, which then must be the end of a line.
+        """
         ...
 
     def open(self, item: SourceObject) -> IO[bytes]:

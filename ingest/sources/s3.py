@@ -40,6 +40,9 @@ class S3Source:
         for prefix in [self._location.key] if prefixes is None else prefixes:
             yield from self._list(prefix)
 
+    def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:  # noqa: ARG002  (objects are replaced, never appended to)
+        return False
+
     def open(self, item: SourceObject) -> IO[bytes]:
         """The object's bytes in a temporary file (in memory when small): Parquet needs to seek."""
         spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  (the reader closes it)

@@ -1,0 +1,158 @@
+"""Short links served here: `/r/{handle}/{slug}`, and everything on a handle's own host.
+
+What the edge does for a deployment, and a laptop for itself: each answer is also a line in the redirect log.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import structlog
+from fastapi import APIRouter, Path, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from analytics_core import errors
+from analytics_core.api.clients import client_of
+from analytics_core.api.errors import documented, error_response
+from analytics_core.attribution.realtime_line import Served, line_of
+from analytics_core.attribution.redirect import consent_of, destination, in_force, new_request_id
+from analytics_core.bootstrap import Application
+
+router = APIRouter(tags=["Redirect"])
+
+PATH: Final = "/r/{handle}/{slug}"
+_SLUG_PATH: Final = re.compile(r"/([A-Za-z0-9_-]{4,24})")
+_METHODS: Final = ("GET", "HEAD")
+
+log = structlog.get_logger()
+
+
+@router.head(PATH, include_in_schema=False)
+@router.get(
+    PATH,
+    summary="Follow a short link",
+    description="Also as `GET /{slug}` on the handle's host: `{handle}.{public domain}` or a domain of its own.",
+    status_code=302,
+    response_class=Response,
+    responses=documented(errors.NotFoundError, errors.LinkExpiredError, errors.StoreUnavailableError)
+    | {307: {"description": "As 302, for links that say so."}},
+)
+def follow(
+    request: Request,
+    handle: Annotated[str, Path(examples=["acme"])],
+    slug: Annotated[str, Path(examples=["launch"])],
+) -> Response:
+    application: Application = request.app.state.application()
+    name = handle.lower()
+    if not application.links.is_handle(name):
+        raise errors.NotFoundError("This link does not exist.")
+    host = f"{name}.{application.settings.public_domain}"  # logged as the edge would see it
+    return _answer_logged(request, _Asked(name, slug, host.encode(), f"/{slug}".encode()))
+
+
+class OnHandleHost(BaseRoute):
+    """Every request to a handle's host, but for the API's own paths. `app` answers by way of `answer`."""
+
+    path = "/{slug}"
+
+    def __init__(self, application: Callable[[], Application], app: ASGIApp) -> None:
+        self._application = application
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or scope["path"].startswith(("/v2/", "/r/")):
+            return Match.NONE, {}
+        try:
+            handle = self._application().hosts.handle(Headers(scope=scope).get("host", ""))
+        except errors.StoreUnavailableError as error:
+            return Match.FULL, {"clickledger.handle": error}  # told where errors are answered
+        return (Match.NONE, {}) if handle is None else (Match.FULL, {"clickledger.handle": handle, "route": self})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a request that OnHandleHost has found a handle for."""
+    handle = scope["clickledger.handle"]
+    if isinstance(handle, errors.StoreUnavailableError):
+        raise handle
+    request = Request(scope, receive)
+    found = _SLUG_PATH.fullmatch(scope["path"])
+    path = scope.get("raw_path") or scope["path"].encode()
+    host = request.headers.get("host", "").encode("latin-1")
+    asked = _Asked(handle, found[1] if found else None, host, path.split(b"?", 1)[0])
+    response = await run_in_threadpool(_answer_logged, request, asked)
+    await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks for: `slug` is None for a path that is no slug. `host` and `path` as they are logged."""
+
+    handle: str
+    slug: str | None
+    host: bytes
+    path: bytes
+
+
+def _answer_logged(request: Request, asked: _Asked) -> Response:
+    application: Application = request.app.state.application()
+    started = time.perf_counter()
+    now, request_id = application.clock(), new_request_id()
+    try:
+        response = _answer(request, application, asked, request_id)
+    except errors.ClickledgerError as refused:
+        response = error_response(request, refused)
+        if isinstance(refused, errors.MethodNotAllowedError):
+            response.headers["Allow"] = ", ".join(_METHODS)
+    response.headers["X-Amz-Cf-Id"] = request_id
+    query = request.scope["query_string"]
+    client = client_of(request.scope, application.settings.trusted_proxies)
+    served = Served(
+        at=now,
+        request_id=request_id,
+        address=client.address,
+        port=(request.scope.get("client") or ("", 0))[1],
+        method=request.method,
+        scheme=request.scope["scheme"],
+        host=asked.host,
+        uri=asked.path + b"?" + query if query else asked.path,
+        http_version=request.scope["http_version"],
+        headers=request.scope["headers"],
+        status=response.status_code,
+        answer_bytes=len(response.body) + sum(len(name) + len(value) + 4 for name, value in response.raw_headers),
+        content_type=response.headers.get("content-type", ""),
+        content_length=len(response.body),
+        seconds=time.perf_counter() - started,
+    )
+    try:
+        application.redirect_log.append(line_of(served), now)
+    except OSError as error:  # a visitor is redirected all the same
+        log.exception("redirect_not_logged", request_id=request_id, handle=asked.handle, error=str(error))
+    return response
+
+
+def _answer(request: Request, application: Application, asked: _Asked, request_id: str) -> Response:
+    if request.method not in _METHODS:
+        raise errors.MethodNotAllowedError("A short link is followed with GET or HEAD.")
+    now, settings = application.clock(), application.settings
+    link = in_force(application.links.find(asked.handle, asked.slug) if asked.slug else None, now)
+    location = destination(
+        link,
+        request_id,
+        given=request.query_params.get("ctx"),
+        consent=consent_of(request.headers),
+        keys=settings.ctx_keys,
+        ttl=settings.ctx_ttl,
+        now=now,
+    )
+    return Response(status_code=link.redirect_status, headers={"Location": location, "Cache-Control": "no-store"})

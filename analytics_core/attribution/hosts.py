@@ -1,0 +1,52 @@
+"""Which handle a request's host belongs to: `{handle}.{public_domain}`, or one of its own domains."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from analytics_core.errors import StoreUnavailableError
+from analytics_core.store.links import Links
+
+_REMEMBERED_SECONDS: Final = 10.0
+_MOST_REMEMBERED: Final = 10_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Remembers answers for some seconds: every request of a dashboard on a host of its own asks."""
+
+    links: Links
+    public_domain: str
+    _remembered: dict[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, str | None]])
+
+    def handle(self, host: str) -> str | None:
+        """The handle of a Host header; case, port and trailing dot do not matter.
+
+        Raises StoreUnavailableError for a name below the public domain: nothing else answers there.
+        """
+        name = host.lower().rsplit(":", 1)[0].rstrip(".")
+        now = time.monotonic()
+        until, handle = self._remembered.get(name, (now, None))
+        if now < until:
+            return handle
+        label, _, rest = name.partition(".")
+        is_below = rest == self.public_domain.lower()
+        try:
+            handle = self.links.handle_of_domain(name)
+            if handle is None and is_below and self.links.is_handle(label):
+                handle = label
+        except StoreUnavailableError:
+            if is_below:
+                raise
+            log.warning("host_not_looked_up", host=name)
+            return None
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[name] = now + _REMEMBERED_SECONDS, handle
+        return handle

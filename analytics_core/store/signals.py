@@ -1,0 +1,73 @@
+"""The table of signals: appended to, as many to a session as a session may have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from sqlalchemy import Connection, func, insert, select, tuple_
+
+from analytics_core.store import tables
+
+MOST_A_SESSION: Final = 200
+
+Ended = Literal["accepted", "session_full", "unknown_handle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What was observed of a visitor. `slug`, `click_id` and `consent` are those of a ctx; `metadata` is JSON."""
+
+    signal_id: str
+    handle: str
+    session_id: str
+    slug: str | None
+    click_id: str | None
+    consent: str | None
+    signal_key: str
+    signal_value: str
+    confidence: float
+    source: str | None
+    metadata: str | None
+    at: datetime
+
+    @property
+    def session(self) -> tuple[str, str]:
+        return self.handle, self.session_id
+
+
+def record(connection: Connection, signals: Sequence[Signal]) -> list[Ended]:
+    """Appends the signals of known handles whose session has room; how each of them ended."""
+    handles = _known(connection, {one.handle for one in signals})
+    sizes = _sizes(connection, {one.session for one in signals})
+    ended: list[Ended] = []
+    for one in signals:
+        size = sizes.get(one.session, 0)
+        if one.handle not in handles:
+            ended.append("unknown_handle")
+        elif size >= MOST_A_SESSION:
+            ended.append("session_full")
+        else:
+            ended.append("accepted")
+            sizes[one.session] = size + 1
+    rows = [asdict(one) | {"carried": False} for one, how in zip(signals, ended, strict=True) if how == "accepted"]
+    if rows:
+        connection.execute(insert(tables.signals), rows)
+    return ended
+
+
+def _known(connection: Connection, names: set[str]) -> set[str]:
+    handle = tables.handles.c.handle
+    return set(connection.execute(select(handle).where(handle.in_(sorted(names)))).scalars())
+
+
+def _sizes(connection: Connection, sessions: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    signal = tables.signals.c
+    rows = connection.execute(
+        select(signal.handle, signal.session_id, func.count())
+        .where(tuple_(signal.handle, signal.session_id).in_(sorted(sessions)))
+        .group_by(signal.handle, signal.session_id)
+    )
+    return {(handle, session): size for handle, session, size in rows}

@@ -1,0 +1,162 @@
+"""A plain log that is still written to is read as far as it goes, and goes on from there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.logs import Request, age, json_text, realtime_text, requests, standard_text, write
+from support.world import World
+
+
+def append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(text)
+
+
+def balanced(world: World) -> bool:
+    return all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_what_was_added_is_read_and_nothing_again(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "live.log"
+    read: list[tuple[int, int, int]] = []
+    for part in range(4):
+        append(log, realtime_text(requests(10 * (part + 1), start=100 * part)))
+        found = world.sync(log.parent).identity
+        read.append((found.lines, found.clicks, found.duplicates))
+
+    assert read == [(10, 10, 0), (20, 20, 0), (30, 30, 0), (40, 40, 0)]
+    assert world.sync(log.parent).batches == 0
+    assert world.clicks().height == 100
+    assert balanced(world)
+
+
+def test_a_line_that_is_still_written_waits_for_its_end(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    whole = realtime_text([Request(2)])
+    append(log, realtime_text([Request(1)]) + whole[:200])
+
+    first = world.sync(log)
+    between = world.sync(log)
+    append(log, whole[200:] + realtime_text([Request(3)]))
+    last = world.sync(log)
+
+    assert (first.identity.lines, first.complete) == (1, True)
+    assert (between.batches, between.complete) == (0, True)
+    assert (last.identity.lines, last.identity.clicks) == (2, 2)
+    assert balanced(world)
+
+
+def test_a_last_line_without_end_is_read_when_nobody_wrote_for_a_minute(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    append(log, realtime_text(requests(3)).rstrip("\n"))
+
+    first = world.sync(log)
+    age(log)
+    then = world.sync(log)
+
+    assert (first.identity.clicks, then.identity.clicks) == (2, 1)
+    assert world.sync(log).batches == 0
+    assert balanced(world)
+
+
+def test_a_line_that_was_taken_without_its_end_and_got_one_is_read_again_from_the_start(
+    world: World, tmp_path: Path
+) -> None:
+    text = realtime_text(requests(3))
+    log = write(tmp_path / "live.log", text[:-100])
+    assert world.sync(log).identity.rejected == 1
+
+    append(log, text[-100:])
+    again = world.sync(log).identity
+
+    assert (again.lines, again.clicks, again.duplicates, again.rejected) == (3, 1, 2, 0)
+    assert world.clicks().height == 3
+    assert balanced(world)
+
+
+def test_a_file_that_was_cut_and_written_anew_is_read_from_its_start(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    append(log, realtime_text(requests(10)))
+    world.sync(log)
+
+    log.write_text("")
+    append(log, realtime_text(requests(30, start=100)))
+    longer = world.sync(log).identity
+    log.write_text(realtime_text(requests(5, start=200)))
+    shorter = world.sync(log).identity
+
+    assert (longer.clicks, shorter.clicks) == (30, 5)
+    assert world.clicks().height == 45
+    assert balanced(world)
+
+
+def test_a_rotated_file_gives_only_duplicates_of_what_was_read(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "live.log"
+    append(log, realtime_text(requests(10)))
+    world.sync(log.parent)
+    append(log, realtime_text(requests(5, start=10)))
+    write(log.with_name("live.log.gz"), log.read_text())
+    log.unlink()
+
+    rotated = world.sync(log.parent).identity
+
+    assert (rotated.lines, rotated.clicks, rotated.duplicates) == (15, 5, 10)
+    assert balanced(world)
+
+
+@pytest.mark.parametrize(("kind", "text"), [("standard", standard_text), ("json", json_text)])
+def test_headers_and_keys_are_known_to_what_was_added(world: World, tmp_path: Path, kind: str, text: Any) -> None:
+    log = tmp_path / "live.log"
+    lines = text(requests(30)).splitlines(keepends=True)
+    append(log, "".join(lines[:12]))
+    first = world.sync(log).identity.clicks
+    append(log, "".join(lines[12:]))
+
+    assert first + world.sync(log).identity.clicks == 30
+    assert world.clicks().height == 30
+
+
+def test_every_place_at_which_a_sync_may_stop_leads_to_the_same(world: World, tmp_path: Path) -> None:
+    """Headers in the middle, blank and broken lines: cut anywhere, each line counts once."""
+    text = (
+        standard_text(requests(4))
+        + "\nbroken\n"
+        + standard_text(requests(4, start=4), fields=("date", "time", *HOST_FIRST))
+        + "\n"
+    )
+    whole = world.sync(write(tmp_path / "whole.log", text)).identity
+    assert (whole.clicks, whole.rejected) == (8, 1)
+    for place, cut in enumerate(range(0, len(text), 97)):
+        log = tmp_path / f"{place}.log"
+        append(log, text[:cut])
+        before = world.sync(log).identity
+        append(log, text[cut:])
+        after = world.sync(log).identity
+        assert before + after == whole.__class__(lines=whole.lines, duplicates=8, rejected=1), cut
+
+
+HOST_FIRST = ("x-host-header", "cs-uri-stem", "sc-status", "x-edge-request-id", "cs(User-Agent)")
+
+
+def test_two_syncs_of_a_growing_file_at_once_count_every_line_once(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    append(log, realtime_text(requests(200)))
+    for part in range(1, 4):
+        words = world.command("sync", "--source", str(log))
+        both = [
+            subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for _ in range(2)
+        ]
+        append(log, realtime_text(requests(200, start=200 * part)))
+        for process in both:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors.decode()
+    world.sync(log)
+
+    assert world.clicks().height == world.clicks()["event_id"].n_unique() == 800
+    assert balanced(world)

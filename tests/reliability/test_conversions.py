@@ -1,0 +1,138 @@
+"""A conversion counts once, whatever happens to the process, the connection or the client in between."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import httpx2 as httpx
+import pytest
+from starlette.testclient import TestClient
+from support import postgres
+from support.dying import STEPS
+from support.posts import conversion, ctx, kept, outcomes
+from support.servers import SERVER, running
+from support.world import World
+
+from analytics_core.api import create_app
+from analytics_core.bootstrap import build
+
+CLIENT = httpx.Client(timeout=30)
+DOOR = "/v2/public/conversions"
+POSTS, KEYS = 1_000, 100
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres.running(tmp_path_factory.mktemp("postgres") / "server") as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def there(request: pytest.FixtureRequest, world: World) -> World:
+    """A world on each database; a test chooses the address that it posts from."""
+    world.environment = {"CLICKLEDGER_TRUSTED_PROXIES": "1"}
+    if request.param == "postgresql":
+        world.environment |= {"CLICKLEDGER_DATABASE_URL": request.getfixturevalue("postgresql")}
+        world.load()
+        with world.database.begin() as connection:
+            connection.exec_driver_sql("TRUNCATE conversions, conversion_outcomes")
+    return world
+
+
+def post(base: str, token: str, key: str, address: str = "203.0.113.1") -> httpx.Response:
+    headers = {"X-Forwarded-For": address}
+    return CLIENT.post(f"{base}{DOOR}", json=conversion(token, key), headers=headers)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_process_killed_between_any_steps_of_a_post_and_the_retry_count_once(there: World, step: str) -> None:
+    token = ctx(there.settings, datetime.now(UTC))
+    with running(there, "support.dying", step, "PORT") as (base, process):
+        with pytest.raises(httpx.TransportError):
+            post(base, token, "order-1")
+        assert process.wait(timeout=10) == -9
+
+    application = build(there.settings)
+    with TestClient(create_app(lambda: application)) as client:
+        retried, again = (client.post(DOOR, json=conversion(token)) for _ in range(2))
+    application.analytics.close()
+
+    (row,) = kept(there.database)
+    was_durable = step in STEPS[4:]
+    assert (retried.status_code, again.status_code) == (200 if was_durable else 201, 200)
+    assert retried.json()["conversionId"] == again.json()["conversionId"] == row.conversion_id
+    assert outcomes(there.database) == {("acme", "accepted"): 1, ("acme", "duplicate"): 2 if was_durable else 1}
+
+
+def test_a_thousand_posts_of_a_hundred_keys_at_once_through_two_processes_are_a_hundred(there: World) -> None:
+    token = ctx(there.settings, datetime.now(UTC))
+    chance = random.Random(7)
+    keys = [f"order-{number % KEYS}" for number in range(POSTS)]
+    chance.shuffle(keys)
+    with (
+        running(there, *SERVER) as (one, _),
+        running(there, *SERVER) as (two, _),
+        ThreadPoolExecutor(32) as threads,
+    ):
+        answers = list(
+            threads.map(
+                lambda place: post((one, two)[place % 2], token, keys[place], f"10.0.{place // 100}.{place % 100}"),
+                range(POSTS),
+            )
+        )
+
+    rows = {row.idempotency_key: row.conversion_id for row in kept(there.database)}
+    assert len(rows) == KEYS
+    assert {answer.status_code for answer in answers} == {200, 201}
+    assert sum(answer.status_code == 201 for answer in answers) == KEYS
+    assert [answer.json()["conversionId"] for answer in answers] == [rows[key] for key in keys]
+    assert outcomes(there.database) == {("acme", "accepted"): KEYS, ("acme", "duplicate"): POSTS - KEYS}
+
+
+def test_kills_in_the_middle_of_many_posts_lose_no_answer_and_count_nothing_twice(there: World) -> None:
+    """Clients retry until they are answered, through kills at any moment."""
+    token = ctx(there.settings, datetime.now(UTC))
+    chance = random.Random(50)
+    told: dict[str, set[str]] = {}
+    missing = [f"order-{number}" for number in range(300)]
+
+    def attempt(base: str) -> Callable[[str], None]:
+        def once(key: str) -> None:
+            with suppress(httpx.TransportError):
+                response = post(base, token, key, f"10.1.{hash(key) % 200}.{chance.randrange(250)}")
+                assert response.status_code in (200, 201), response.text
+                told.setdefault(key, set()).add(response.json()["conversionId"])
+
+        return once
+
+    kills = 0
+    while missing:
+        with running(there, *SERVER) as (base, process), ThreadPoolExecutor(16) as threads:
+            posts = [threads.submit(attempt(base), key) for key in missing]
+            if kills < 4:
+                time.sleep(chance.uniform(0.05, 0.4))
+                process.kill()
+                kills += 1
+            for one in posts:
+                one.result()
+        missing = [key for key in missing if key not in told]
+
+    rows = {row.idempotency_key: {row.conversion_id} for row in kept(there.database)}
+    assert rows == told
+    assert len(rows) == 300
+    assert outcomes(there.database)["acme", "accepted"] == 300
+
+
+def test_without_a_trusted_proxy_no_header_escapes_the_limit(world: World) -> None:
+    token = ctx(world.settings, datetime.now(UTC))
+    with running(world, *SERVER) as (base, _):
+        spoofed = [f"198.51.100.{number}" for number in range(60)] + [f"198.51.100.{n}:{n + 1}" for n in range(61)]
+        statuses = [post(base, token, str(place), address).status_code for place, address in enumerate(spoofed)]
+
+    assert statuses == [201] * 120 + [429]
+    assert outcomes(world.database) == {("acme", "accepted"): 120, ("acme", "rate_limited"): 1}

@@ -1,0 +1,44 @@
+"""What is posted to the public doors, and what the database holds of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from analytics_core.attribution.ctx import Context, mint
+from analytics_core.settings import Settings
+from analytics_core.store import tables
+from analytics_core.store.database import Database
+
+
+def ctx(settings: Settings, clicked_at: datetime, **said: Any) -> str:
+    """A token as a redirect mints it, of a click on acme's `launch`."""
+    claims = {"handle": "acme", "slug": "launch", "click_id": "click-1=="} | said
+    return mint(Context(clicked_at=clicked_at, **claims), settings.ctx_keys, settings.ctx_ttl)
+
+
+def conversion(token: str, key: str = "order-1", **fields: Any) -> dict[str, Any]:
+    posted = {"ctx": token, "eventType": "purchase", "idempotencyKey": key, "value": 99.99, "currency": "USD"}
+    return {name: value for name, value in (posted | fields).items() if value is not ...}
+
+
+def kept(database: Database) -> list[Any]:
+    """Every conversion, by its key."""
+    with database.connect() as connection:
+        rows = select(tables.conversions).order_by(tables.conversions.c.idempotency_key)
+        return list(connection.execute(rows))
+
+
+def outcomes(database: Database) -> dict[tuple[str, str], int]:
+    """(handle, outcome) → posts, of all days."""
+    found: dict[tuple[str, str], int] = {}
+    with database.connect() as connection:
+        for row in connection.execute(select(tables.conversion_outcomes)):
+            found[row.handle, row.outcome] = found.get((row.handle, row.outcome), 0) + row.posts
+    return found
+
+
+def long_ago(now: datetime) -> datetime:
+    return now - timedelta(days=30)
