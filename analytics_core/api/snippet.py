@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-router = APIRouter(prefix="/v2/public", tags=["Conversions"])
+router = APIRouter(prefix="/v2/public", tags=["Public"])
 
 _SCRIPT: Final = (Path(__file__).parent / "static" / "clickledger.js").read_bytes()
 _ETAG: Final = f'"{hashlib.sha256(_SCRIPT).hexdigest()[:32]}"'

@@ -65,10 +65,12 @@ def changes(stored: Mapping[str, str], wanted: Mapping[str, str], handles: froze
 
 def publish(client: KeyValueStore, arn: str, accounts: AccountsFile, settings: Settings, *, dry: bool) -> Changes:
     """Writes the differences, fifty keys a request; a store that someone else changes meanwhile refuses."""
-    stored = _stored(client, arn)
-    change = changes(stored, records(accounts, settings), frozenset(entry.handle for entry in accounts.handles))
+    wanted = records(accounts, settings)
+    version = client.describe_key_value_store(KvsARN=arn)[
+        "ETag"
+    ]  # before reading: what changes from here on is noticed
+    change = changes(_stored(client, arn), wanted, frozenset(entry.handle for entry in accounts.handles))
     if not dry:
-        version = client.describe_key_value_store(KvsARN=arn)["ETag"]
         for puts, deletes in _batches(change):
             version = client.update_keys(KvsARN=arn, IfMatch=version, Puts=puts, Deletes=deletes)["ETag"]
     return change

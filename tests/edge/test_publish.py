@@ -22,6 +22,7 @@ from ingest.accounts import AccountsFile
 ARN = "arn:aws:cloudfront::123456789012:key-value-store/63947121-fcb1-404d-9ac2-d90f64ec5fd5"
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 KEYS = ("n" * 40, "o" * 40)
+ABOUT = {"ItemCount": 2, "TotalSizeInBytes": 20}
 SETTINGS_RECORD = {"domain": "links.example", "secrets": list(KEYS), "ttl": 900}
 
 
@@ -109,6 +110,10 @@ def client() -> Any:
     )
 
 
+def described() -> dict[str, Any]:
+    return ABOUT | {"KvsARN": ARN, "Created": NOW, "ETag": "v1"}
+
+
 def listed(stored: Mapping[str, str]) -> dict[str, Any]:
     return {"Items": [{"Key": key, "Value": value} for key, value in stored.items()]}
 
@@ -119,15 +124,12 @@ def test_changes_are_written_fifty_at_a_time_each_on_the_version_before() -> Non
     puts = [{"Key": key, "Value": value} for key, value in wanted.items() if key != "go.acme.example"]
     store = client()
     with Stubber(store) as stub:
+        stub.add_response("describe_key_value_store", described(), {"KvsARN": ARN})
         stub.add_response("list_keys", listed({"go.acme.example": "acme"}) | {"NextToken": "more"}, {"KvsARN": ARN})
         stub.add_response("list_keys", listed({"acme/gone": "{}"}), {"KvsARN": ARN, "NextToken": "more"})
-        about = {"ItemCount": 2, "TotalSizeInBytes": 20}
-        stub.add_response(
-            "describe_key_value_store", about | {"KvsARN": ARN, "Created": NOW, "ETag": "v1"}, {"KvsARN": ARN}
-        )
         for version, batch, deletes in [(1, puts[:50], []), (2, puts[50:], []), (3, [], [{"Key": "acme/gone"}])]:
             told = {"KvsARN": ARN, "IfMatch": f"v{version}", "Puts": batch, "Deletes": deletes}
-            stub.add_response("update_keys", about | {"ETag": f"v{version + 1}"}, told)
+            stub.add_response("update_keys", ABOUT | {"ETag": f"v{version + 1}"}, told)
         change = publish(store, ARN, file, settings(), dry=False)
         stub.assert_no_pending_responses()
     assert (len(change.puts), change.deletes) == (61, {"acme/gone"})
@@ -136,6 +138,7 @@ def test_changes_are_written_fifty_at_a_time_each_on_the_version_before() -> Non
 def test_a_dry_run_writes_nothing() -> None:
     store = client()
     with Stubber(store) as stub:
+        stub.add_response("describe_key_value_store", described(), {"KvsARN": ARN})
         stub.add_response("list_keys", listed({}), {"KvsARN": ARN})
         assert set(publish(store, ARN, accounts(), settings(), dry=True).puts) == {"settings", "go.acme.example"}
 
