@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import RowMapping, Table, select, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
@@ -51,22 +51,26 @@ def _carry(ledger: _Ledger, lake: Lake, database: Database, now: datetime) -> in
         if not rows:
             return carried
         _append_missing(ledger, lake, _facts(ledger, rows, now))
-        _mark(ledger, database, [getattr(row, ledger.identity) for row in rows])
+        _mark(ledger, database, [row[ledger.identity] for row in rows])
         carried += len(rows)
 
 
-def _waiting(ledger: _Ledger, database: Database) -> Sequence[Row[Any]]:
+def _waiting(ledger: _Ledger, database: Database) -> Sequence[RowMapping]:
     wanted = {*ledger.spec.columns, "click_id", "value_e4"}
     columns = [column for column in ledger.table.c if column.name in wanted]
     with database.connect() as connection:
-        return connection.execute(
-            select(*columns).where(~ledger.table.c.carried).order_by(columns[0]).limit(_ROWS_AT_A_TIME)
-        ).all()
+        return (
+            connection.execute(
+                select(*columns).where(~ledger.table.c.carried).order_by(columns[0]).limit(_ROWS_AT_A_TIME)
+            )
+            .mappings()
+            .all()
+        )
 
 
-def _facts(ledger: _Ledger, rows: Sequence[Row[Any]], now: datetime) -> pl.DataFrame:
-    kinds = {name: _READ.get(name, pl.String) for name in rows[0]._fields}
-    facts = pl.DataFrame([tuple(row) for row in rows], schema=kinds, orient="row").with_columns(
+def _facts(ledger: _Ledger, rows: Sequence[RowMapping], now: datetime) -> pl.DataFrame:
+    kinds = {name: _READ.get(name, pl.String) for name in rows[0]}
+    facts = pl.DataFrame(rows, schema=kinds).with_columns(
         day=pl.col("at").dt.date(),
         click_event_id=stable_hash("click_id"),
         learnt_at=pl.lit(now, dtype=UTC_MICROSECONDS),

@@ -23,7 +23,7 @@ _NO_SEGMENTS = pl.DataFrame(schema=SEGMENT_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Facts that the roll-ups lack: CLICKS rows, judged, and EVENT_COLUMNS rows. `table`: the clicks up to there."""
+    """Facts that the roll-ups lack: judged clicks, and EVENT_COLUMNS rows. `table`: all clicks, up to these."""
 
     clicks: pl.DataFrame
     events: pl.DataFrame

@@ -44,7 +44,7 @@ def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
 
 
 def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of one grain and month with one row a key, in the order of files; what was taken back is gone."""
+    """CLICK_COUNTS rows of one grain and month, one row a key, in the order of files; what was taken back is gone."""
     rows = counts.collect()
     grain = rows.item(0, "grain") if rows.height else DAY
     summed = _coded(rows).group_by(_KEYS).agg(_SUMS)

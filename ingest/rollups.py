@@ -30,7 +30,7 @@ from ingest.change import Known, News
 from ingest.classify import LIST_VERSION
 from ingest.derive import QUARTER_HOUR, cover, judge
 
-CLICKS_AT_A_TIME: Final = 1_000_000  # about so many are folded in by one commit; bounds the memory
+CLICKS_AT_A_TIME: Final = 300_000  # about so many are folded in by one commit; bounds the memory
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
 
 
@@ -55,7 +55,7 @@ def versions_of(rollup: DeltaTable) -> Versions:
 
 
 def catch_up(lake: Lake, rules: SegmentRules) -> None:
-    """Folds every fact into the roll-ups that they lack, about a million clicks at a time."""
+    """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time."""
     while True:
         counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
         held, ahead = versions_of(counts), versions_of(attributions)
@@ -100,7 +100,7 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
     conversions = _brought(lake, CONVERSIONS, held.conversions + 1, target.conversions)
     signals = _brought(lake, SIGNALS, held.signals + 1, target.signals)
     return News(
-        clicks=judge(clicks, current_verdicts(lake)).collect(),
+        clicks=judge(clicks.drop("day", "status", "source", "batch"), current_verdicts(lake)).collect(),
         events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
         table=DeltaTable(lake.uri(CLICKS), version=max(target.clicks, 0), storage_options=lake.storage_options),
     )

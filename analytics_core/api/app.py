@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-
 from analytics_core.api import analytics, context, conversions, health, redirect, signals, snippet
 from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers

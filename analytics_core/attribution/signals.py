@@ -41,6 +41,7 @@ class Signals:
             session_id=_session_id(fields, handle),
             slug=context.slug if context else None,
             click_id=context.click_id if context else None,
+            clicked_at=context.clicked_at if context else None,
             consent=context.consent if context else None,
             signal_key=fields.text("signalKey", 64),
             signal_value=fields.text("signalValue", 256, may_be_empty=True),

@@ -18,13 +18,14 @@ Ended = Literal["accepted", "session_full", "unknown_handle"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What was observed of a visitor. `slug`, `click_id` and `consent` are those of a ctx; `metadata` is JSON."""
+    """What was observed of a visitor. What a ctx says is null without one; `metadata` is JSON."""
 
     signal_id: str
     handle: str
     session_id: str
     slug: str | None
     click_id: str | None
+    clicked_at: datetime | None
     consent: str | None
     signal_key: str
     signal_value: str

@@ -232,6 +232,7 @@ signals = Table(
     Column("session_id", String(256), nullable=False),
     Column("slug", String(24)),
     Column("click_id", String(256)),
+    Column("clicked_at", UtcTime),
     Column("consent", String(8)),
     Column("signal_key", String(64), nullable=False),
     Column("signal_value", String(256), nullable=False),
