@@ -1,25 +1,28 @@
-"""`python -m benchmarks [ingest] [queries] [--large]`: prints the tables of benchmarks/README.md."""
+"""`python -m benchmarks [ingest] [queries] [conversions] [--large]`: prints the tables of benchmarks/README.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import ingest, queries
+from benchmarks import conversions, ingest, queries
 
 FOLDER = Path(__file__).parent / "var"
+ALL = ["ingest", "queries", "conversions"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["ingest", "queries"], help="default: both")
+    parser.add_argument("which", nargs="*", choices=ALL, help="default: all")
     parser.add_argument("--large", action="store_true", help="20 M lines, and a lake of 100 M clicks beside 10 M")
     arguments = parser.parse_args()
-    which = arguments.which or ["ingest", "queries"]
+    which = arguments.which or ALL
     if "ingest" in which:
         ingest.run(FOLDER, 20_000_000 if arguments.large else 2_000_000)
     if "queries" in which:
         queries.run(FOLDER, (10_000_000, 100_000_000) if arguments.large else (10_000_000,))
+    if "conversions" in which:
+        conversions.run(50_000 if arguments.large else 5_000)
 
 
 if __name__ == "__main__":

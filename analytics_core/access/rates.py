@@ -10,13 +10,14 @@ from typing import Final
 import structlog
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from analytics_core.errors import SettingsError
 
 log = structlog.get_logger()
 
+_FORGET_SECONDS: Final = 30
 _STORE_TIMEOUT: Final = 1  # seconds
 
 
@@ -31,13 +32,29 @@ class Allowance:
     window_seconds: int
 
 
+class _Memory(MemoryStorage):
+    """Forgets what is over once in a while: the library's own way is a thread every 10 ms that looks at every caller,
+    which is most of what a process does when it has many of them.
+    """
+
+    _next_look = 0.0
+
+    def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  (the name that the library's own method has)
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _FORGET_SECONDS
+            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+
+
 class Rates:
     """Counts requests by caller. Where Redis does not answer, nobody is held back: the numbers matter more."""
 
     def __init__(self, url: str) -> None:
         options = {"socket_timeout": _STORE_TIMEOUT, "socket_connect_timeout": _STORE_TIMEOUT}
         try:
-            storage = storage_from_string(url, wrap_exceptions=True, **({} if url.startswith("memory") else options))
+            storage = (
+                _Memory() if url.startswith("memory") else storage_from_string(url, wrap_exceptions=True, **options)
+            )
         except Exception as error:  # whatever the storage of this URL raises when it is made
             raise SettingsError("CLICKLEDGER_RATE_LIMIT_URL must be memory:// or redis://host:port/db.") from error
         self.is_local = url.startswith("memory")  # needs no wait

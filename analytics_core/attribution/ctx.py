@@ -107,14 +107,16 @@ def claimed_handle(token: str) -> str | None:
 
 def _signed_claims(token: str, secrets: Sequence[str]) -> Mapping[str, Any]:
     try:
-        header = jwt.get_unverified_header(token)
-        if header.get("typ") != TYPE or header.get("alg") != ALGORITHM:
-            raise _malformed()
         for secret in secrets:
             try:
-                return jwt.decode(token, secret, algorithms=[ALGORITHM], options=_SIGNATURE_ONLY)
+                found = jwt.decode_complete(token, secret, algorithms=[ALGORITHM], options=_SIGNATURE_ONLY)
             except InvalidSignatureError:
                 continue
+            if found["header"].get("typ") != TYPE:
+                raise _malformed()
+            return found["payload"]
+        if jwt.get_unverified_header(token).get("typ") != TYPE:
+            raise _malformed()
     except (PyJWTError, ValueError) as error:
         raise _malformed() from error
     raise InvalidCtxError("The ctx is not signed by this platform; send it unchanged.", reason="bad_signature")

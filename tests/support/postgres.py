@@ -29,8 +29,8 @@ def programs() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Generator[str]:
-    """The database URL of a new server whose data lives in `folder`."""
+def running(folder: Path, *, is_durable: bool = False) -> Generator[str]:
+    """The database URL of a new server whose data lives in `folder`. It waits for the disk only if `is_durable`."""
     bin_folder = programs()
     user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
     data = folder / "data"
@@ -45,7 +45,8 @@ def running(folder: Path) -> Generator[str]:
     port = free_port()
     server = [bin_folder / "postgres", "-D", data, "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"]
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen([*server, "-c", "fsync=off"], user=user, cwd="/", stdout=log, stderr=log)
+        durability = ["-c", f"fsync={'on' if is_durable else 'off'}"]
+        process = subprocess.Popen([*server, *durability], user=user, cwd="/", stdout=log, stderr=log)
     try:
         url = f"postgresql+psycopg://clickledger@127.0.0.1:{port}/postgres"
         _wait(url, process, folder / "server.log")
