@@ -9,12 +9,14 @@ from functools import cache
 
 from analytics_core.access.policy import Policy
 from analytics_core.engines.duckdb import DuckDBEngine
+from analytics_core.model import SegmentRules
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.lake import Lake
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 
 
@@ -52,7 +54,10 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         engine=engine,
         policy=policy,
         syncs=Syncs(database),
+        outcomes=Outcomes(database),
         sla_minutes=settings.sla_minutes,
+        ctx_ttl=settings.ctx_ttl,
+        segment_rules=SegmentRules(),
         clock=clock,
     )
     return Application(settings, lake, database, accounts, policy, analytics, clock)

@@ -167,6 +167,11 @@ ATTRIBUTIONS: Final = TableSpec(
         "segment": pl.String,
         "event_id": pl.String,  # conversion_id or signal_id
         "event_type": pl.String,  # null: an impression
+        "at": UTC_MICROSECONDS,
+        "confidence": pl.Float64,  # of the signal; null: a conversion
+        "click_event_id": pl.Int64,
+        "consent": pl.String,
+        "visitor": pl.Int64,  # of the click; null while pending, for bots, and where consent was denied
         "seconds": pl.Int64,  # from the click (as the ctx says) to the conversion; null: an impression
         "conversions": pl.Int64,
         "impressions": pl.Int64,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -187,4 +188,16 @@ exports = Table(
     Column("definitions_version", String(16), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
+)
+
+# --- conversions and signals ----------------------------------------------------------------------------------------
+
+# How every post of a conversion ended, per handle ('' where the handle is not known) and UTC day.
+conversion_outcomes = Table(
+    "conversion_outcomes",
+    metadata,
+    Column("handle", String(63), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("outcome", String(32), primary_key=True),
+    Column("posts", BigInteger, nullable=False),
 )

@@ -75,7 +75,7 @@ def legend() -> None:
 
 def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
     """The rows as short bars; each links to the breakdown, filtered by its key."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     rows = [row for row in answer.rows if row.metrics.clicks]
     longest = max((row.metrics.clicks for row in rows if row.key != OTHER), default=0)
     with st.container(key=f"bars-{dimension}", gap="xxsmall"):

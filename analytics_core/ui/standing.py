@@ -34,7 +34,7 @@ def badges(freshness: Freshness, confidence: Confidence | None, now: datetime) -
 def special_keys(answer: Answer) -> None:
     """Says what the keys mean that are no value of the dimension."""
     keys = {row.key for row in answer.rows}
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     meanings = {
         NOT_TRACKED: f"**Not tracked**: clicks whose log line did not carry the {dimension}.",
         OTHER: "**All others**: the remaining rows together, so that the table adds up to the total.",

@@ -16,7 +16,7 @@ _TITLES = {"slug": "Link", "country": "Country", "referrer": "Referrer", "device
 
 def chart(answer: Answer, names: Mapping[str, str]) -> None:
     """Days as a course, everything else as the largest keys."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     if dimension == "day":
         st.plotly_chart(charts.clicks_over_time(answer), config=charts.CONFIG, alt=charts.sentence(answer))
         return
@@ -35,7 +35,7 @@ def chart(answer: Answer, names: Mapping[str, str]) -> None:
 
 def rows(answer: Answer, names: Mapping[str, str]) -> None:
     """Every row with its share of the total and its change against the previous period."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     key = _widget_key("rows", answer)
     keys = [row.key for row in answer.rows]
     st.dataframe(
@@ -105,7 +105,7 @@ def _clicks_before(answer: Answer, row: Row) -> int | None:
 
 def _widget_key(kind: str, answer: Answer) -> str:
     """Names the question too, so that a selection does not outlive it."""
-    return f"{kind}-{answer.query.group_by}-{sorted(address.link().items())}"
+    return f"{kind}-{answer.group_by}-{sorted(address.link().items())}"
 
 
 def _narrow_to_point(key: str, dimension: str) -> None:
