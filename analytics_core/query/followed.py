@@ -106,7 +106,7 @@ def compile_currencies(handle: str, query: Query, covered: SlotRange, files: tup
 def following(handle: str, query: Query, covered: SlotRange, followed: Followed, bound: Bound) -> str:
     """Rows in the columns slot, dimensions and measures, without any clicks."""
     amounts = "".join(
-        f", CASE WHEN currency = {bound(code)} THEN revenue END AS {revenue_column(place)}"
+        f", CASE WHEN currency = {bound(code)} THEN revenue ELSE 0 END AS {revenue_column(place)}"
         for place, code in enumerate(followed.currencies)
     )
     return (

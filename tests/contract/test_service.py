@@ -85,7 +85,8 @@ def test_a_stranger_gets_no_answer_and_a_free_plan_no_export(world: Filled) -> N
     ("query", "error"),
     [
         (replace(QUERY, group_by="event"), InvalidGroupByError),
-        (replace(QUERY, group_by="segment"), InvalidGroupByError),
+        (replace(QUERY, group_by=None), InvalidGroupByError),
+        (replace(QUERY, filters=(Filter("segment", ("loyal",)),)), InvalidParameterError),
         (replace(QUERY, period=Period(date(2026, 3, 1), date(2026, 3, 2), "Nowhere")), InvalidTimezoneError),
         (replace(QUERY, filters=(Filter("day", ("20260301",)),)), InvalidParameterError),
         (replace(QUERY, filters=(Filter("country", ()),)), InvalidParameterError),
