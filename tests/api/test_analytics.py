@@ -101,7 +101,7 @@ def test_money_keeps_every_digit() -> None:
     query = Query("acme", "slug", Period(NOW.date(), NOW.date()))
     text = answer_json(Answer(query, (Row("launch", metrics),), metrics, None, None, fresh, None, "1")).decode()
 
-    assert '"USD":123456789012.3400' in text
+    assert '"USD":123456789012.34,' in text
     assert '"revenue":123456789012.3401' in text
     row = json.loads(text, parse_float=Decimal)["rows"][0]
     assert row["revenueByCurrency"] == revenue

@@ -22,7 +22,7 @@ def test_a_csv_is_rfc_4180_with_the_dimension_and_the_metrics(api: Api) -> None:
     assert response.headers["Content-Disposition"] == expected
     assert response.text.count("\r\n") == 5
     rows = list(csv.DictReader(io.StringIO(response.text)))
-    assert rows[0] == {"country": "US", "clicks": "2", "qualifiedClicks": "2", "botClicks": "0"}
+    assert rows[0] == {"country": "US", "clicks": "2", "qualifiedClicks": "2", "botClicks": "0", "conversions": "0"}
 
 
 def test_the_json_holds_the_rows_and_their_manifest(api: Api) -> None:
@@ -70,4 +70,4 @@ def test_single_clicks_come_in_order_without_visitors(api: Api) -> None:
 def test_an_empty_download_still_has_its_header(api: Api) -> None:
     response = api.get(PATH, groupBy="slug", format="csv", fromDay="20200101", toDay="20200102")
 
-    assert response.text == "slug,clicks,qualifiedClicks,botClicks\r\n"
+    assert response.text == "slug,clicks,qualifiedClicks,botClicks,conversions\r\n"

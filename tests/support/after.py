@@ -5,8 +5,9 @@ Rows are dicts in the words of the lake's tables CLICKS, CONVERSIONS and SIGNALS
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,8 +30,8 @@ class History:
     intents: list[datetime] = field(default_factory=list)
 
     def segment(self, at: datetime) -> str:
-        def seen(moments: Iterable[datetime], days: int) -> int:
-            return sum(at - timedelta(days=days) <= moment < at for moment in moments)
+        def seen(moments: list[datetime], days: int) -> int:
+            return bisect_left(moments, at) - bisect_left(moments, at - timedelta(days=days))
 
         if seen(self.conversions, RULES.vip_days) >= RULES.vip_conversions:
             return "vip"
@@ -61,6 +62,9 @@ class World:
         for one in self.signals:
             if one["signal_key"] == INTENT and one["confidence"] >= RULES.engaged_confidence:
                 histories[one["handle"], visitors.get((one["handle"], one["click_event_id"]))].intents.append(one["at"])
+        for history in histories.values():
+            for moments in (history.clicks, history.conversions, history.intents):
+                moments.sort()
         found: dict[tuple[str, int], str] = {}
         for click in self.judged:
             identity = click["handle"], click["event_id"]
