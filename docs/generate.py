@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from analytics_core.model import SegmentRules
 from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
 from analytics_core.settings import Settings
 
@@ -13,6 +14,7 @@ DOCS = Path(__file__).parent
 
 def metrics_page() -> str:
     metrics = "\n".join(f"| `{metric.name}` | {metric.definition} |" for metric in METRICS)
+    rules = SegmentRules()
     words = {True: "yes", False: "no"}
     dimensions = "\n".join(
         f"| `{one.name}` | {words[one.groups]} | {words[one.filters]} | {one.definition} |"
@@ -21,8 +23,8 @@ def metrics_page() -> str:
     return f"""# Metrics and dimensions
 
 Generated from the catalog that answers are made from (`analytics_core/query/catalog.py`).
-Definitions version {DEFINITIONS_VERSION}. Counts are exact integers:
-replaying, re-delivering or re-ordering logs never changes a number.
+Definitions version {DEFINITIONS_VERSION}. Counts are exact integers,
+money is exact decimals: replaying, re-delivering or re-ordering logs or conversions never changes a number.
 
 | metric | definition |
 | --- | --- |
@@ -35,8 +37,15 @@ Which user agents are bots, and how devices and referrers are told apart:
 | --- | --- | --- | --- |
 {dimensions}
 
-Clicks whose log did not carry a dimension are counted under `(not tracked)`, rows beyond a limit under `(other)`: every
-breakdown adds up to the totals.
+Conversions count on their own day, or with `conversionDay=click` on that of their click; in every other dimension where
+their click does. Segments are told by what the visitor did before the click, however late that was learnt; the first
+that holds: `unknown` without identity (bots too), `vip` after {rules.vip_conversions} conversions in
+{rules.vip_days} days, `customer` after one in {rules.customer_days} days, `engaged_prospect` after an intent signal with
+a confidence of at least {rules.engaged_confidence} or {rules.engaged_clicks} clicks in {rules.engaged_days} days, `returning` after a click in
+{rules.returning_days} days, else `new`.
+
+Clicks whose log did not carry a dimension are counted under `(not tracked)`, conversions whose click's log line has not
+arrived under `(pending)`, rows beyond a limit under `(other)`: every breakdown adds up to the totals.
 """
 
 

@@ -62,8 +62,8 @@ def _segments(handle: str, covered: SlotRange, as_of: datetime | None, rules: Se
     )
     # What took a row back, and what moved it to another segment, says nothing new of who did what when.
     links = (
-        "SELECT any_value(visitor) AS visitor, epoch_us(any_value(link.at)) AS moment, CAST(NULL AS BIGINT) AS event_id, "
-        "0 AS click, max(conversions) AS conversion, "
+        "SELECT any_value(visitor) AS visitor, epoch_us(any_value(link.at)) AS moment, "
+        "CAST(NULL AS BIGINT) AS event_id, 0 AS click, max(conversions) AS conversion, "
         f"CASE WHEN max(impressions) = 1 AND any_value(confidence) >= {bound(rules.engaged_confidence)} "
         f"THEN 1 ELSE 0 END AS intent FROM {{links}} AS link WHERE link.handle = {bound(handle)} "
         f"AND slot >= {bound(covered.start - link_days * SLOTS_PER_DAY)} AND slot < {bound(covered.end)}"

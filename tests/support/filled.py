@@ -21,6 +21,7 @@ from analytics_core.store import tables
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -32,7 +33,6 @@ from analytics_core.store.schemas import (
     VERDICTS,
     TableSpec,
 )
-from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
 from ingest.derive import QUARTER_HOUR, count_clicks, cover, judge

@@ -129,7 +129,7 @@ def test_what_cannot_be_asked_is_refused_with_its_code(parameters: dict[str, str
 
 
 def test_an_unknown_grouping_names_those_that_exist() -> None:
-    with pytest.raises(ClickledgerError, match="must be one of day, slug, country, device, referrer, segment."):
+    with pytest.raises(ClickledgerError, match=r"must be one of day, slug, country, device, referrer, segment\."):
         parse(groupBy="campaignId")
 
 
