@@ -39,10 +39,17 @@ Which user agents are bots, and how devices and referrers are told apart:
 
 Conversions count on their own day, or with `conversionDay=click` on that of their click; in every other dimension where
 their click does. Segments are told by what the visitor did before the click, however late that was learnt; the first
-that holds: `unknown` without identity (bots too), `vip` after {rules.vip_conversions} conversions in
-{rules.vip_days} days, `customer` after one in {rules.customer_days} days, `engaged_prospect` after an intent signal with
-a confidence of at least {rules.engaged_confidence} or {rules.engaged_clicks} clicks in {rules.engaged_days} days, `returning` after a click in
-{rules.returning_days} days, else `new`.
+that holds:
+
+| segment | |
+| --- | --- |
+| `unknown` | a bot, or no visitor identity |
+| `vip` | {rules.vip_conversions} or more conversions in the {rules.vip_days} days before |
+| `customer` | one or more in the {rules.customer_days} days before |
+| `engaged_prospect` | {rules.engaged_clicks} or more clicks, or an intent signal with a confidence of at least \
+{rules.engaged_confidence}, in the {rules.engaged_days} days before |
+| `returning` | a click in the {rules.returning_days} days before |
+| `new` | none of these |
 
 Clicks whose log did not carry a dimension are counted under `(not tracked)`, conversions whose click's log line has not
 arrived under `(pending)`, rows beyond a limit under `(other)`: every breakdown adds up to the totals.

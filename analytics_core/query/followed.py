@@ -150,7 +150,8 @@ def compile_conversions(
     names = f"{DIMENSION_COLUMNS}, events.at, event_id, event_type, seconds, currency"
     sql = (
         'SELECT events.at, slug, campaign_id AS "campaignId", country, device, referrer, '
-        'referrer_host AS "referrerHost", segment, event_type AS "eventType", CAST(sum(revenue) AS DECIMAL(38, 4)) AS value, currency, '
+        'referrer_host AS "referrerHost", segment, event_type AS "eventType", '
+        "CAST(sum(revenue) AS DECIMAL(38, 4)) AS value, currency, "
         f'seconds AS "secondsFromClick", segment = {bound(PENDING)} AS pending '
         f"FROM ({_events(handle, query, covered, bound)}) AS events WHERE event_type IS NOT NULL "
         f"GROUP BY {names} HAVING sum(conversions) > 0 ORDER BY events.at, event_id"
