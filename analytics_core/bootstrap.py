@@ -14,6 +14,7 @@ from analytics_core.attribution.hosts import Hosts
 from analytics_core.attribution.redirect_log import RedirectLog
 from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
+from analytics_core.model import SegmentRules
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
@@ -22,6 +23,7 @@ from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.lake import Lake
 from analytics_core.store.links import Links
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 
 
@@ -75,7 +77,10 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         engine=engine,
         policy=policy,
         syncs=Syncs(database),
+        outcomes=Outcomes(database),
         sla_minutes=settings.sla_minutes,
+        ctx_ttl=settings.ctx_ttl,
+        segment_rules=SegmentRules(),
         clock=clock,
     )
     writer, links = GroupCommit(database), Links(database)

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import IO, Any, Final
 
 import orjson
@@ -131,7 +132,8 @@ def export(application: Application, query: Query, actor: Actor, format_name: st
 def filename(query: Query, format_name: str) -> str:
     """`acme-country-20260201-20260228.csv`."""
     period = query.period
-    return f"{query.handle}-{query.group_by}-{period.from_day:%Y%m%d}-{period.to_day:%Y%m%d}.{format_name}"
+    rows = "conversions" if query.events == "conversions" else query.group_by
+    return f"{query.handle}-{rows}-{period.from_day:%Y%m%d}-{period.to_day:%Y%m%d}.{format_name}"
 
 
 def find_manifest(database: Database, handle: str, manifest_id: str) -> Manifest:
@@ -155,10 +157,12 @@ def describe(query: Query) -> dict[str, Any]:
     """The query in the words of the API, everything resolved."""
     return {
         "groupBy": query.group_by,
+        "metric": query.events if query.group_by == EVENT else None,
         "fromDay": f"{query.period.from_day:%Y%m%d}",
         "toDay": f"{query.period.to_day:%Y%m%d}",
         "tz": query.period.timezone,
         "filters": {one.dimension: filter_text(one) for one in query.filters},
+        "conversionDay": query.conversion_day,
         "sort": query.sort,
         "asOf": query.as_of.isoformat().replace("+00:00", "Z") if query.as_of else None,
     }
@@ -177,7 +181,7 @@ def _keep(database: Database, manifest: Manifest) -> None:
 
 def _named_columns(rows: Export) -> dict[str, str]:
     """Column of the frames → header: the key bears its dimension's name, so that two files can be joined by it."""
-    key = rows.query.group_by
+    key = rows.query.group_by or ""
     return {name: key if name == "key" and key != EVENT else name for name in rows.columns}
 
 
@@ -196,10 +200,21 @@ def _write_csv(rows: Export, body: IO[bytes], hash_: Callable[[bytes], None]) ->
         count += frame.height
         text = pl.col(pl.String)
         safe = frame.with_columns(
-            pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+            pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep(),
+            pl.col(pl.Decimal).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end("."),
         )
         put(safe.write_csv(include_header=False, line_terminator="\r\n").encode())
     return count
+
+
+def money(amount: Decimal) -> orjson.Fragment:
+    """A JSON number with exactly the digits that the amount needs: 99.99, 100, 0.5."""
+    return orjson.Fragment(digits(amount))
+
+
+def digits(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _write_json(rows: Export, body: IO[bytes], hash_: Callable[[bytes], None]) -> int:
@@ -213,7 +228,7 @@ def _write_json(rows: Export, body: IO[bytes], hash_: Callable[[bytes], None]) -
     put(b"[")
     for frame in rows.frames:
         for row in frame.rename(columns).iter_rows(named=True):
-            put((b"," if count else b"") + orjson.dumps(row))
+            put((b"," if count else b"") + orjson.dumps(row, default=money))
             count += 1
     put(b"]")
     return count

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
+from functools import reduce
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,10 @@ INTENT = "intent"  # the signal key that counts as an impression
 OTHER = "(other)"
 
 Sort = Literal["asc", "desc"]
+ConversionDay = Literal["conversion", "click"]
+Events = Literal["clicks", "conversions"]
+
+_EXACT = Context(prec=76)  # the engine's decimals have up to 38 digits; Python's default would round at 28
 
 
 class Plan(StrEnum):
@@ -101,10 +106,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question about one handle. `handle` is no filter: nothing can remove it."""
+    """One question about one handle. `handle` is no filter: nothing can remove it.
+
+    Without `group_by` (a funnel alone) there are no rows. `conversion_day` says on which day conversions, revenue and
+    impressions count: on their own, or on that of their click. `events`: which single events an export lists.
+    """
 
     handle: str
-    group_by: str
+    group_by: str | None
     period: Period
     filters: tuple[Filter, ...] = ()
     sort: Sort | None = None
@@ -112,16 +121,31 @@ class Query:
     compare: Literal["previous"] | None = None
     confidence: bool = False
     as_of: datetime | None = None
+    funnel: bool = False
+    conversion_day: ConversionDay = "conversion"
+    events: Events = "clicks"
+
+    @property
+    def shows_impressions(self) -> bool:
+        return self.funnel or self.group_by == "segment"
+
+    @property
+    def asks_for_segments(self) -> bool:
+        return self.group_by == "segment" or any(one.dimension == "segment" for one in self.filters)
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The numbers of one row. Counts are exact integers, money exact decimals per ISO 4217 currency."""
+    """The numbers of one row. Counts are exact integers, money exact decimals per ISO 4217 currency.
+
+    `revenue_by_currency` holds no currency without money. `impressions` are counted where the query shows them.
+    """
 
     clicks: int = 0
     bot_clicks: int = 0
     conversions: int = 0
     revenue_by_currency: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    impressions: int = 0
 
     @property
     def qualified_clicks(self) -> int:
@@ -129,20 +153,36 @@ class Metrics:
 
     @property
     def revenue(self) -> Decimal:
-        return sum(self.revenue_by_currency.values(), Decimal(0))
+        return reduce(_EXACT.add, self.revenue_by_currency.values(), Decimal(0))
 
     @property
     def mixed_currency(self) -> bool:
         return len(self.revenue_by_currency) > 1
 
+    def __add__(self, other: Metrics) -> Metrics:
+        amounts = dict(self.revenue_by_currency)
+        for code, amount in other.revenue_by_currency.items():
+            amounts[code] = _EXACT.add(amounts.get(code, Decimal(0)), amount)
+        return Metrics(
+            self.clicks + other.clicks,
+            self.bot_clicks + other.bot_clicks,
+            self.conversions + other.conversions,
+            dict(sorted(amounts.items())),
+            self.impressions + other.impressions,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key of a breakdown; `previous` holds the same key one period earlier when the query compares."""
+    """One key of a breakdown; `previous` holds the same key one period earlier when the query compares.
+
+    `is_final`, for days of a funnel: no click of the day can convert any more.
+    """
 
     key: str
     metrics: Metrics
     previous: Metrics | None = None
+    is_final: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +212,48 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a funnel. A rate is null for the first step that counts, and where it would divide by zero."""
+
+    name: str
+    count: int
+    rate_from_previous: float | None
+    rate_from_first: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToConversion:
+    """Seconds from click to conversion: half, and nine tenths, of the conversions took no longer."""
+
+    median_seconds: int
+    p90_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """How the posts of conversions ended on the UTC days of the range; every post is in one of these."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    key_reused: int = 0
+    expired: int = 0
+    bad_signature: int = 0
+    invalid_field: int = 0
+    rate_limited: int = 0
+    click_not_yet_seen: int = 0  # accepted, and still pending
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """From impressions to conversions. Up to `final_through` no click of the range can convert any more."""
+
+    stages: tuple[Stage, ...]
+    final_through: date | None
+    time_to_conversion: TimeToConversion | None
+    posts: Posts
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What `Analytics.run` gives: rows that add up to `totals`, and what is known about them."""
 
@@ -183,15 +265,40 @@ class Answer:
     freshness: Freshness
     confidence: Confidence | None
     data_version: str
+    funnel: Funnel | None = None
+
+    @property
+    def group_by(self) -> str:
+        """The dimension of the rows; empty where there are totals alone."""
+        return self.query.group_by or ""
 
     def frame(self) -> pl.DataFrame:
-        """key: String, clicks, qualifiedClicks, botClicks: Int64, one row a key, in the answer's order."""
-        return pl.DataFrame(
-            {
-                "key": [row.key for row in self.rows],
-                "clicks": [row.metrics.clicks for row in self.rows],
-                "qualifiedClicks": [row.metrics.qualified_clicks for row in self.rows],
-                "botClicks": [row.metrics.bot_clicks for row in self.rows],
-            },
-            schema={"key": pl.String, "clicks": pl.Int64, "qualifiedClicks": pl.Int64, "botClicks": pl.Int64},
+        """One row a key, in the answer's order: key: String, clicks, qualifiedClicks, botClicks, conversions (and
+        impressions where the query shows them): Int64, and revenue_USD…: Decimal, one column per currency."""
+        return rows_frame(self.rows, tuple(self.totals.revenue_by_currency), impressions=self.query.shows_impressions)
+
+
+def rows_frame(rows: Iterable[Row], currencies: Sequence[str], *, impressions: bool) -> pl.DataFrame:
+    """The current metrics of rows, in the columns of `row_schema`."""
+    values = [
+        (
+            row.key,
+            row.metrics.clicks,
+            row.metrics.qualified_clicks,
+            row.metrics.bot_clicks,
+            row.metrics.conversions,
+            *([row.metrics.impressions] if impressions else []),
+            *(row.metrics.revenue_by_currency.get(code, Decimal(0)) for code in currencies),
         )
+        for row in rows
+    ]
+    return pl.DataFrame(values, schema=row_schema(currencies, impressions=impressions), orient="row")
+
+
+def row_schema(currencies: Sequence[str], *, impressions: bool) -> pl.Schema:
+    counts = ("clicks", "qualifiedClicks", "botClicks", "conversions", *(("impressions",) if impressions else ()))
+    return pl.Schema(
+        {"key": pl.String}
+        | dict.fromkeys(counts, pl.Int64)
+        | {f"revenue_{code}": pl.Decimal(38, 4) for code in currencies}
+    )

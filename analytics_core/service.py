@@ -14,33 +14,27 @@ from analytics_core.access.actors import Actor
 from analytics_core.access.policy import Action, Policy
 from analytics_core.engines.base import Engine
 from analytics_core.errors import StoreUnavailableError
-from analytics_core.model import Answer, Confidence, Freshness, Metrics, Query
+from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, SegmentRules
 from analytics_core.quality.confidence import Evidence, confidence
 from analytics_core.quality.freshness import freshness
+from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
-from analytics_core.query.compare import all_day_rows, day_rows, key_rows, previous_total, total
-from analytics_core.query.compile import (
-    EVENTS,
-    Source,
-    compile_all_keys,
-    compile_days,
-    compile_events,
-    compile_first_days,
-    compile_keys,
-)
+from analytics_core.query.compare import previous_total, total
 from analytics_core.query.parse import check_query
-from analytics_core.query.resolve import Resolved, SlotRange, resolve, slot_time, slots_of
+from analytics_core.query.reader import (
+    CLICK_EVENT_COLUMNS,
+    CONVERSION_EVENT_COLUMNS,
+    Reader,
+    tracked_dimensions,
+)
+from analytics_core.query.resolve import Resolved, resolve
 from analytics_core.store.facts import Facts
 from analytics_core.store.file_cache import VanishedFileError
 from analytics_core.store.lake import Lake, Snapshot
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 
-GROUP_COLUMNS: Final = pl.Schema(
-    {"key": pl.String, "clicks": pl.Int64, "qualifiedClicks": pl.Int64, "botClicks": pl.Int64}
-)
-EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
-
-_CHUNK_ROWS: Final = 20_000
+_LEAST: Final = timedelta(microseconds=1)
 
 _T = TypeVar("_T")
 
@@ -49,8 +43,9 @@ _T = TypeVar("_T")
 class Export:
     """Rows of a download. `frames` gives them once, in order, in frames of `columns` with about 20,000 rows at most.
 
-    `columns` is GROUP_COLUMNS, or EVENT_COLUMNS for single clicks. Errors of access and of the question are raised
-    before there is an Export; while reading, only StoreUnavailableError and QueryTimeoutError can come.
+    `columns` are those of `row_schema`, or for single events CLICK_EVENT_COLUMNS or CONVERSION_EVENT_COLUMNS. Errors of
+    access and of the question are raised before there is an Export; while reading, only StoreUnavailableError and
+    QueryTimeoutError can come.
     """
 
     query: Query
@@ -60,7 +55,7 @@ class Export:
 
 
 class Analytics:
-    """Answers questions about a handle's clicks. Safe to share between threads."""
+    """Answers questions about a handle's clicks and what followed them. Safe to share between threads."""
 
     def __init__(
         self,
@@ -69,16 +64,22 @@ class Analytics:
         engine: Engine,
         policy: Policy,
         syncs: Syncs,
+        outcomes: Outcomes,
         sla_minutes: int,
+        ctx_ttl: timedelta,
+        segment_rules: SegmentRules,
         clock: Callable[[], datetime],
     ) -> None:
         self._lake = lake
         self._engine = engine
         self._policy = policy
         self._syncs = syncs
+        self._outcomes = outcomes
         self._sla_minutes = sla_minutes
+        self._ctx_ttl = ctx_ttl
         self._clock = clock
         self._facts = Facts(lake)
+        self._reader = Reader(engine, self._facts, segment_rules)
 
     def run(self, query: Query, actor: Actor) -> Answer:
         """The answer, for an actor who may read the handle.
@@ -92,17 +93,17 @@ class Analytics:
         return self._on_a_snapshot(lambda snapshot: self._answer(resolved, snapshot))
 
     def export_rows(self, query: Query, actor: Actor) -> Export:
-        """All rows of a breakdown, or single clicks (`group_by="event"`), for an actor who may export.
+        """All rows of a breakdown, or single clicks or conversions (`group_by="event"`), for an actor who may export.
 
-        No limit and no `(other)`; the sort of the query counts for breakdowns, single clicks come in the order of
+        No limit and no `(other)`; the sort of the query counts for breakdowns, single events come in the order of
         their time. Memory is bounded by a chunk and by what the engine sorts at a time.
         """
         self._policy.check(actor, Action.EXPORT, query.handle)
         check_query(query)
         if query.group_by == EVENT:
-            return self._export(query, EVENT_COLUMNS, lambda snapshot: self._events(query, snapshot))
+            return self._on_a_snapshot(lambda snapshot: self._events(query, snapshot))
         resolved = resolve(query)
-        return self._export(query, GROUP_COLUMNS, lambda snapshot: self._groups(resolved, snapshot))
+        return self._on_a_snapshot(lambda snapshot: self._groups(resolved, snapshot))
 
     def freshness(self) -> Freshness:
         """How current the numbers are, for all handles alike."""
@@ -111,6 +112,11 @@ class Analytics:
     def data_version(self) -> str:
         """What the numbers are made of. The same version gives the same answers; compaction does not change it."""
         return self._facts.version(self._lake.snapshot())
+
+    def state(self, query: Query) -> str:
+        """Of what the answer is made: as long as it stays the same, so does the answer."""
+        posts = self._outcomes.posts(query.handle, *_utc_days(query)) if query.funnel else {}
+        return f"{self.data_version()}|{self.freshness()!r}|{sorted(posts.items())}"
 
     def close(self) -> None:
         self._engine.close()
@@ -128,45 +134,53 @@ class Analytics:
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query
-        source = self._source(query, resolved.covered, snapshot)
-        if resolved.dimension.name == "day":
-            rows = day_rows(self._engine.frame(compile_days(query.handle, resolved, source)), resolved)
-        else:
-            rows = key_rows(self._engine.frame(compile_keys(query.handle, resolved, source)), resolved)
+        final = self._final_through(query) if query.funnel else None
+        rows = self._reader.rows(resolved, snapshot, final)
         totals = total(rows)
-        first_days = self._first_days(query, snapshot)
+        first_days = self._reader.first_days(query, snapshot)
         current = self.freshness()
         return Answer(
             query=query,
-            rows=rows,
+            rows=rows if query.group_by else (),
             totals=totals,
             previous_totals=previous_total(rows) if resolved.previous else None,
-            tracked_from=first_days.get(tracked_dimension(query.group_by) or ""),
+            tracked_from=first_days.get((query.group_by and tracked_dimension(query.group_by)) or ""),
             freshness=current,
-            confidence=self._confidence(query, totals, current, first_days) if query.confidence else None,
+            confidence=self._confidence(query, totals, current, first_days, snapshot) if query.confidence else None,
             data_version=self._facts.version(snapshot),
+            funnel=self._funnel(query, totals, final, snapshot) if query.funnel else None,
         )
 
-    def _source(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Source:
-        """The roll-ups; a question about how things stood needs the facts, which know when they were learnt."""
-        if query.as_of is None:
-            return snapshot
-        return self._facts.files(snapshot, slot_time(covered.start), slot_time(covered.end))
+    def _funnel(self, query: Query, totals: Metrics, final: date | None, snapshot: Snapshot) -> Funnel:
+        times, _ = self._reader.times(query, snapshot)
+        return Funnel(stages(totals), final, times, self._posts(query, snapshot))
 
-    def _first_days(self, query: Query, snapshot: Snapshot) -> dict[str, date]:
-        """Since when each dimension is tracked that the query groups or filters by; none is asked for in vain."""
-        if not _tracked_dimensions(query):
-            return {}
-        return dict(self._engine.frame(compile_first_days(query.handle, snapshot)).iter_rows())
+    def _posts(self, query: Query, snapshot: Snapshot) -> Posts:
+        """As the ledger has them now, whatever the filters: a refused post has no click to filter by."""
+        days = _utc_days(query)
+        counted = self._outcomes.posts(query.handle, *days)
+        waiting = self._reader.pending(query.handle, *days, snapshot)
+        accepted = max(0, counted.get("accepted", 0) - waiting)
+        return Posts(**(counted | {"accepted": accepted, "click_not_yet_seen": waiting}))
 
-    def _confidence(self, query: Query, totals: Metrics, current: Freshness, first_days: dict[str, date]) -> Confidence:
+    def _final_through(self, query: Query) -> date | None:
+        sync = self._syncs.last_complete(query.as_of)
+        return final_through(query.period, self._ctx_ttl, sync and sync.finished_at)
+
+    def _confidence(
+        self, query: Query, totals: Metrics, current: Freshness, first_days: dict[str, date], snapshot: Snapshot
+    ) -> Confidence:
+        conversions = totals.conversions
+        if conversions > totals.qualified_clicks:
+            conversions -= self._reader.times(query, snapshot)[1]
         period = query.period
-        lines = self._syncs.line_counts(period.start.date(), (period.end - timedelta(microseconds=1)).date())
-        untracked = [_days_before(query, first_days.get(name)) for name in _tracked_dimensions(query)]
+        lines = self._syncs.line_counts(*_utc_days(query))
+        untracked = [_days_before(query, first_days.get(name)) for name in tracked_dimensions(query)]
         return confidence(
             Evidence(
                 clicks=totals.clicks,
                 bot_clicks=totals.bot_clicks,
+                conversions=conversions,
                 freshness=current,
                 now=self._clock(),
                 lines=lines.lines,
@@ -176,34 +190,17 @@ class Analytics:
             )
         )
 
-    def _export(
-        self, query: Query, columns: pl.Schema, frames_of: Callable[[Snapshot], Iterator[pl.DataFrame]]
-    ) -> Export:
-        def begin(snapshot: Snapshot) -> Export:
-            frames = frames_of(snapshot)
-            first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
-            return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot))
+    def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Export:
+        return self._export(resolved.query, *self._reader.groups(resolved, snapshot), snapshot)
 
-        return self._on_a_snapshot(begin)
+    def _events(self, query: Query, snapshot: Snapshot) -> Export:
+        if query.events == "conversions":
+            return self._export(query, CONVERSION_EVENT_COLUMNS, self._reader.conversions(query, snapshot), snapshot)
+        return self._export(query, CLICK_EVENT_COLUMNS, self._reader.clicks(query, snapshot), snapshot)
 
-    def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
-        query = resolved.query
-        source = self._source(query, resolved.covered, snapshot)
-        if resolved.dimension.name == "day":
-            rows = all_day_rows(self._engine.frame(compile_days(query.handle, resolved, source)), resolved)
-            counts = [(row.key, row.metrics.clicks, row.metrics.bot_clicks) for row in rows]
-            yield _named(pl.DataFrame(counts, schema=["key", "clicks", "bot_clicks"], orient="row"))
-            return
-        for counts in self._engine.stream(compile_all_keys(query.handle, resolved, source), _CHUNK_ROWS):
-            yield _named(counts)
-
-    def _events(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
-        covered = slots_of(query.period)
-        files = self._facts.files(snapshot, slot_time(covered.start), slot_time(covered.end))
-        for of_day in files.by_day():  # a day is what is sorted at a time
-            statement = compile_events(query.handle, query.filters, covered, query.as_of, of_day)
-            for events in self._engine.stream(statement, _CHUNK_ROWS):
-                yield events.with_columns(at=pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    def _export(self, query: Query, columns: pl.Schema, frames: Iterator[pl.DataFrame], snapshot: Snapshot) -> Export:
+        first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
+        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot))
 
 
 def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -218,17 +215,9 @@ def _lacking() -> StoreUnavailableError:
     return StoreUnavailableError("The lake lacks a file that it names; nothing was lost.")
 
 
-def _named(counts: pl.DataFrame) -> pl.DataFrame:
-    """Counts under the names of the metrics, as in GROUP_COLUMNS."""
-    return counts.select(
-        "key", "clicks", qualifiedClicks=pl.col("clicks") - pl.col("bot_clicks"), botClicks="bot_clicks"
-    ).cast(GROUP_COLUMNS)
-
-
-def _tracked_dimensions(query: Query) -> frozenset[str]:
-    """What the answer depends on and logs may lack, as coverage names it."""
-    names = (tracked_dimension(name) for name in (query.group_by, *(one.dimension for one in query.filters)))
-    return frozenset(name for name in names if name is not None)
+def _utc_days(query: Query) -> tuple[date, date]:
+    """The first and the last UTC day that the range touches."""
+    return query.period.start.date(), (query.period.end - _LEAST).date()
 
 
 def _days_before(query: Query, first_day: date | None) -> int:

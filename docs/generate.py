@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from analytics_core.model import SegmentRules
 from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
 from analytics_core.settings import Settings
 
@@ -13,6 +14,7 @@ DOCS = Path(__file__).parent
 
 def metrics_page() -> str:
     metrics = "\n".join(f"| `{metric.name}` | {metric.definition} |" for metric in METRICS)
+    rules = SegmentRules()
     words = {True: "yes", False: "no"}
     dimensions = "\n".join(
         f"| `{one.name}` | {words[one.groups]} | {words[one.filters]} | {one.definition} |"
@@ -21,8 +23,8 @@ def metrics_page() -> str:
     return f"""# Metrics and dimensions
 
 Generated from the catalog that answers are made from (`analytics_core/query/catalog.py`).
-Definitions version {DEFINITIONS_VERSION}. Counts are exact integers:
-replaying, re-delivering or re-ordering logs never changes a number.
+Definitions version {DEFINITIONS_VERSION}. Counts are exact integers,
+money is exact decimals: replaying, re-delivering or re-ordering logs or conversions never changes a number.
 
 | metric | definition |
 | --- | --- |
@@ -35,8 +37,22 @@ Which user agents are bots, and how devices and referrers are told apart:
 | --- | --- | --- | --- |
 {dimensions}
 
-Clicks whose log did not carry a dimension are counted under `(not tracked)`, rows beyond a limit under `(other)`: every
-breakdown adds up to the totals.
+Conversions count on their own day, or with `conversionDay=click` on that of their click; in every other dimension where
+their click does. Segments are told by what the visitor did before the click, however late that was learnt; the first
+that holds:
+
+| segment | |
+| --- | --- |
+| `unknown` | a bot, or no visitor identity |
+| `vip` | {rules.vip_conversions} or more conversions in the {rules.vip_days} days before |
+| `customer` | one or more in the {rules.customer_days} days before |
+| `engaged_prospect` | {rules.engaged_clicks} or more clicks, or an intent signal with a confidence of at least \
+{rules.engaged_confidence}, in the {rules.engaged_days} days before |
+| `returning` | a click in the {rules.returning_days} days before |
+| `new` | none of these |
+
+Clicks whose log did not carry a dimension are counted under `(not tracked)`, conversions whose click's log line has not
+arrived under `(pending)`, rows beyond a limit under `(other)`: every breakdown adds up to the totals.
 """
 
 

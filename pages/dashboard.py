@@ -10,6 +10,7 @@ theme.apply()
 pages = [
     st.Page("overview.py", title="Overview", icon=":material/monitoring:", default=True),
     st.Page("breakdown.py", title="Breakdown", icon=":material/bar_chart:"),
+    st.Page("funnel.py", title="Funnel", icon=":material/filter_list:"),
 ]
 page = st.navigation(pages, position="hidden")
 

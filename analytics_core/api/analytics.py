@@ -45,6 +45,12 @@ _PARAMETERS: Final = (
 )
 _MANY: Final = "Several values with commas (`DE,AT`); a `-` first excludes them (`-BR`)."
 
+_CONVERSION_DAY: Final = (
+    "Which day conversions, revenue and impressions count on: conversion, their own (default), or click, that of their "
+    "click."
+)
+_FUNNEL: Final = "true adds the funnel; groupBy may then be left out, for totals and funnel alone."
+
 
 def _described(text: str, example: str) -> object:
     return Query(description=text, examples=[example])
@@ -59,7 +65,7 @@ class Parameters:
 
     def __init__(
         self,
-        groupBy: Annotated[Text, _described("day, slug, country, device or referrer.", "day")] = None,
+        groupBy: Annotated[Text, _described("day, slug, country, device, referrer or segment.", "day")] = None,
         fromDay: Annotated[Text, _described("First day, yyyymmdd, inclusive. Default: 30 days.", "20260201")] = None,
         toDay: Annotated[Text, _described("Last day, yyyymmdd, inclusive. At most 1,100 days.", "20260228")] = None,
         tz: Annotated[Text, _described("IANA zone whose days count. Default UTC.", "Europe/Berlin")] = None,
@@ -69,6 +75,8 @@ class Parameters:
         device: Annotated[Text, _described(_MANY, "MOBILE")] = None,
         referrer: Annotated[Text, _described(_MANY, "instagram.com")] = None,
         referrerHost: Annotated[Text, _described(_MANY, "l.instagram.com")] = None,
+        segment: Annotated[Text, _described(_MANY, "returning,customer")] = None,
+        conversionDay: Annotated[Text, _described(_CONVERSION_DAY, "click")] = None,
         sort: Annotated[Text, _described("asc or desc: days by key, all else by clicks, then key.", "desc")] = None,
         asOf: Annotated[Text, _described("RFC 3339 time: the answer as it stood then.", "2026-02-25T12:00:00Z")] = None,
     ) -> None:
@@ -88,7 +96,7 @@ def actor_of(request: Request) -> Actor:
 
 @router.get(
     "/analytics",
-    summary="Clicks of a handle, grouped",
+    summary="Clicks of a handle and what followed them, grouped",
     response_model=AnswerSchema,
     responses=documented(*_PARAMETERS, *_ACCESS) | {304: {"description": "Nothing changed since the ETag."}},
 )
@@ -99,11 +107,12 @@ def analytics(
     limit: Annotated[Text, _described("Rows, 1 to 10,000 (default 1,000); the rest is `(other)`.", "10")] = None,
     compare: Annotated[Text, _described("previous: the period of the same length before.", "previous")] = None,
     confidence: Annotated[Text, _described("true adds the confidence block.", "true")] = None,
+    funnel: Annotated[Text, _described(_FUNNEL, "true")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.READ, handle.lower())
-    more = {"limit": limit, "compare": compare, "confidence": confidence}
+    more = {"limit": limit, "compare": compare, "confidence": confidence, "funnel": funnel}
     given = parameters.given | {name: value for name, value in more.items() if value is not None}
     question = parse_query(handle.lower(), given, application.clock())
     headers = {"ETag": _etag(application, question), "Cache-Control": "private, no-cache", "Vary": "Authorization"}
@@ -125,14 +134,13 @@ def export(
     handle: Handle,
     parameters: Annotated[Parameters, Depends()],
     format: Annotated[Text, _described("csv or json.", "csv")] = None,
-    metric: Annotated[Text, _described("With groupBy=event: clicks.", "clicks")] = None,
+    metric: Annotated[Text, _described("With groupBy=event: clicks or conversions.", "conversions")] = None,
 ) -> StreamingResponse:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
     exports.format_named(format)
-    if metric not in (None, "", "clicks"):
-        raise errors.InvalidParameterError("metric must be clicks.")
-    question = parse_query(handle.lower(), parameters.given, application.clock(), for_export=True)
+    given = parameters.given | ({"metric": metric} if metric else {})
+    question = parse_query(handle.lower(), given, application.clock(), for_export=True)
     made = exports.export(application, question, actor, format or "")
     headers = {
         "Content-Disposition": f'attachment; filename="{made.filename}"',
@@ -156,8 +164,8 @@ def manifest(request: Request, handle: Handle, manifest_id: str) -> Response:
 
 
 def _etag(application: Application, question: Question) -> str:
-    """Of what the answer is made of: the data, the question, and how fresh the numbers are said to be."""
-    parts = (application.analytics.data_version(), repr(question), repr(application.analytics.freshness()))
+    """Of the question and of what the answer is made of."""
+    parts = (application.analytics.state(question), repr(question))
     return f'"{hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]}"'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from analytics_core.exports import filter_text
-from analytics_core.model import Answer, Confidence, Freshness, Metrics, Row
+from analytics_core.exports import filter_text, money
+from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, Row
 
 
 class _Schema(BaseModel):
@@ -26,11 +27,15 @@ class MetricsSchema(_Schema):
     revenue: Decimal = Field(json_schema_extra={"type": "number"})
     revenue_by_currency: dict[str, Decimal]
     mixed_currency: bool
+    impressions: int | None = Field(None, description="With groupBy=segment and with funnel=true.")
 
 
 class RowSchema(MetricsSchema):
     key: str
     previous: MetricsSchema | None = Field(None, description="The same key one period before; with compare=previous.")
+    final: bool | None = Field(
+        None, description="With groupBy=day and funnel=true: no click of the day can convert any more."
+    )
 
 
 class TotalsSchema(MetricsSchema):
@@ -67,18 +72,60 @@ class ConfidenceSchema(_Schema):
     factors: list[FactorSchema]
 
 
+class StageSchema(_Schema):
+    name: str = Field(examples=["clicks"])
+    count: int
+    rate_from_previous: float | None
+    rate_from_first: float | None = Field(description="Of impressions; where there are none at all, of clicks.")
+
+
+class TimeToConversionSchema(_Schema):
+    """Half, and nine tenths, of the conversions took no longer."""
+
+    median_seconds: int
+    p90_seconds: int
+
+
+class PostsSchema(_Schema):
+    """How the posts of conversions ended on the UTC days of the range, whatever the filters."""
+
+    accepted: int
+    duplicate: int
+    key_reused: int
+    expired: int
+    bad_signature: int
+    invalid_field: int
+    rate_limited: int
+    click_not_yet_seen: int = Field(description="Accepted, and waiting for the log line of their click.")
+
+
+class FunnelSchema(_Schema):
+    conversion_day: str
+    final_through: str | None = Field(description="Last day (yyyymmdd) whose clicks can convert no more.")
+    stages: list[StageSchema]
+    revenue: Decimal = Field(json_schema_extra={"type": "number"})
+    revenue_by_currency: dict[str, Decimal]
+    mixed_currency: bool
+    time_to_conversion: TimeToConversionSchema | None
+    posts: PostsSchema
+
+
 class AnswerSchema(_Schema):
-    """Rows add up to the totals. The query is echoed as it was understood."""
+    """Rows add up to the totals. The query is echoed as it was understood.
+
+    With funnel=true and no groupBy there are totals and the funnel alone: groupBy, dimension and rows are left out.
+    """
 
     handle: str
-    group_by: str
+    group_by: str | None = None
     range: RangeSchema
     filters: dict[str, str | None]
-    dimension: DimensionSchema
-    rows: list[RowSchema]
+    dimension: DimensionSchema | None = None
+    rows: list[RowSchema] | None = None
     totals: TotalsSchema
     freshness: FreshnessSchema
     confidence: ConfidenceSchema | None = None
+    funnel: FunnelSchema | None = None
     data_version: str
 
 
@@ -100,6 +147,7 @@ class ManifestSchema(_Schema):
 def answer_json(answer: Answer) -> bytes:
     query = answer.query
     chosen = {one.dimension: filter_text(one) for one in query.filters}
+    since = answer.tracked_from
     body: dict[str, Any] = {
         "handle": query.handle,
         "groupBy": query.group_by,
@@ -109,16 +157,17 @@ def answer_json(answer: Answer) -> bytes:
             "timezone": query.period.timezone,
         },
         "filters": {"campaignId": None, "slug": None} | chosen,
-        "dimension": {
-            "name": query.group_by,
-            "trackedFrom": day_text(answer.tracked_from) if answer.tracked_from else None,
-        },
-        "rows": [_row(row) for row in answer.rows],
-        "totals": _with_previous(_metrics(answer.totals), answer.previous_totals),
+        "dimension": {"name": query.group_by, "trackedFrom": day_text(since) if since else None},
+        "rows": [_row(row, query) for row in answer.rows],
+        "totals": _with_previous(answer.totals, answer.previous_totals, query),
         "freshness": freshness_json(answer.freshness),
     }
+    if query.group_by is None:
+        body = {name: value for name, value in body.items() if name not in ("groupBy", "dimension", "rows")}
     if answer.confidence is not None:
         body["confidence"] = _confidence(answer.confidence)
+    if answer.funnel is not None:
+        body["funnel"] = _funnel(answer.funnel, answer)
     return orjson.dumps(body | {"dataVersion": answer.data_version})
 
 
@@ -140,29 +189,52 @@ def time_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {"key": row.key} | _with_previous(_metrics(row.metrics), row.previous)
+def _row(row: Row, query: Query) -> dict[str, Any]:
+    body = {"key": row.key} | _with_previous(row.metrics, row.previous, query)
+    return body if row.is_final is None else body | {"final": row.is_final}
 
 
-def _with_previous(body: dict[str, Any], previous: Metrics | None) -> dict[str, Any]:
-    return body if previous is None else body | {"previous": _metrics(previous)}
+def _with_previous(metrics: Metrics, previous: Metrics | None, query: Query) -> dict[str, Any]:
+    body = _metrics(metrics, query)
+    return body if previous is None else body | {"previous": _metrics(previous, query)}
 
 
-def _metrics(metrics: Metrics) -> dict[str, Any]:
-    return {
+def _metrics(metrics: Metrics, query: Query) -> dict[str, Any]:
+    body = {
         "clicks": metrics.clicks,
         "qualifiedClicks": metrics.qualified_clicks,
         "botClicks": metrics.bot_clicks,
         "conversions": metrics.conversions,
-        "revenue": _number(metrics.revenue),
-        "revenueByCurrency": {code: _number(amount) for code, amount in metrics.revenue_by_currency.items()},
+    }
+    return body | _money(metrics) | ({"impressions": metrics.impressions} if query.shows_impressions else {})
+
+
+def _money(metrics: Metrics) -> dict[str, Any]:
+    return {
+        "revenue": money(metrics.revenue),
+        "revenueByCurrency": {code: money(amount) for code, amount in metrics.revenue_by_currency.items()},
         "mixedCurrency": metrics.mixed_currency,
     }
 
 
-def _number(amount: Decimal) -> orjson.Fragment:
-    """A JSON number with exactly the digits of the decimal."""
-    return orjson.Fragment(f"{amount:f}")
+def _funnel(funnel: Funnel, answer: Answer) -> dict[str, Any]:
+    times = funnel.time_to_conversion
+    return {
+        "conversionDay": answer.query.conversion_day,
+        "finalThrough": day_text(funnel.final_through) if funnel.final_through else None,
+        "stages": [
+            {
+                "name": stage.name,
+                "count": stage.count,
+                "rateFromPrevious": stage.rate_from_previous,
+                "rateFromFirst": stage.rate_from_first,
+            }
+            for stage in funnel.stages
+        ],
+        **_money(answer.totals),
+        "timeToConversion": times and {"medianSeconds": times.median_seconds, "p90Seconds": times.p90_seconds},
+        "posts": {to_camel(one.name): getattr(funnel.posts, one.name) for one in fields(Posts)},
+    }
 
 
 def _confidence(confidence: Confidence) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics_core.store.schemas import TableSpec
 
-Value = str | int | date | datetime
+Value = str | int | float | date | datetime
 
 
 @dataclass(frozen=True, slots=True)

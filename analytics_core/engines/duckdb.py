@@ -25,6 +25,8 @@ _TYPES: Final[Mapping[DataTypeClass, str]] = {
     pl.Int16: "SMALLINT",
     pl.Int32: "INTEGER",
     pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    pl.Decimal: "DECIMAL(38, 4)",
     pl.Datetime: "TIMESTAMPTZ",
 }
 

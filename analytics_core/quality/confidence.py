@@ -1,7 +1,7 @@
 """How far the numbers can be relied on: 100 minus named penalties, each with what was measured and a sentence.
 
-Every penalty is monotone in what it measures, so more bots, staleness, rejected lines, untracked days or sampling
-never raise the score. Shares are compared as integers: no rounding turns the order around.
+Every penalty is monotone in what it measures, so more bots, conversions without a click, staleness, rejected lines,
+untracked days or sampling never raise the score. Shares are compared as integers: no rounding turns the order around.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ _WORST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the score is made of. `lines` and `rejected` are all sources' lines on the days of the range."""
+    """What the score is made of. `lines` and `rejected` are all sources' lines on the days of the range.
+
+    `conversions` leaves out those that wait for the log line of their click.
+    """
 
     clicks: int
     bot_clicks: int
@@ -28,6 +31,7 @@ class Evidence:
     rejected: int
     days: int
     untracked_days: int
+    conversions: int = 0
 
 
 def confidence(evidence: Evidence) -> Confidence:
@@ -54,6 +58,21 @@ def _bot_ratio(evidence: Evidence) -> Factor | None:
         bots / clicks,
         min(_WORST, gentle + steep),
         f"{_percent(bots, clicks)} of the clicks are bots; look at qualified clicks.",
+    )
+
+
+def _conversions_exceed_clicks(evidence: Evidence) -> Factor | None:
+    """10 points as soon as there are more conversions than qualified clicks, up to 40 more by the share too many."""
+    qualified = evidence.clicks - evidence.bot_clicks
+    too_many = evidence.conversions - qualified
+    if too_many <= 0:
+        return None
+    return Factor(
+        "conversionsExceedClicks",
+        too_many / evidence.conversions,
+        10 + _rounded_up(40 * too_many, evidence.conversions),
+        f"There are {evidence.conversions:,} conversions but only {qualified:,} qualified clicks: some clicks are "
+        "missing, are bots, or converted more than once.",
     )
 
 
@@ -113,6 +132,7 @@ def _sampling(evidence: Evidence) -> Factor | None:
 
 _FACTORS: Final[tuple[Callable[[Evidence], Factor | None], ...]] = (
     _no_clicks,
+    _conversions_exceed_clicks,
     _bot_ratio,
     _staleness,
     _rejected_lines,

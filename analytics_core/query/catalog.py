@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from analytics_core.errors import InvalidGroupByError
-from analytics_core.model import NOT_TRACKED, Sort
+from analytics_core.model import NOT_TRACKED, SEGMENTS, Sort
+from analytics_core.store.schemas import PENDING
 
 NO_CAMPAIGN: Final = "(none)"
 EVENT: Final = "event"
-DEFINITIONS_VERSION: Final = "1"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
+DEFINITIONS_VERSION: Final = "2"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,16 @@ METRICS: Final = (
         "Clicks whose user agent is a detected bot, crawler, link previewer or HTTP library, "
         "or whose request no browser makes.",
     ),
+    Metric("conversions", "Accepted, de-duplicated conversions, in the dimensions of their click."),
+    Metric(
+        "revenue",
+        "Sum of the value of those conversions, an exact decimal. A sum over several currencies is no amount of money: "
+        "revenueByCurrency always gives the split, and mixedCurrency says that there are several.",
+    ),
+    Metric(
+        "impressions",
+        "Accepted signals whose signalKey is intent. Only with groupBy=segment and in the funnel.",
+    ),
 )
 
 
@@ -43,7 +54,7 @@ class Dimension:
 
     `columns` of the roll-ups hold it: the first that is not null counts, and `absent` is its value where all are null.
     `tracked` says that a log may lack it, so that it has a `trackedFrom`. `spelling` turns what a caller typed into
-    the way values are stored.
+    the way values are stored. `values` are all that there are, where they are known.
     """
 
     name: str
@@ -55,6 +66,7 @@ class Dimension:
     tracked: bool = False
     absent: str = NOT_TRACKED
     spelling: Callable[[str], str] = _as_it_stands
+    values: tuple[str, ...] = ()
 
 
 DIMENSIONS: Final = {
@@ -88,6 +100,15 @@ DIMENSIONS: Final = {
             columns=("referrer",),
             tracked=True,
             spelling=str.lower,
+        ),
+        Dimension(
+            "segment",
+            f"What the visitor was when clicking: {', '.join(SEGMENTS)}. A visitor without identity, and a bot, is "
+            "unknown.",
+            columns=("segment",),
+            absent="unknown",
+            spelling=str.lower,
+            values=(*SEGMENTS, PENDING),
         ),
         Dimension(
             "referrerHost",

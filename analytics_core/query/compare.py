@@ -8,64 +8,84 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from analytics_core.model import OTHER, Metrics, Row
+from analytics_core.query.followed import Followed, revenue_column
 from analytics_core.query.resolve import Resolved
 
 _EPOCH: Final = date(1970, 1, 1)
 _NONE: Final = Metrics()
 
 
-def key_rows(counts: pl.DataFrame, resolved: Resolved) -> tuple[Row, ...]:
-    """Rows of KEY_COUNTS. The one beyond the limit is `(other)`."""
+def key_rows(counts: pl.DataFrame, resolved: Resolved, followed: Followed) -> tuple[Row, ...]:
+    """Rows of `compile_keys`. The one beyond the limit is `(other)`."""
     return tuple(
         Row(
-            OTHER if place > resolved.query.limit else key,
-            Metrics(clicks, bot_clicks),
-            Metrics(previous_clicks, previous_bot_clicks) if resolved.previous else None,
+            OTHER if row["place"] > resolved.query.limit else row["key"],
+            metrics_of(row, followed),
+            metrics_of(row, followed, "previous_") if resolved.previous else None,
         )
-        for place, key, clicks, bot_clicks, previous_clicks, previous_bot_clicks in counts.iter_rows()
+        for row in counts.iter_rows(named=True)
     )
 
 
-def day_rows(counts: pl.DataFrame, resolved: Resolved) -> tuple[Row, ...]:
-    """Rows of DAY_COUNTS: one a day of the period in the asked order, those beyond the limit folded into `(other)`."""
-    rows = all_day_rows(counts, resolved)
+def day_rows(
+    counts: pl.DataFrame, resolved: Resolved, followed: Followed, final_through: date | None = None
+) -> tuple[Row, ...]:
+    """Rows of `compile_days`: one a day of the period in the asked order, those beyond the limit folded into
+    `(other)`. With a funnel each says whether it is final, which `(other)` is when all its days are."""
+    rows = all_day_rows(counts, resolved, followed, final_through)
     kept, rest = rows[: resolved.query.limit], rows[resolved.query.limit :]
     if not rest:
         return rows
-    return (*kept, Row(OTHER, total(rest), previous_total(rest) if resolved.previous else None))
+    folded = Row(
+        OTHER,
+        total(rest),
+        previous_total(rest) if resolved.previous else None,
+        all(row.is_final for row in rest) if resolved.query.funnel else None,
+    )
+    return (*kept, folded)
 
 
-def all_day_rows(counts: pl.DataFrame, resolved: Resolved) -> tuple[Row, ...]:
+def all_day_rows(
+    counts: pl.DataFrame, resolved: Resolved, followed: Followed, final_through: date | None = None
+) -> tuple[Row, ...]:
     """Like `day_rows`, without a limit."""
-    found = {_EPOCH + timedelta(days=day): Metrics(clicks, bots) for day, clicks, bots in counts.iter_rows()}
-    period = resolved.query.period
+    query = resolved.query
+    found = {_EPOCH + timedelta(days=row["day"]): metrics_of(row, followed) for row in counts.iter_rows(named=True)}
     rows = [
-        Row(f"{day:%Y%m%d}", found.get(day, _NONE), _before(found, before) if resolved.previous else None)
-        for day, before in zip(period.days, period.previous().days, strict=True)
+        Row(
+            f"{day:%Y%m%d}",
+            found.get(day, _NONE),
+            found.get(before, _NONE) if resolved.previous else None,
+            final_through is not None and day <= final_through if query.funnel else None,
+        )
+        for day, before in zip(query.period.days, query.period.previous().days, strict=True)
     ]
     return tuple(rows if resolved.sort == "asc" else reversed(rows))
 
 
+def metrics_of(row: Mapping[str, Any], followed: Followed, prefix: str = "") -> Metrics:
+    """The measures of one row of counts; currencies without money in it are left out."""
+    clicks, bot_clicks = row[f"{prefix}clicks"], row[f"{prefix}bot_clicks"]
+    if not followed.files:
+        return Metrics(clicks, bot_clicks)
+    amounts = {code: row[prefix + revenue_column(place)] for place, code in enumerate(followed.currencies)}
+    return Metrics(
+        clicks,
+        bot_clicks,
+        row[f"{prefix}conversions"],
+        {code: amount for code, amount in amounts.items() if amount},
+        row[f"{prefix}impressions"],
+    )
+
+
 def total(rows: Iterable[Row]) -> Metrics:
-    return _sum(row.metrics for row in rows)
+    return sum((row.metrics for row in rows), _NONE)
 
 
 def previous_total(rows: Iterable[Row]) -> Metrics:
-    return _sum(row.previous or _NONE for row in rows)
-
-
-def _before(found: Mapping[date, Metrics], day: date) -> Metrics:
-    return found.get(day, _NONE)
-
-
-def _sum(parts: Iterable[Metrics]) -> Metrics:
-    clicks = bot_clicks = 0
-    for part in parts:
-        clicks += part.clicks
-        bot_clicks += part.bot_clicks
-    return Metrics(clicks, bot_clicks)
+    return sum((row.previous or _NONE for row in rows), _NONE)

@@ -24,7 +24,7 @@ from analytics_core.errors import (
     InvalidSortError,
     InvalidTimezoneError,
 )
-from analytics_core.model import Filter, Period, Query, Sort
+from analytics_core.model import ConversionDay, Events, Filter, Period, Query, Sort
 from analytics_core.query.catalog import DIMENSIONS, EVENT, FILTERS, GROUPINGS, grouping
 
 DEFAULT_DAYS: Final = 30
@@ -43,10 +43,12 @@ _LIMIT: Final = re.compile(r"[0-9]{1,9}")
 def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, for_export: bool = False) -> Query:
     """The question that URL parameters ask. An empty parameter counts as left out.
 
-    `for_export` also admits `groupBy=event`. Raises the InvalidParameterError of the parameter that is wrong.
+    `for_export` also admits `groupBy=event`, and knows no funnel. Raises the InvalidParameterError of the parameter
+    that is wrong.
     """
     given = {name: value for name, value in parameters.items() if value}
-    group_by = _group_by(given.get("groupBy"), for_export=for_export)
+    funnel = not for_export and _flag("funnel", given.get("funnel"))
+    group_by = _group_by(given.get("groupBy"), for_export=for_export, optional=funnel)
     query = Query(
         handle=handle,
         group_by=group_by,
@@ -57,6 +59,9 @@ def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, fo
         compare=_compare(given.get("compare")),
         confidence=_flag("confidence", given.get("confidence")),
         as_of=_as_of(given.get("asOf"), now),
+        funnel=funnel,
+        conversion_day=_conversion_day(given.get("conversionDay")),
+        events=_events(given.get("metric"), group_by) if for_export else "clicks",
     )
     check_query(query)
     return query
@@ -74,6 +79,8 @@ def check_query(query: Query) -> None:
         raise InvalidDateRangeError(f"fromDay and toDay must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+    if query.group_by is None and not query.funnel:
+        grouping("")
     for one in query.filters:
         _check_filter(one)
 
@@ -111,9 +118,15 @@ def _check_filter(one: Filter) -> None:
         for slug in one.values:
             if not _SLUG.fullmatch(slug):
                 raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; {slug[:40]!r} is not.")
+    known = DIMENSIONS[name].values
+    for value in one.values:
+        if known and value not in known:
+            raise InvalidParameterError(f"{name} must be one of {', '.join(known)}; {value[:40]!r} is not.")
 
 
-def _group_by(name: str | None, *, for_export: bool) -> str:
+def _group_by(name: str | None, *, for_export: bool, optional: bool) -> str | None:
+    if name is None and optional:
+        return None
     if for_export:
         if name not in (*GROUPINGS, EVENT):
             raise InvalidGroupByError(f"groupBy must be one of {', '.join((*GROUPINGS, EVENT))}.")
@@ -154,7 +167,7 @@ def _sort(text: str | None) -> Sort | None:
             raise InvalidSortError("sort must be asc or desc.")
 
 
-def _limit(text: str | None, group_by: str) -> int:
+def _limit(text: str | None, group_by: str | None) -> int:
     if text is None:
         return MAX_DAYS if group_by == "day" else DEFAULT_LIMIT  # unasked, no day is folded
     if not _LIMIT.fullmatch(text):
@@ -168,6 +181,24 @@ def _compare(text: str | None) -> Literal["previous"] | None:
             return text
         case _:
             raise InvalidParameterError("compare must be previous.")
+
+
+def _conversion_day(text: str | None) -> ConversionDay:
+    match text:
+        case None | "conversion" | "click":
+            return text or "conversion"
+        case _:
+            raise InvalidParameterError("conversionDay must be conversion or click.")
+
+
+def _events(text: str | None, group_by: str | None) -> Events:
+    match text:
+        case None | "clicks":
+            return "clicks"
+        case "conversions" if group_by == EVENT:
+            return text
+        case _:
+            raise InvalidParameterError(f"metric must be clicks, or with groupBy={EVENT} conversions.")
 
 
 def _flag(name: str, text: str | None) -> bool:

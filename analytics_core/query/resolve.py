@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from analytics_core.store.schemas import SLOT_SECONDS, SLOTS_PER_DAY
 
 DAY_GRAIN: Final = "day"
 QUARTER_HOUR_GRAIN: Final = "quarter_hour"
+_FEWEST_KEYS: Final = "device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class SlotRange:
 
     start: int
     end: int
+
+    def within(self, other: SlotRange) -> SlotRange:
+        """What both ranges have in common."""
+        start = max(self.start, other.start)
+        return SlotRange(start, max(start, min(self.end, other.end)))
 
     @property
     def months(self) -> tuple[str, ...]:
@@ -50,7 +56,10 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`reads` says which ranges come from which grain; together they cover `previous` and `current` exactly once."""
+    """`reads` says which ranges come from which grain; together they cover `previous` and `current` exactly once.
+
+    Totals alone are added up over `dimension` too.
+    """
 
     query: Query
     dimension: Dimension
@@ -68,7 +77,7 @@ class Resolved:
 
 def resolve(query: Query) -> Resolved:
     """Fills in what the question leaves open. Raises InvalidGroupByError for a dimension that cannot group."""
-    dimension = grouping(query.group_by)
+    dimension = grouping(query.group_by or _FEWEST_KEYS)
     current = slots_of(query.period)
     previous = slots_of(query.period.previous()) if query.compare else None
     shifts = shifts_of(query.period.timezone, SlotRange((previous or current).start, current.end))
@@ -89,6 +98,11 @@ def resolve(query: Query) -> Resolved:
 
 def slots_of(period: Period) -> SlotRange:
     return SlotRange(_slot(period.start), _slot(period.end))
+
+
+def day_slots(first: date, last: date) -> SlotRange:
+    """Whole UTC days, both inclusive."""
+    return slots_of(Period(first, last))
 
 
 def slot_time(slot: int) -> datetime:
@@ -141,8 +155,9 @@ def _mixed_grains(ranges: list[SlotRange]) -> dict[str, tuple[SlotRange, ...]]:
             continue
         days.append(SlotRange(first, last))
         edges += [SlotRange(one.start, first), SlotRange(last, one.end)]
-    return {
+    reads = {
         grain: kept
         for grain, parts in ((DAY_GRAIN, days), (QUARTER_HOUR_GRAIN, edges))
         if (kept := tuple(part for part in parts if part.start < part.end))
     }
+    return reads or {DAY_GRAIN: tuple(ranges)}  # a day that a zone skipped has no slots, and is asked for like any

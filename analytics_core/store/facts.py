@@ -1,35 +1,59 @@
-"""The facts behind the roll-ups: which files of clicks and verdicts say what a snapshot's roll-ups add up."""
+"""The facts behind the roll-ups: which files of clicks and verdicts say what a snapshot's roll-ups add up.
+
+A question about segments also needs what visitors did before: their earlier clicks, and what followed those.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from analytics_core.store.lake import Lake, Snapshot, unavailable
+from analytics_core.model import SegmentRules
+from analytics_core.store.lake import Lake, Snapshot, newest_append, unavailable
 from analytics_core.store.schemas import CLICKS, VERDICTS
 
-_RECENT_COMMITS: Final = 10
 _LEAST: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class FactFiles:
-    """`clicks` may hold other clicks beside those asked for; `verdicts` holds one row a user agent."""
+    """`clicks` may hold other clicks beside those asked for; `verdicts` holds one row a user agent.
+
+    `history` is there where segments are asked for.
+    """
 
     clicks: tuple[str, ...]
     verdicts: tuple[str, ...]
+    history: HistoryFiles | None = None
 
-    def by_day(self) -> list[FactFiles]:
+    def by_day(self) -> list[tuple[date, FactFiles]]:
         """The same files UTC day by UTC day, in order of time; days without clicks are left out."""
-        days: dict[str, list[str]] = {}
+        days: dict[date, list[str]] = {}
         for path in self.clicks:
-            days.setdefault(path.split("/day=", 1)[1].split("/", 1)[0], []).append(path)
-        return [replace(self, clicks=tuple(days[day])) for day in sorted(days)]
+            days.setdefault(_day_of(path), []).append(path)
+        return [
+            (day, replace(self, clicks=tuple(days[day]), history=self.history and self.history.of(day)))
+            for day in sorted(days)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFiles:
+    """What tells a click's segment by these rules: `clicks` of its visitor before, and what followed clicks."""
+
+    rules: SegmentRules
+    clicks: tuple[str, ...]
+    attributions: tuple[str, ...]
+
+    def of(self, day: date) -> HistoryFiles:
+        """What the clicks of one day need."""
+        first = day - timedelta(days=_click_days(self.rules))
+        return replace(self, clicks=tuple(path for path in self.clicks if first <= _day_of(path) <= day))
 
 
 class Facts:
@@ -42,28 +66,36 @@ class Facts:
         self._clicks: tuple[int, DeltaTable] | None = None
 
     def version(self, snapshot: Snapshot) -> str:
-        """The newest commit of clicks that the snapshot's roll-ups hold, and the lists by which they were judged.
+        """The newest commits of clicks and of what followed them that the snapshot holds, and the lists by which
+        clicks were judged.
 
         Commits that only rearrange files do not count, so compaction leaves the version as it is.
         """
         with self._lock:
             if self._version is None or self._version[0] is not snapshot:
-                clicks = self._newest_clicks(snapshot.data_version)
-                self._version = snapshot, f"{clicks}-{self._list_version(snapshot)}"
+                clicks = newest_append(self._lake.open(CLICKS), snapshot.data_version)
+                parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
+                self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
             return self._version[1]
 
-    def files(self, snapshot: Snapshot, start: datetime, end: datetime) -> FactFiles:
-        """The files with the clicks from `start` to before `end`, and the verdicts that the roll-ups hold."""
+    def files(
+        self, snapshot: Snapshot, start: datetime, end: datetime, segments: SegmentRules | None = None
+    ) -> FactFiles:
+        """The files with the clicks from `start` to before `end`, and the verdicts that the roll-ups hold.
+
+        With `segments` also what tells the clicks' segments by these rules.
+        """
         if snapshot.data_version < 0 or start >= end:
             return FactFiles((), ())
-        first, last = start.date().isoformat(), (end - _LEAST).date().isoformat()
+        first, last = start.date(), (end - _LEAST).date()
         try:
             clicks = self._clicks_at(snapshot.data_version)
             verdicts = self._lake.open(VERDICTS)
             of_list = [("list_version", "=", self._list_version(snapshot))]
             return FactFiles(
-                tuple(sorted(clicks.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]))),
+                _of_days(clicks, first, last),
                 tuple(sorted(verdicts.file_uris(file_pruning_predicate=of_list))),
+                None if segments is None else _history(clicks, snapshot, segments, first, last),
             )
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
@@ -82,11 +114,24 @@ class Facts:
         partitions = self._lake.open(VERDICTS).partitions()
         return max((partition["list_version"] for partition in partitions), default="")
 
-    def _newest_clicks(self, until: int) -> int:
-        """The last commit up to `until` that brought clicks; `until` itself when the log has forgotten."""
-        clicks = self._lake.open(CLICKS)
-        for limit in (_RECENT_COMMITS, None):
-            for commit in clicks.history(limit):
-                if commit["version"] <= until and commit["operation"] == "WRITE":
-                    return commit["version"]
-        return until
+
+def _history(clicks: DeltaTable, snapshot: Snapshot, rules: SegmentRules, first: date, last: date) -> HistoryFiles:
+    since = first - timedelta(days=max(rules.vip_days, rules.customer_days, rules.engaged_days))
+    return HistoryFiles(
+        rules,
+        _of_days(clicks, first - timedelta(days=_click_days(rules)), last),
+        snapshot.attribution_files(f"{since:%Y-%m}", f"{last:%Y-%m}"),
+    )
+
+
+def _of_days(clicks: DeltaTable, first: date, last: date) -> tuple[str, ...]:
+    days = [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())]
+    return tuple(sorted(clicks.file_uris(file_pruning_predicate=days)))
+
+
+def _click_days(rules: SegmentRules) -> int:
+    return max(rules.returning_days, rules.engaged_days)
+
+
+def _day_of(path: str) -> date:
+    return date.fromisoformat(path.split("/day=", 1)[1].split("/", 1)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
@@ -23,7 +23,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import write_parts
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
 _RECENT_COMMITS: Final = 10
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
@@ -36,15 +36,23 @@ class CommitConflictError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The files of one consistent version of the roll-ups. Paths are as the lake names them (local or s3://)."""
+    """The files of one consistent version of what questions are answered from. Paths are as the lake names them
+    (local or s3://)."""
 
     data_version: int  # version of `clicks` that the roll-ups were derived from; -1 before the first
     list_version: str | None  # the bot and device lists by which they were judged; None when they hold nothing
     counts: Mapping[tuple[str, str], tuple[str, ...]]  # (grain, month) -> files
     coverage: tuple[str, ...]
+    attributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # month -> files
+    attributions_version: int = -1  # the newest commit that said something new of what followed clicks
 
     def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
         return tuple(path for month in months for path in self.counts.get((grain, month), ()))
+
+    def attribution_files(self, first: str, last: str | None = None) -> tuple[str, ...]:
+        """Of the months ('yyyy-mm') from `first` to `last`, both inclusive; without `last` to the newest."""
+        months = (month for month in sorted(self.attributions) if first <= month <= (last or month))
+        return tuple(path for month in months for path in self.attributions[month])
 
 
 class Lake:
@@ -56,7 +64,7 @@ class Lake:
         self.storage_options = storage_options(url)
         self._lock = threading.Lock()
         self._kept: dict[str, DeltaTable] = {}
-        self._snapshot: tuple[tuple[int, int], Snapshot] | None = None
+        self._snapshot: tuple[tuple[int, int, int], Snapshot] | None = None
 
     def uri(self, spec: TableSpec) -> str:
         return f"{self.url}/{spec.name}"
@@ -149,12 +157,16 @@ class Lake:
         return frame.select(list(spec.columns))
 
     def snapshot(self) -> Snapshot:
-        """The newest consistent roll-ups. Costs one look at the log when nothing changed."""
+        """The newest consistent version. Costs one look at each log when nothing changed.
+
+        What followed clicks is looked at first: ingest moves clicks between segments before it says why.
+        """
         with self._lock:
+            attributions = self._current(ATTRIBUTIONS)
             counts, coverage = self._current(CLICK_COUNTS), self._current(COVERAGE)
-            versions = (counts.version(), coverage.version())
+            versions = (counts.version(), coverage.version(), attributions.version())
             if self._snapshot is None or self._snapshot[0] != versions:
-                self._snapshot = (versions, _snapshot(counts, coverage))
+                self._snapshot = (versions, _snapshot(counts, coverage, attributions))
             return self._snapshot[1]
 
     def _current(self, spec: TableSpec) -> DeltaTable:
@@ -202,17 +214,39 @@ def _translated() -> Generator[None]:
         raise unavailable(error) from error
 
 
-def _snapshot(counts: DeltaTable, coverage: DeltaTable) -> Snapshot:
+def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable) -> Snapshot:
     files: dict[tuple[str, str], list[str]] = {}
     for path in sorted(counts.file_uris()):
-        parts = dict(part.split("=", 1) for part in path.split("/") if "=" in part)
+        parts = _partitions(path)
         files.setdefault((parts["grain"], parts["month"]), []).append(path)
+    months: dict[str, list[str]] = {}
+    for path in sorted(attributions.file_uris()):
+        months.setdefault(_partitions(path)["month"], []).append(path)
     return Snapshot(
         data_version=_derived_from(counts),
         list_version=_list_version(counts),
         counts={key: tuple(paths) for key, paths in files.items()},
         coverage=tuple(sorted(coverage.file_uris())),
+        attributions={month: tuple(paths) for month, paths in months.items()},
+        attributions_version=newest_append(attributions, attributions.version()) if months else -1,
     )
+
+
+def _partitions(path: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in path.split("/") if "=" in part)
+
+
+def newest_append(table: DeltaTable, until: int) -> int:
+    """The last commit up to `until` that appended rows; `until` itself when the log has forgotten.
+
+    Commits that only rearrange files (compaction packs or overwrites) do not count.
+    """
+    for limit in (_RECENT_COMMITS, None):
+        for commit in table.history(limit):
+            appends = commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
+            if commit["version"] <= until and appends:
+                return commit["version"]
+    return until
 
 
 def _derived_from(counts: DeltaTable) -> int:

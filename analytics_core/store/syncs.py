@@ -32,12 +32,14 @@ class Syncs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def last_complete(self) -> CompleteSync | None:
+    def last_complete(self, until: datetime | None = None) -> CompleteSync | None:
+        """The newest run that read everything; with `until` the newest that had ended by then."""
         sync = tables.syncs
+        ended = sync.c.finished_at.is_not(None) if until is None else sync.c.finished_at <= until
         with self._database.connect() as connection:
             row = connection.execute(
                 select(sync.c.finished_at, sync.c.sources)
-                .where(sync.c.complete, sync.c.finished_at.is_not(None))
+                .where(sync.c.complete, ended)
                 .order_by(sync.c.finished_at.desc())
                 .limit(1)
             ).one_or_none()

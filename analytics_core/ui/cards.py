@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Literal
 
 import streamlit as st
@@ -26,8 +27,8 @@ def card(title: str, *, note: str = "") -> Generator[None]:
 
 
 def metric_row(answer: Answer) -> None:
-    """Clicks, qualified clicks and bot clicks, each with its change and its course over the period."""
-    with st.grid(3, min_column_width=210, gap="small"):
+    """Clicks, what followed them and what they earned, each with its change and its course over the period."""
+    with st.grid(5, min_column_width=190, gap="small"):
         _metric(answer, "Clicks", lambda counts: counts.clicks, "Every redirect of a short link.")
         _metric(answer, "Qualified clicks", lambda counts: counts.qualified_clicks, "Clicks less bot clicks.")
         _metric(
@@ -37,6 +38,31 @@ def metric_row(answer: Answer) -> None:
             "Crawlers, link previewers, HTTP libraries. Counted, never dropped.",
             colour="orange",
         )
+        _metric(answer, "Conversions", lambda counts: counts.conversions, "What clicks led to, reported once each.")
+        revenue(answer)
+
+
+def revenue(answer: Answer) -> None:
+    """The revenue; amounts in several currencies as a list, since their sum is no amount of money."""
+    amounts = answer.totals.revenue_by_currency
+    if len(amounts) > 1:
+        with st.container(border=True, key="revenue", gap="xxsmall", height="stretch"):
+            listed = "".join(f"<li>{html.escape(formats.money(amounts[code], code))}</li>" for code in amounts)
+            st.html(f'<div class="revenue"><span>Revenue</span><ul>{listed}</ul></div>')
+        return
+    code, amount = next(iter(amounts.items()), ("", Decimal(0)))
+    before = answer.previous_totals.revenue_by_currency if answer.previous_totals else {}
+    comparable = bool(amounts) and set(before) <= {code} and answer.previous_totals is not None
+    st.metric(
+        "Revenue",
+        formats.money(amount, code) if amounts else "–",
+        formats.change(amount, before.get(code, Decimal(0))) if comparable else None,
+        delta_color="primary",
+        delta_arrow=_arrow(amount, before.get(code)) if comparable else "off",
+        delta_description="vs previous period" if comparable else None,
+        help=f"The value of the conversions. {formats.moneys(before)} in the period before.",
+        border=True,
+    )
 
 
 def _metric(
@@ -75,7 +101,7 @@ def legend() -> None:
 
 def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
     """The rows as short bars; each links to the breakdown, filtered by its key."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     rows = [row for row in answer.rows if row.metrics.clicks]
     longest = max((row.metrics.clicks for row in rows if row.key != OTHER), default=0)
     with st.container(key=f"bars-{dimension}", gap="xxsmall"):
@@ -103,7 +129,7 @@ def period_note(period: Period) -> str:
     return f"{formats.days(period)}, {period.timezone}"
 
 
-def _arrow(now: int, before: int | None) -> Literal["up", "down", "off"]:
+def _arrow(now: int | Decimal, before: int | Decimal | None) -> Literal["up", "down", "off"]:
     if not before or now == before:
         return "off"
     return "up" if now > before else "down"

@@ -121,7 +121,7 @@ def sentence(answer: Answer) -> str:
     top = largest(answer)
     if top is None:
         return said
-    name = formats.key_name(answer.query.group_by, top.key)
+    name = formats.key_name(answer.group_by, top.key)
     return f"{said} Largest: {name} with {formats.exact(top.metrics.clicks)}."
 
 

@@ -15,7 +15,14 @@ from analytics_core.ui import address, formats, periods, session
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
-DIMENSIONS = {"slug": "Links", "country": "Countries", "referrer": "Referrers", "device": "Devices", "day": "Days"}
+DIMENSIONS = {
+    "slug": "Links",
+    "country": "Countries",
+    "referrer": "Referrers",
+    "device": "Devices",
+    "segment": "Segments",
+    "day": "Days",
+}
 
 _NAMES = {
     "slug": "Link",
@@ -24,6 +31,7 @@ _NAMES = {
     "referrerHost": "Referring host",
     "device": "Device",
     "campaignId": "Campaign",
+    "segment": "Segment",
 }
 
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 from analytics_core.model import NOT_TRACKED, OTHER, Period
+from analytics_core.store.schemas import PENDING
 
 UNKNOWN_COUNTRY = "ZZ"
 DIRECT = "direct"
 
 _DEVICES = {"MOBILE": "Mobile", "TABLET": "Tablet", "DESKTOP": "Desktop", "BOT": "Bot", "UNKNOWN": "Unknown"}
-_SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others"}
+_SEGMENTS = {
+    "new": "New",
+    "returning": "Returning",
+    "engaged_prospect": "Engaged prospect",
+    "customer": "Customer",
+    "vip": "VIP",
+    "unknown": "Unknown",
+}
+_SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others", PENDING: "Pending"}
 _STEPS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 
 
@@ -34,6 +45,27 @@ def short(count: int) -> str:
     return exact(count)
 
 
+def money(amount: Decimal, currency: str) -> str:
+    """`1,234.50 USD`, `100 EUR`: every digit that the amount has, and two after the point where there are any."""
+    whole, _, rest = f"{amount:,f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}.{rest:0<2} {currency}" if rest else f"{whole} {currency}"
+
+
+def moneys(amounts: Mapping[str, Decimal]) -> str:
+    """Amounts of several currencies side by side: they are never added up."""
+    return ", ".join(money(amount, code) for code, amount in amounts.items()) or "none"
+
+
+def seconds(count: int) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    for size, unit, smaller, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if count >= size:
+            rest = count % size // smaller
+            return f"{count // size} {unit} {rest} {part}" if rest else f"{count // size} {unit}"
+    return f"{count} s"
+
+
 def share(part: int, whole: int) -> str:
     """A part in per cent of the whole; `<0.1%` where it would read as nothing."""
     if not whole or not part:
@@ -42,7 +74,7 @@ def share(part: int, whole: int) -> str:
     return "<0.1%" if percent < 0.1 else f"{percent:.1f}%"
 
 
-def change(now: int, before: int) -> str:
+def change(now: int | Decimal, before: int | Decimal) -> str:
     """How `now` differs from `before`: `+12.5%`, `-3.0%`, `×14` from tenfold on, `new`, `no change`."""
     if now == before:
         return "no change"
@@ -88,6 +120,8 @@ def key_name(dimension: str, key: str) -> str:
         return "Unknown country" if key == UNKNOWN_COUNTRY else countries().get(key, key)
     if dimension == "device":
         return _DEVICES.get(key, key)
+    if dimension == "segment":
+        return _SEGMENTS.get(key, key)
     if dimension == "day":
         return day(parse_day(key))
     return "Direct" if dimension == "referrer" and key == DIRECT else key

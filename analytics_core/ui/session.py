@@ -54,7 +54,7 @@ def freshness() -> Freshness:
 
 def names(answer: Answer) -> dict[str, str]:
     """Every key of the answer as a reader calls it."""
-    return {row.key: formats.key_name(answer.query.group_by, row.key) for row in answer.rows}
+    return {row.key: formats.key_name(answer.group_by, row.key) for row in answer.rows}
 
 
 def ask(query: Query) -> Answer:

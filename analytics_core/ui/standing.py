@@ -8,6 +8,7 @@ from datetime import datetime
 import streamlit as st
 
 from analytics_core.model import NOT_TRACKED, OTHER, Answer, Confidence, Freshness, FreshnessStatus
+from analytics_core.store.schemas import PENDING
 from analytics_core.ui import formats
 
 _FRESHNESS = {
@@ -34,8 +35,9 @@ def badges(freshness: Freshness, confidence: Confidence | None, now: datetime) -
 def special_keys(answer: Answer) -> None:
     """Says what the keys mean that are no value of the dimension."""
     keys = {row.key for row in answer.rows}
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     meanings = {
+        PENDING: "**Pending**: conversions whose click is not in the logs yet; they move to their row when it is.",
         NOT_TRACKED: f"**Not tracked**: clicks whose log line did not carry the {dimension}.",
         OTHER: "**All others**: the remaining rows together, so that the table adds up to the total.",
         formats.UNKNOWN_COUNTRY: "**Unknown country** (`ZZ`): the log carries countries, but had none for these.",

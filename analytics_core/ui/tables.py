@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from analytics_core.model import NOT_TRACKED, Answer, Row
+from analytics_core.store.schemas import MONEY
 from analytics_core.ui import address, charts, filters, formats
 
-_TITLES = {"slug": "Link", "country": "Country", "referrer": "Referrer", "device": "Device", "day": "Day"}
+_TITLES = {
+    "slug": "Link",
+    "country": "Country",
+    "referrer": "Referrer",
+    "device": "Device",
+    "segment": "Segment",
+    "day": "Day",
+}
+
+
+def title(dimension: str) -> str:
+    """What one row of the dimension is."""
+    return _TITLES[dimension]
 
 
 def chart(answer: Answer, names: Mapping[str, str]) -> None:
     """Days as a course, everything else as the largest keys."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     if dimension == "day":
         st.plotly_chart(charts.clicks_over_time(answer), config=charts.CONFIG, alt=charts.sentence(answer))
         return
@@ -35,7 +50,7 @@ def chart(answer: Answer, names: Mapping[str, str]) -> None:
 
 def rows(answer: Answer, names: Mapping[str, str]) -> None:
     """Every row with its share of the total and its change against the previous period."""
-    dimension = answer.query.group_by
+    dimension = answer.group_by
     key = _widget_key("rows", answer)
     keys = [row.key for row in answer.rows]
     st.dataframe(
@@ -54,10 +69,13 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
             "share": st.column_config.ProgressColumn("Share", format="%.1f%%", min_value=0, max_value=100),
             "qualified": st.column_config.NumberColumn("Qualified", format="localized"),
             "bots": st.column_config.NumberColumn("Bots", format="localized"),
+            "conversions": st.column_config.NumberColumn("Conversions", format="localized"),
+            "impressions": st.column_config.NumberColumn("Impressions", format="localized"),
+            **money_columns(answer),
             "previous": st.column_config.NumberColumn("Before", format="localized", help="Clicks one period earlier"),
             "change": st.column_config.TextColumn("Change", help="Clicks against the previous period"),
         },
-        column_order=[name for name in _COLUMNS if name != "key" or dimension == "country"],
+        column_order=[name for name in _columns(answer) if name != "key" or dimension == "country"],
     )
     st.caption("Select a row or a bar to see only its clicks.")
 
@@ -69,15 +87,38 @@ _COLUMNS = {
     "share": pl.Float64,
     "qualified": pl.Int64,
     "bots": pl.Int64,
-    "previous": pl.Int64,
-    "change": pl.String,
+    "conversions": pl.Int64,
 }
+_COMPARISON = {"previous": pl.Int64, "change": pl.String}
+
+
+def money_columns(answer: Answer) -> dict[str, Any]:
+    """The configuration of the columns of `money_of`."""
+    return {
+        f"revenue_{code}": st.column_config.NumberColumn(f"Revenue {code}", format="localized")
+        for code in answer.totals.revenue_by_currency
+    }
+
+
+def money_of(answer: Answer) -> dict[str, pl.Series]:
+    """Revenue of every row, one column a currency."""
+    return {
+        f"revenue_{code}": pl.Series(
+            [row.metrics.revenue_by_currency.get(code, Decimal(0)) for row in answer.rows], dtype=MONEY
+        )
+        for code in answer.totals.revenue_by_currency
+    }
+
+
+def _columns(answer: Answer) -> list[str]:
+    impressions = ["impressions"] if answer.query.shows_impressions else []
+    return [*_COLUMNS, *impressions, *money_columns(answer), *_COMPARISON]
 
 
 def _table(answer: Answer, names: Mapping[str, str]) -> pl.DataFrame:
     total = answer.totals.clicks or 1
     before = [_clicks_before(answer, row) for row in answer.rows]
-    return pl.DataFrame(
+    counts = pl.DataFrame(
         {
             "name": [names[row.key] for row in answer.rows],
             "key": ["" if row.key.startswith("(") else row.key for row in answer.rows],
@@ -85,13 +126,19 @@ def _table(answer: Answer, names: Mapping[str, str]) -> pl.DataFrame:
             "share": [100 * row.metrics.clicks / total for row in answer.rows],
             "qualified": [row.metrics.qualified_clicks for row in answer.rows],
             "bots": [row.metrics.bot_clicks for row in answer.rows],
-            "previous": before,
-            "change": [
-                None if earlier is None else formats.change(row.metrics.clicks, earlier)
-                for row, earlier in zip(answer.rows, before, strict=True)
-            ],
+            "conversions": [row.metrics.conversions for row in answer.rows],
         },
         schema=_COLUMNS,
+    )
+    changes = [
+        None if earlier is None else formats.change(row.metrics.clicks, earlier)
+        for row, earlier in zip(answer.rows, before, strict=True)
+    ]
+    return counts.with_columns(
+        **money_of(answer),
+        impressions=pl.Series([row.metrics.impressions for row in answer.rows], dtype=pl.Int64),
+        previous=pl.Series(before, dtype=pl.Int64),
+        change=pl.Series(changes, dtype=pl.String),
     )
 
 
@@ -105,7 +152,7 @@ def _clicks_before(answer: Answer, row: Row) -> int | None:
 
 def _widget_key(kind: str, answer: Answer) -> str:
     """Names the question too, so that a selection does not outlive it."""
-    return f"{kind}-{answer.query.group_by}-{sorted(address.link().items())}"
+    return f"{kind}-{answer.group_by}-{sorted(address.link().items())}"
 
 
 def _narrow_to_point(key: str, dimension: str) -> None:

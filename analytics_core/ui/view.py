@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from analytics_core.errors import HandleNotFoundError
-from analytics_core.model import Filter, Period, Query
+from analytics_core.model import ConversionDay, Filter, Period, Query
 from analytics_core.query.parse import DEFAULT_LIMIT, MAX_DAYS, check_query
 from analytics_core.ui import address, filters, periods, session
 
@@ -21,7 +21,14 @@ class View:
     filters: tuple[Filter, ...]
 
     def query(
-        self, group_by: str, *, limit: int | None = None, compare: bool = False, confidence: bool = False
+        self,
+        group_by: str | None,
+        *,
+        limit: int | None = None,
+        compare: bool = False,
+        confidence: bool = False,
+        funnel: bool = False,
+        conversion_day: ConversionDay = "conversion",
     ) -> Query:
         return Query(
             handle=self.handle,
@@ -31,6 +38,8 @@ class View:
             limit=limit or (MAX_DAYS if group_by == "day" else DEFAULT_LIMIT),
             compare="previous" if compare else None,
             confidence=confidence,
+            funnel=funnel,
+            conversion_day=conversion_day,
         )
 
 

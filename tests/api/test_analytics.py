@@ -10,6 +10,7 @@ from support.api import NOW, Api
 
 from analytics_core.api.schemas import answer_json
 from analytics_core.model import Answer, Freshness, FreshnessStatus, Metrics, Period, Query, Row
+from analytics_core.store import tables
 
 RANGE = {"fromDay": "20260301", "toDay": "20260312"}
 PATH = "/v2/handles/acme/analytics"
@@ -44,7 +45,7 @@ def test_the_answer_has_the_shape_of_the_contract(api: Api) -> None:
     assert 0 <= body["confidence"]["score"] <= 100
 
 
-@pytest.mark.parametrize("group_by", ["day", "slug", "country", "device", "referrer"])
+@pytest.mark.parametrize("group_by", ["day", "slug", "country", "device", "referrer", "segment"])
 def test_every_breakdown_adds_up_to_the_totals(api: Api, group_by: str) -> None:
     body = api.get(PATH, groupBy=group_by, **RANGE).json()
 
@@ -101,8 +102,88 @@ def test_money_keeps_every_digit() -> None:
     query = Query("acme", "slug", Period(NOW.date(), NOW.date()))
     text = answer_json(Answer(query, (Row("launch", metrics),), metrics, None, None, fresh, None, "1")).decode()
 
-    assert '"USD":123456789012.3400' in text
+    assert '"USD":123456789012.34,' in text
     assert '"revenue":123456789012.3401' in text
     row = json.loads(text, parse_float=Decimal)["rows"][0]
     assert row["revenueByCurrency"] == revenue
     assert row["mixedCurrency"] is True
+
+
+def test_a_funnel_alone_has_totals_and_no_rows(api: Api) -> None:
+    body = api.get(PATH, funnel="true", **RANGE).json()
+
+    assert list(body) == ["handle", "range", "filters", "totals", "freshness", "funnel", "dataVersion"]
+    assert body["totals"]["impressions"] == 0
+    assert body["funnel"] == {
+        "conversionDay": "conversion",
+        "finalThrough": "20260311",
+        "stages": [
+            {"name": "impressions", "count": 0, "rateFromPrevious": None, "rateFromFirst": None},
+            {"name": "clicks", "count": 5, "rateFromPrevious": None, "rateFromFirst": None},
+            {"name": "qualifiedClicks", "count": 4, "rateFromPrevious": 0.8, "rateFromFirst": 0.8},
+            {"name": "conversions", "count": 0, "rateFromPrevious": 0.0, "rateFromFirst": 0.0},
+        ],
+        "revenue": 0,
+        "revenueByCurrency": {},
+        "mixedCurrency": False,
+        "timeToConversion": None,
+        "posts": {
+            "accepted": 0,
+            "duplicate": 0,
+            "keyReused": 0,
+            "expired": 0,
+            "badSignature": 0,
+            "invalidField": 0,
+            "rateLimited": 0,
+            "clickNotYetSeen": 0,
+        },
+    }
+
+
+def test_days_of_a_funnel_say_whether_they_are_final(api: Api) -> None:
+    rows = api.get(PATH, groupBy="day", funnel="true", conversionDay="click", **RANGE).json()["rows"]
+
+    assert [row["key"] for row in rows if not row["final"]] == ["20260312"]
+    assert "final" not in api.get(PATH, groupBy="day", **RANGE).json()["rows"][0]
+
+
+def test_impressions_are_shown_by_segment_and_in_the_funnel_alone(api: Api) -> None:
+    by_segment = api.get(PATH, groupBy="segment", **RANGE).json()
+    by_slug = api.get(PATH, groupBy="slug", **RANGE).json()
+    funnel = api.get(PATH, groupBy="slug", funnel="true", **RANGE).json()
+
+    shown = ["impressions" in body[part] for body in (by_segment, by_slug, funnel) for part in ("totals",)]
+    assert shown == [True, False, True]
+    assert "impressions" in by_segment["rows"][0]
+
+
+def test_a_repeated_poll_of_a_funnel_sees_new_posts(api: Api) -> None:
+    first = api.get(PATH, funnel="true", **RANGE)
+    headers = {"Authorization": f"Bearer {api.token()}", "If-None-Match": first.headers["ETag"]}
+    asked = {"params": {"funnel": "true", **RANGE}, "headers": headers}
+    assert api.client.get(PATH, **asked).status_code == 304  # type: ignore[arg-type]
+
+    row = {"handle": "acme", "day": NOW.date(), "outcome": "expired", "posts": 2}
+    with api.application.database.begin() as connection:
+        connection.execute(tables.conversion_outcomes.insert().values(row))
+
+    again = api.client.get(PATH, **asked)  # type: ignore[arg-type]
+    assert again.json()["funnel"]["posts"]["expired"] == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({}, "invalid_group_by"),
+        ({"groupBy": "event"}, "invalid_group_by"),
+        ({"groupBy": "day", "segment": "loyal"}, "invalid_parameter"),
+        ({"groupBy": "day", "conversionDay": "signal"}, "invalid_parameter"),
+        ({"groupBy": "day", "funnel": "1"}, "invalid_parameter"),
+    ],
+)
+def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], code: str) -> None:
+    response = api.get(PATH, **parameters)
+    assert (response.status_code, response.json()["error"]) == (400, code)
+    if code == "invalid_group_by":
+        said = "groupBy must be one of day, slug, country, device, referrer, segment."
+        assert response.json()["message"] == said

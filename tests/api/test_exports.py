@@ -6,9 +6,18 @@ import csv
 import hashlib
 import io
 import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from support.api import Api
+from starlette.testclient import TestClient
+from support.api import NOW, Api, accounts
+from support.filled import Click, Conversion, Signal, fill
+from support.world import World
+
+from analytics_core.api import create_app
+from analytics_core.bootstrap import build
 
 PATH = "/v2/handles/acme/analytics/export"
 DAYS = {"fromDay": "20260301", "toDay": "20260312"}
@@ -22,7 +31,7 @@ def test_a_csv_is_rfc_4180_with_the_dimension_and_the_metrics(api: Api) -> None:
     assert response.headers["Content-Disposition"] == expected
     assert response.text.count("\r\n") == 5
     rows = list(csv.DictReader(io.StringIO(response.text)))
-    assert rows[0] == {"country": "US", "clicks": "2", "qualifiedClicks": "2", "botClicks": "0"}
+    assert rows[0] == {"country": "US", "clicks": "2", "qualifiedClicks": "2", "botClicks": "0", "conversions": "0"}
 
 
 def test_the_json_holds_the_rows_and_their_manifest(api: Api) -> None:
@@ -70,4 +79,49 @@ def test_single_clicks_come_in_order_without_visitors(api: Api) -> None:
 def test_an_empty_download_still_has_its_header(api: Api) -> None:
     response = api.get(PATH, groupBy="slug", format="csv", fromDay="20200101", toDay="20200102")
 
-    assert response.text == "slug,clicks,qualifiedClicks,botClicks\r\n"
+    assert response.text == "slug,clicks,qualifiedClicks,botClicks,conversions\r\n"
+
+
+def test_money_in_a_download_is_exact_and_has_a_column_a_currency(tmp_path: Path) -> None:
+    world = World(tmp_path, now=NOW)
+    world.load(accounts())
+    day = NOW - timedelta(days=1)
+    lake = world.lake
+    fill(
+        lake,
+        [
+            [
+                Click(day, number=1, visitor=1),
+                Conversion(day + timedelta(seconds=90), 1, day, Decimal("99.9900"), "USD"),
+                Conversion(day + timedelta(seconds=95), 1, day, Decimal("100.0000"), "EUR", event_type="=cmd"),
+                Conversion(day, 2, day, Decimal("123456789012.3456"), "USD", slug="about"),
+                Signal(day, 1, day, "launch"),
+            ]
+        ],
+    )
+    application = build(world.settings, clock=lambda: NOW)
+    with TestClient(create_app(lambda: application)) as client:
+        api = Api(client, application, world)
+        slugs = api.get(PATH, groupBy="slug", format="csv", **DAYS).text
+        segments = api.get(PATH, groupBy="segment", format="json", **DAYS)
+        events = api.get(PATH, groupBy="event", metric="conversions", format="csv", **DAYS)
+        single = api.get(PATH, groupBy="event", metric="conversions", format="json", slug="launch", **DAYS)
+        refused = api.get(PATH, groupBy="day", metric="conversions", format="csv", **DAYS)
+    application.analytics.close()
+
+    assert slugs.splitlines() == [
+        "slug,clicks,qualifiedClicks,botClicks,conversions,revenue_EUR,revenue_USD",
+        "launch,1,1,0,2,100,99.99",
+        "about,0,0,0,1,0,123456789012.3456",
+    ]
+    assert b'"conversions":1,"impressions":0,"revenue_EUR":0,"revenue_USD":123456789012.3456}' in segments.content
+    assert 'filename="acme-conversions-20260301-20260312.csv"' in events.headers["Content-Disposition"]
+    assert events.text.splitlines()[1:] == [
+        "2026-03-11T12:00:00.000Z,about,(pending),(pending),(pending),(pending),(pending),(pending),purchase,"
+        "123456789012.3456,USD,0,true",
+        "2026-03-11T12:01:30.000Z,launch,,DE,DESKTOP,direct,,new,purchase,99.99,USD,90,false",
+        "2026-03-11T12:01:35.000Z,launch,,DE,DESKTOP,direct,,new,'=cmd,100,EUR,95,false",
+    ]
+    assert [row["value"] for row in single.json()["rows"]] == [99.99, 100]
+    assert single.json()["manifest"]["query"]["metric"] == "conversions"
+    assert refused.json()["error"] == "invalid_parameter"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import oracle
-from support.filled import NOW, Click, filled, open_engine
+from support.filled import NOW, Click, Conversion, Fact, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
 from analytics_core.engines.base import Engine
-from analytics_core.model import Answer, Filter, Metrics, Period, Query
+from analytics_core.model import SEGMENTS, Answer, Filter, Metrics, Period, Query
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.query.compare import previous_total, total
+from analytics_core.store.schemas import PENDING
 
 ANN = Actor("ann")
 
@@ -40,7 +44,8 @@ SLUGS = ["launch", "about", "-dash"]
 REFERRERS = [("direct", None), ("x.com", "mobile.x.com"), ("x.com", "x.com"), ("com.app", None), (None, None)]
 VALUES = {
     "slug": [*SLUGS, "never"],
-    "country": ["DE", "AT", "ZZ", "(not tracked)"],
+    "country": ["DE", "AT", "ZZ", "(not tracked)", PENDING],
+    "segment": [*SEGMENTS, PENDING],
     "device": ["DESKTOP", "MOBILE", "BOT", "UNKNOWN", "(not tracked)"],
     "referrer": ["direct", "x.com", "com.app", "(not tracked)"],
     "referrerHost": ["mobile.x.com", "x.com", "com.app", "direct", "(not tracked)"],
@@ -50,25 +55,65 @@ EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[str, date, list[Click]]:
+def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
+    """Clicks of few visitors, and conversions and signals of theirs, of clicks that are unknown, and of none."""
     zone = draw(st.sampled_from(sorted(PIVOTS)))
     pivot = datetime(PIVOTS[zone].year, PIVOTS[zone].month, PIVOTS[zone].day, tzinfo=UTC)
+    moments = st.one_of(  # anywhere in six days, or close around the pivot's midnights
+        st.integers(-4 * 96, 3 * 96).map(lambda slot: pivot + timedelta(minutes=15 * slot)),
+        st.integers(-86_400, 86_400).map(lambda second: pivot + timedelta(seconds=second)),
+        st.sampled_from([7, 30, 31, 365]).map(lambda days: pivot - timedelta(days=days)),  # as far as segments look
+    )
+    learnt = st.sampled_from([EARLIER, LATER])
+    handles = st.sampled_from(["acme", "acme", "acme", "big"])
     click = st.builds(
         _click,
-        at=st.one_of(  # anywhere in six days, or close around the pivot's midnights
-            st.integers(-4 * 96, 3 * 96).map(lambda slot: pivot + timedelta(minutes=15 * slot)),
-            st.integers(-86_400, 86_400).map(lambda second: pivot + timedelta(seconds=second)),
-        ),
+        at=moments,
         slug=st.sampled_from(SLUGS),
         country=st.sampled_from(["DE", "AT", "ZZ", None]),
         referrers=st.sampled_from(REFERRERS),
         agent=st.sampled_from([1, 2, 3, 4, None]),
         method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
         campaign_id=st.sampled_from(["spring", None]),
-        handle=st.sampled_from(["acme", "acme", "acme", "big"]),
-        learnt_at=st.sampled_from([EARLIER, LATER]),
+        handle=handles,
+        learnt_at=learnt,
+        visitor=st.sampled_from([1, 1, 2, None]),
     )
-    return zone, PIVOTS[zone], draw(st.lists(click, min_size=1, max_size=40))
+    clicks = [replace(one, number=number) for number, one in enumerate(draw(st.lists(click, min_size=1, max_size=30)))]
+    followed = [draw(_following(st.sampled_from(clicks), moments, learnt)) for _ in range(draw(st.integers(0, 16)))]
+    return zone, PIVOTS[zone], [*clicks, *followed]
+
+
+@st.composite
+def _following(
+    draw: st.DrawFn, clicks: st.SearchStrategy[Click], moments: st.SearchStrategy[datetime], learnt: Any
+) -> Fact:
+    click = draw(clicks)
+    seconds = draw(st.integers(0, 1_000))
+    at, clicked_at, learnt_at = click.at + timedelta(seconds=seconds), click.at, draw(learnt)
+    number = click.number if draw(st.integers(0, 4)) else 77  # a click that no log ever told of
+    assert number is not None
+    match draw(st.sampled_from(["conversion", "conversion", "signal", "without ctx"])):
+        case "conversion":
+            money = draw(
+                st.sampled_from([("0", None), ("0", "EUR"), ("99.99", "USD"), ("0.0001", "EUR"), ("1e12", "USD")])
+            )
+            return Conversion(
+                at,
+                number,
+                clicked_at,
+                Decimal(money[0]),
+                money[1],
+                click.slug,
+                handle=click.handle,
+                learnt_at=learnt_at,
+            )
+        case "signal":
+            confidence = draw(st.sampled_from([0.4, 0.5]))
+            key = draw(st.sampled_from(["intent", "intent", "scroll"]))
+            return Signal(at, number, clicked_at, click.slug, key, confidence, click.handle, learnt_at)
+        case _:
+            return Signal(draw(moments), handle=click.handle, learnt_at=learnt_at)
 
 
 def _click(referrers: tuple[str | None, str | None], **others: object) -> Click:
@@ -92,6 +137,8 @@ def queries(draw: st.DrawFn, zone: str, pivot: date) -> Query:
         limit=draw(st.sampled_from([1, 2, 1_000])),
         compare=draw(st.sampled_from([None, "previous"])),
         as_of=draw(st.sampled_from([None, None, EARLIER, LATER])),
+        funnel=draw(st.booleans()),
+        conversion_day=draw(st.sampled_from(["conversion", "click"])),
     )
 
 
@@ -105,16 +152,17 @@ def engine() -> Iterator[Engine]:
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds(), choose=st.data())
 def test_the_engine_agrees_with_the_oracle(
-    engine: Engine, world: tuple[str, date, list[Click]], choose: st.DataObject
+    engine: Engine, world: tuple[str, date, list[Fact]], choose: st.DataObject
 ) -> None:
-    zone, pivot, clicks = world
+    zone, pivot, facts = world
     asked = choose.draw(st.lists(queries(zone, pivot), min_size=8, max_size=8))
     with TemporaryDirectory() as folder:
-        half = len(clicks) // 2  # keys of both batches stand twice in the roll-ups
-        analytics = filled(Path(folder), engine, clicks[:half], clicks[half:]).analytics
+        # What is learnt later moves clicks and what followed them; and keys stand twice in the roll-ups.
+        batches = [[one for one in facts if one.learnt_at == learnt] for learnt in (EARLIER, LATER)]
+        analytics = filled(Path(folder), engine, *batches).analytics
         for query in asked:
             found = analytics.run(query, ANN)
-            assert _lines(found) == oracle.answer(clicks, query), query
+            assert _lines(found) == oracle.answer(facts, query), query
             assert total(found.rows) == found.totals
             if query.compare:
                 assert previous_total(found.rows) == found.previous_totals
@@ -127,4 +175,5 @@ def _lines(found: Answer) -> list[oracle.Line]:
 
 
 def _counts(metrics: Metrics) -> oracle.Counts:
-    return metrics.clicks, metrics.bot_clicks
+    money = tuple(metrics.revenue_by_currency.items())
+    return metrics.clicks, metrics.bot_clicks, metrics.conversions, metrics.impressions, money

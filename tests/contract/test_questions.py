@@ -5,14 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.filled import NOW, Click, Filled, filled, open_engine
+from support.filled import NOW, Click, Conversion, Filled, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
 from analytics_core.engines.base import Engine
+from analytics_core.exports import digits
+from analytics_core.model import Metrics
 from analytics_core.query.compare import total
 from analytics_core.query.parse import parse_query
 
@@ -31,7 +34,10 @@ def engine() -> Iterator[Engine]:
 def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Filled:
     unlogged = {"country": None, "referrer": None, "agent": None}
     clicks = [Click(**{**unlogged, **click}) for click in BOOK["world"]["clicks"]]
-    return filled(tmp_path_factory.mktemp("questions"), engine, clicks[::2], clicks[1::2])
+    conversions = [Conversion(**{**one, "value": Decimal(one.get("value", 0))}) for one in BOOK["world"]["conversions"]]
+    signals = [Signal(**one) for one in BOOK["world"]["signals"]]
+    first, second = [*clicks[1::2], *conversions], [*clicks[::2], *signals]
+    return filled(tmp_path_factory.mktemp("questions"), engine, first, second)
 
 
 @pytest.mark.parametrize("as_of", [None, NOW], ids=["roll-ups", "facts"])
@@ -43,5 +49,14 @@ def test_a_golden_question(world: Filled, question: dict[str, Any], as_of: Any) 
     previous = [row.previous and [row.previous.clicks, row.previous.bot_clicks] for row in answer.rows]
     assert previous == question.get("previous", [None] * len(answer.rows))
     assert answer.totals == total(answer.rows)
+    if "after" in question:
+        assert [[row.key, *_after(row.metrics)] for row in answer.rows] == question["after"]
+    if "after_previous" in question:
+        assert [_after(row.previous) for row in answer.rows if row.previous] == question["after_previous"]
     if "tracked_from" in question:
         assert answer.tracked_from == question["tracked_from"]
+
+
+def _after(metrics: Metrics) -> list[Any]:
+    money = {code: digits(amount) for code, amount in metrics.revenue_by_currency.items()}
+    return [metrics.conversions, metrics.impressions, money]

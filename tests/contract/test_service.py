@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from shutil import rmtree
 
@@ -14,7 +15,9 @@ from support.filled import (
     LISTS,
     NOW,
     Click,
+    Conversion,
     Filled,
+    Signal,
     add_batch,
     click_frame,
     filled,
@@ -32,9 +35,9 @@ from analytics_core.errors import (
     InvalidTimezoneError,
     StoreUnavailableError,
 )
-from analytics_core.model import Filter, FreshnessStatus, Period, Query
+from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, TimeToConversion
 from analytics_core.store import tables
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.compact import compact
 
 ANN, BOB = Actor("ann"), Actor("bob")
@@ -85,7 +88,8 @@ def test_a_stranger_gets_no_answer_and_a_free_plan_no_export(world: Filled) -> N
     ("query", "error"),
     [
         (replace(QUERY, group_by="event"), InvalidGroupByError),
-        (replace(QUERY, group_by="segment"), InvalidGroupByError),
+        (replace(QUERY, group_by=None), InvalidGroupByError),
+        (replace(QUERY, filters=(Filter("segment", ("loyal",)),)), InvalidParameterError),
         (replace(QUERY, period=Period(date(2026, 3, 1), date(2026, 3, 2), "Nowhere")), InvalidTimezoneError),
         (replace(QUERY, filters=(Filter("day", ("20260301",)),)), InvalidParameterError),
         (replace(QUERY, filters=(Filter("country", ()),)), InvalidParameterError),
@@ -204,3 +208,130 @@ def test_an_empty_lake_has_answers(tmp_path: Path, engine: Engine) -> None:
     days = empty.analytics.run(replace(QUERY, group_by="day", as_of=NOW), ANN)
     assert [row.metrics.clicks for row in days.rows] == [0] * 10
     assert sum(frame.height for frame in empty.analytics.export_rows(replace(QUERY, group_by="event"), ANN).frames) == 0
+
+
+def converted(world: Filled) -> None:
+    """Five people of AT, of whom three buy within 10, 20 and 900 seconds; one purchase whose click is not here yet."""
+    clicks = [Click(DAY, country="AT", number=number, visitor=number) for number in range(5)]
+    bought = [
+        Conversion(DAY + timedelta(seconds=seconds), number, DAY, Decimal("10.50"), "EUR")
+        for number, seconds in enumerate((10, 20, 900))
+    ]
+    waiting = Conversion(DAY, 77, DAY - timedelta(seconds=60), Decimal(5), "USD")
+    add_batch(world.lake, [*clicks, *bought, waiting, Signal(DAY, 1, DAY, "launch"), Signal(DAY)])
+
+
+def posted(world: Filled, day: date, **posts: int) -> None:
+    rows = [{"handle": "acme", "day": day, "outcome": outcome, "posts": count} for outcome, count in posts.items()]
+    with world.database.begin() as connection:
+        connection.execute(tables.conversion_outcomes.insert(), rows)
+
+
+FUNNEL = replace(QUERY, group_by=None, funnel=True)
+
+
+def test_a_funnel_alone_has_totals_and_no_rows(world: Filled) -> None:
+    converted(world)
+    answer = world.analytics.run(FUNNEL, ANN)
+    assert answer.rows == ()
+    assert answer.totals == world.analytics.run(replace(FUNNEL, group_by="day"), ANN).totals
+    funnel = answer.funnel
+    assert funnel is not None
+    assert [(stage.name, stage.count) for stage in funnel.stages] == [
+        ("impressions", 2),
+        ("clicks", 8),
+        ("qualifiedClicks", 7),
+        ("conversions", 4),
+    ]
+    assert answer.totals.revenue_by_currency == {"EUR": Decimal("31.5"), "USD": Decimal(5)}
+    assert funnel.time_to_conversion == TimeToConversion(20, 900)  # of 10, 20, 60 and 900 seconds
+    assert funnel.final_through is None
+
+
+def test_what_was_taken_back_does_not_stretch_the_time_to_conversion(world: Filled) -> None:
+    converted(world)
+    add_batch(world.lake, [Click(DAY - timedelta(seconds=60), number=77, country="CH", visitor=None)])
+    of_ch = replace(FUNNEL, filters=(Filter("country", ("CH",)),))
+    answer = world.analytics.run(of_ch, ANN)
+    assert answer.totals.conversions == 1
+    assert answer.funnel is not None
+    assert answer.funnel.time_to_conversion == TimeToConversion(60, 60)
+    assert answer.funnel.posts.click_not_yet_seen == 0
+    pending = world.analytics.run(replace(FUNNEL, filters=(Filter("country", ("(pending)",)),)), ANN)
+    assert pending.totals.conversions == 0
+    assert pending.funnel is not None
+    assert pending.funnel.time_to_conversion is None
+
+
+def test_days_are_final_when_their_clicks_can_convert_no_more(world: Filled) -> None:
+    synced(world, datetime(2026, 3, 10, 0, 16, tzinfo=UTC))
+    answer = world.analytics.run(replace(FUNNEL, group_by="day"), ANN)
+    assert answer.funnel is not None
+    assert answer.funnel.final_through == date(2026, 3, 9)
+    assert [row.key for row in answer.rows if row.is_final is False] == ["20260310"]
+    then = world.analytics.run(replace(FUNNEL, as_of=datetime(2026, 3, 9, tzinfo=UTC)), ANN)
+    assert then.funnel is not None
+    assert then.funnel.final_through is None
+    assert {row.is_final for row in world.analytics.run(replace(QUERY, group_by="day"), ANN).rows} == {None}
+
+
+def test_every_post_has_one_outcome(world: Filled) -> None:
+    converted(world)
+    posted(world, date(2026, 3, 10), accepted=4, duplicate=2, key_reused=1)
+    posted(world, date(2026, 3, 1), expired=3, bad_signature=5, invalid_field=6, rate_limited=7)
+    posted(world, date(2026, 2, 28), accepted=100)
+    answer = world.analytics.run(replace(FUNNEL, filters=(Filter("country", ("AT",)),)), ANN)
+    assert answer.funnel is not None
+    assert answer.funnel.posts == Posts(3, 2, 1, 3, 5, 6, 7, click_not_yet_seen=1)
+
+
+def test_the_state_of_a_funnel_changes_with_its_posts(world: Filled) -> None:
+    before, breakdown = world.analytics.state(FUNNEL), world.analytics.state(QUERY)
+    posted(world, date(2026, 3, 10), expired=1)
+    assert world.analytics.state(FUNNEL) != before
+    assert world.analytics.state(QUERY) == breakdown
+
+
+def test_conversions_that_wait_for_their_click_are_no_reason_for_doubt(world: Filled) -> None:
+    synced(world, NOW)
+    day = DAY - timedelta(days=5)
+    asked = replace(QUERY, period=Period(day.date(), day.date()), confidence=True)
+    pair = [Conversion(day, number, day) for number in (70, 71)]
+    add_batch(world.lake, pair)
+
+    def doubts() -> set[str]:
+        told = world.analytics.run(asked, ANN).confidence
+        assert told is not None
+        return {factor.name for factor in told.factors}
+
+    assert world.analytics.run(asked, ANN).totals.conversions == 2
+    assert "conversionsExceedClicks" not in doubts()
+    add_batch(world.lake, [Click(day, number=70), Conversion(day, 70, day), Conversion(day, 70, day)])
+    assert "conversionsExceedClicks" in doubts()
+
+
+def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: Filled) -> None:
+    first = world.analytics.data_version()
+    converted(world)
+    second = world.analytics.data_version()
+    add_batch(world.lake, [Conversion(DAY, 1, DAY)])
+    third = world.analytics.data_version()
+    assert len({first, second, third}) == 3
+    before = world.analytics.run(QUERY, ANN)
+    rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
+    world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, rows, None)
+    world.lake.open(ATTRIBUTIONS).optimize.compact()
+    compact(world.lake, NOW)
+    assert world.analytics.data_version() == third
+    assert world.analytics.run(QUERY, ANN) == before
+
+
+def test_an_earlier_answer_has_what_had_followed_by_then(world: Filled) -> None:
+    early = NOW - timedelta(days=1)
+    add_batch(world.lake, [Conversion(DAY, 5, DAY, Decimal(7), "EUR", learnt_at=early)])
+    add_batch(world.lake, [Click(DAY, number=5, country="FR", visitor=3), Conversion(DAY, 5, DAY, Decimal(2), "EUR")])
+    then = world.analytics.run(replace(QUERY, as_of=early), ANN)
+    assert {row.key: row.metrics.revenue for row in then.rows if row.metrics.conversions} == {"(pending)": 7}
+    now = world.analytics.run(replace(QUERY, as_of=NOW), ANN)
+    assert {row.key: row.metrics.revenue for row in now.rows if row.metrics.conversions} == {"FR": 9}
+    assert now.rows == world.analytics.run(QUERY, ANN).rows

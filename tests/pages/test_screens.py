@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.screens import Dashboard, token
+from support.screens import Dashboard, follow_today, token
 
 from analytics_core.store.schemas import CLICK_COUNTS
 
 BREAKDOWN = "breakdown.py"
+FUNNEL = "funnel.py"
 
 
 def told(screen: AppTest) -> str:
@@ -74,7 +75,13 @@ def test_a_bad_token_ends_at_the_sign_in_screen(dashboard: Dashboard, lifetime: 
 
 def test_the_overview_counts_people_and_bots_and_links_to_the_breakdown(dashboard: Dashboard) -> None:
     screen = dashboard.open()
-    assert metrics(screen) == {"Clicks": "12", "Qualified clicks": "9", "Bot clicks": "3"}
+    assert metrics(screen) == {
+        "Clicks": "12",
+        "Qualified clicks": "9",
+        "Bot clicks": "3",
+        "Conversions": "0",
+        "Revenue": "–",
+    }
     assert {"launch **10**", "about **2**", "Germany **10**", "Austria **2**"} <= set(labels(screen.page_link))
     assert "25% of the clicks are bots" in told(screen)
     assert 'class="problem"' not in told(screen)
@@ -141,7 +148,7 @@ def test_downloads_are_locked_on_free_and_name_the_plan(dashboard: Dashboard) ->
     assert "Exports are part of the plan PRO" in told(screen)
 
 
-@pytest.mark.parametrize("page", ["overview.py", BREAKDOWN])
+@pytest.mark.parametrize("page", ["overview.py", BREAKDOWN, FUNNEL])
 def test_a_period_without_clicks_says_what_to_do(dashboard: Dashboard, page: str) -> None:
     screen = dashboard.open(page=page, handle="quiet")
     assert "No clicks in this period" in told(screen)
@@ -182,6 +189,61 @@ def test_a_lake_that_does_not_answer_is_told_calmly(dashboard: Dashboard) -> Non
     screen = dashboard.open()
     assert "Code: store_unavailable" in told(screen)
     assert not screen.metric
+
+
+def test_the_funnel_without_conversions_says_how_to_report_them(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=FUNNEL, handle="acme")
+    assert metrics(screen) == {"Conversion rate": "0%", "Median time": "–", "90% within": "–", "Revenue": "–"}
+    assert "Nobody posted a conversion" in told(screen)
+    assert not screen.dataframe
+
+
+def test_the_funnel_tells_how_many_how_fast_for_how_much_and_where_the_others_are(dashboard: Dashboard) -> None:
+    follow_today(dashboard.world)
+    screen = dashboard.open(page=FUNNEL, handle="acme")
+    assert metrics(screen) == {"Conversion rate": "33.3%", "Median time": "30 s", "90% within": "1 min 30 s"}
+    assert "<li>20 EUR</li><li>99.99 USD</li>" in told(screen)  # several currencies are never added up
+    posts = screen.dataframe[0].value[["outcome", "posts"]].to_numpy().tolist()
+    assert posts == [["Accepted", 2], ["Click not yet seen", 1], ["Duplicate", 2], ["Expired", 2]]
+    assert "7 posts" in told(screen)
+    assert "Final through" in told(screen)
+    assert 'class="problem"' not in told(screen)
+
+
+def test_the_funnel_is_split_and_its_address_says_so(dashboard: Dashboard) -> None:
+    follow_today(dashboard.world)
+    screen = dashboard.open(page=FUNNEL, handle="acme", split="country", counted="conversion")
+    assert screen.get_by_key("counted").value == "Day of the conversion"
+    rows = screen.dataframe[0].value[["name", "clicks", "conversions", "rate"]].to_numpy().tolist()
+    assert rows == [["Germany", 10, 2, "25.0%"], ["Austria", 2, 0, "0%"], ["Pending", 0, 1, "0%"]]
+    assert "not in the logs yet" in told(screen)
+    screen.selectbox(key="split").select("day").run()
+    assert screen.query_params["split"] == "day"
+    assert set(screen.dataframe[0].value["final"]) == {"final", "not final"}
+
+
+def test_a_funnel_of_another_handle_is_no_more_seen_than_its_clicks(dashboard: Dashboard) -> None:
+    screen = dashboard.open("user_zoe", page=FUNNEL, handle="acme")
+    assert "handle_not_found" in told(screen)
+    assert not screen.metric
+
+
+def test_the_breakdown_by_segment_has_conversions_and_money(dashboard: Dashboard) -> None:
+    follow_today(dashboard.world)
+    screen = dashboard.open(page=BREAKDOWN, handle="acme", by="segment")
+    table = screen.dataframe[0].value
+    row = table.set_index("name").loc["New"]
+    assert (row["conversions"], row["impressions"], str(row["revenue_USD"])) == (2, 1, "99.9900")
+    overview = dashboard.open(handle="acme")
+    assert metrics(overview)["Conversions"] == "3"
+    assert "<li>99.99 USD</li>" in told(overview)
+
+
+@pytest.mark.parametrize("page", [FUNNEL, BREAKDOWN])
+def test_a_segment_that_is_none_is_told(dashboard: Dashboard, page: str) -> None:
+    screen = dashboard.open(page=page, handle="acme", segment="loyal")
+    assert "engaged_prospect" in told(screen)
+    assert "Code: invalid_parameter" in told(screen)
 
 
 TWO_CARDS = """

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
+import polars as pl
 from streamlit.testing.v1 import AppTest
 
 from analytics_core.access import tokens
+from analytics_core.store import tables
+from analytics_core.store.schemas import ATTRIBUTIONS, PENDING, SLOT_SECONDS
 from support.logs import CHROME, GOOGLEBOT, Request, realtime_text, write
 from support.world import ACCOUNTS, ROOT, World
 
@@ -40,6 +44,42 @@ def sync_today(world: World) -> None:
         Request(21, at=yesterday, host="zed.clickledger.localhost", country="-"),
     ]
     world.sync(write(world.folder / "logs" / "one.log.gz", realtime_text(lines)).parent)
+
+
+def follow_today(world: World) -> None:
+    """What followed the clicks of `acme`: two purchases from DE after 30 and 90 seconds, in two currencies; one whose
+    click is not in the logs yet; an impression. Seven posts in all."""
+    at = world.now - timedelta(days=1)
+    of_de = {
+        "campaign_id": "spring-launch",
+        "country": "DE",
+        "device": "DESKTOP",
+        "referrer": "direct",
+        "segment": "new",
+    }
+    pending = dict.fromkeys(("campaign_id", "country", "device", "referrer", "referrer_host", "segment"), PENDING)
+    conversion = {"slug": "launch", "event_type": "purchase", "conversions": 1, "impressions": 0}
+    rows = [
+        {**conversion, **of_de, "event_id": "1", "seconds": 30, "revenue": Decimal("99.99"), "currency": "USD"},
+        {**conversion, **of_de, "event_id": "2", "seconds": 90, "revenue": Decimal(20), "currency": "EUR"},
+        {**conversion, **pending, "event_id": "3", "seconds": 10, "revenue": Decimal(0)},
+        {**of_de, "slug": "launch", "event_id": "4", "conversions": 0, "impressions": 1, "revenue": Decimal(0)},
+    ]
+    slot = int(at.timestamp()) // SLOT_SECONDS
+    same = {
+        "month": f"{at:%Y-%m}",
+        "handle": "acme",
+        "slot": slot,
+        "click_slot": slot,
+        "at": at,
+        "learnt_at": world.now,
+    }
+    frame = pl.DataFrame([row | same for row in rows], schema=ATTRIBUTIONS.schema)
+    world.lake.append(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, frame)
+    posts = {"accepted": 3, "duplicate": 2, "expired": 2}
+    kept = [{"handle": "acme", "day": at.date(), "outcome": name, "posts": count} for name, count in posts.items()]
+    with world.database.begin() as connection:
+        connection.execute(tables.conversion_outcomes.insert(), kept)
 
 
 def token(world: World, user_id: str, lifetime: timedelta = timedelta(hours=1)) -> str:

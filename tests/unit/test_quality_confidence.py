@@ -38,6 +38,9 @@ def test_without_any_doubt_the_score_is_100_and_nothing_is_listed() -> None:
         (replace(GOOD, freshness=late(61)), "staleness", 1, 10),
         (replace(GOOD, freshness=late(60 + 12 * 60)), "staleness", 720, 30),
         (replace(GOOD, freshness=late(100_000)), "staleness", 99_940, 50),
+        (replace(GOOD, conversions=181), "conversionsExceedClicks", 1 / 181, 11),
+        (replace(GOOD, conversions=360), "conversionsExceedClicks", 0.5, 30),
+        (replace(GOOD, conversions=1_000_000), "conversionsExceedClicks", 999_820 / 1_000_000, 50),
         (replace(GOOD, rejected=1), "rejectedLines", 0.001, 1),
         (replace(GOOD, rejected=100), "rejectedLines", 0.1, 20),
         (replace(GOOD, rejected=1_000), "rejectedLines", 1.0, 50),
@@ -54,9 +57,10 @@ def test_each_doubt_has_its_penalty(evidence: Evidence, name: str, value: float,
 
 
 evidences = st.builds(
-    lambda people, bots, minutes, read, rejected, days, untracked, sampled: Evidence(
+    lambda people, bots, conversions, minutes, read, rejected, days, untracked, sampled: Evidence(
         clicks=people + bots,
         bot_clicks=bots,
+        conversions=conversions,
         freshness=replace(late(minutes), sampling={"edge": sampled} if sampled < 100 else {}),
         now=NOW,
         lines=read + rejected,
@@ -66,6 +70,7 @@ evidences = st.builds(
     ),
     people=st.integers(0, 10_000),
     bots=st.integers(0, 10_000),
+    conversions=st.integers(0, 20_000),
     minutes=st.integers(0, 5_000),
     read=st.integers(0, 10_000),
     rejected=st.integers(0, 10_000),
@@ -86,6 +91,7 @@ def test_worse_evidence_never_raises_the_score(evidence: Evidence, more: int) ->
     worse = [
         replace(evidence, clicks=evidence.clicks + more, bot_clicks=evidence.bot_clicks + more),
         replace(evidence, bot_clicks=min(evidence.clicks, evidence.bot_clicks + more)),
+        replace(evidence, conversions=evidence.conversions + more),
         replace(evidence, freshness=older),
         replace(evidence, freshness=Freshness(FreshnessStatus.UNKNOWN, None, 60)),
         replace(evidence, lines=evidence.lines + more, rejected=evidence.rejected + more),
@@ -102,3 +108,9 @@ def test_a_thinner_sample_never_raises_the_score(evidence: Evidence) -> None:
     thinner = {"edge": max(1, evidence.freshness.sampling["edge"] // 2)}
     worse = replace(evidence, freshness=replace(evidence.freshness, sampling=thinner))
     assert confidence(worse).score <= confidence(evidence).score
+
+
+def test_as_many_conversions_as_qualified_clicks_are_no_doubt() -> None:
+    assert confidence(replace(GOOD, conversions=180)).score == 100
+    told = confidence(replace(GOOD, bot_clicks=30, conversions=151)).factors
+    assert [factor.name for factor in told] == ["conversionsExceedClicks", "botRatio"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_core.engines.base import Statement
-from analytics_core.model import Filter, Period, Query
+from analytics_core.model import ConversionDay, Filter, Period, Query, SegmentRules
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.compile import (
     compile_all_keys,
@@ -19,8 +19,16 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
+from analytics_core.query.followed import (
+    Followed,
+    attribution_files,
+    compile_conversions,
+    compile_currencies,
+    compile_pending,
+    compile_times,
+)
 from analytics_core.query.resolve import resolve, slots_of
-from analytics_core.store.facts import FactFiles
+from analytics_core.store.facts import FactFiles, HistoryFiles
 from analytics_core.store.lake import Snapshot
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -30,27 +38,41 @@ SNAPSHOT = Snapshot(
     list_version="lists-1",
     counts={(grain, month): (f"{grain}-{month}.parquet",) for grain in ("day", "quarter_hour") for month in MONTHS},
     coverage=("coverage.parquet",),
+    attributions={month: (f"attributions-{month}.parquet",) for month in MONTHS},
 )
-FACTS = FactFiles(("clicks.parquet",), ("verdicts.parquet",))
+FACTS = FactFiles(
+    ("clicks.parquet",),
+    ("verdicts.parquet",),
+    HistoryFiles(SegmentRules(), ("earlier-clicks.parquet",), ("attributions.parquet",)),
+)
+FOLLOWED = Followed(("attributions.parquet",), ("EUR", "USD"))
 
 
 def statements(query: Query) -> list[Statement]:
     grouped = resolve(query)
     by_day = resolve(Query(query.handle, "day", query.period, query.filters))
+    covered = slots_of(query.period)
     return [
-        *(compile_keys(query.handle, grouped, source) for source in (SNAPSHOT, FACTS)),
-        *(compile_all_keys(query.handle, grouped, source) for source in (SNAPSHOT, FACTS)),
-        *(compile_days(query.handle, by_day, source) for source in (SNAPSHOT, FACTS)),
+        *(compile_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
+        *(compile_all_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
+        *(compile_days(query.handle, by_day, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
+        compile_currencies(query.handle, query, covered, FOLLOWED.files),
+        compile_times(query.handle, query, covered, FOLLOWED.files),
+        compile_conversions(query.handle, query, covered, FOLLOWED.files),
         compile_events(query.handle, query.filters, slots_of(query.period), query.as_of, FACTS),
+        compile_pending(query.handle, covered, FOLLOWED.files),
         compile_first_days(query.handle, SNAPSHOT),
     ]
 
 
-def test_the_handle_is_the_first_condition_on_every_table() -> None:
-    for statement in statements(Query("acme", "slug", PERIOD, (Filter("country", ("DE",)),), compare="previous")):
+@pytest.mark.parametrize("day", ["conversion", "click"])
+def test_the_handle_is_the_first_condition_on_every_table(day: ConversionDay) -> None:
+    some = (Filter("country", ("DE",)),)
+    for statement in statements(Query("acme", "slug", PERIOD, some, compare="previous", conversion_day=day)):
         tables = re.findall(r"\{(?!verdicts)\w+\}", statement.sql)
         first = re.findall(
-            r"\{\w+\}(?: AS click LEFT JOIN \{verdicts\}[^W]+)? WHERE (?:click\.)?handle = (\$\w+)", statement.sql
+            r"\{\w+\}(?: AS click LEFT JOIN \{verdicts\}[^W]+| AS link)? WHERE (?:\w+\.)?handle = (\$\w+)",
+            statement.sql,
         )
         assert len(first) == len(tables) >= 1
         assert {statement.values[name.removeprefix("$")] for name in first} == {"acme"}
@@ -66,7 +88,7 @@ def test_no_value_is_written_into_the_text(name: str, value: str, exclude: bool)
     plain = statements(Query("acme", "slug", PERIOD, (Filter(name, ("DE",), exclude),)))
     hostile = statements(Query("o'brien{coverage}", "slug", PERIOD, (Filter(name, (value,), exclude),)))
     assert [one.sql for one in plain] == [one.sql for one in hostile]
-    assert all(value in one.values.values() for one in hostile[:-1])
+    assert all(value in one.values.values() for one in hostile[:-2])
 
 
 @pytest.mark.parametrize(
@@ -85,4 +107,18 @@ def test_only_the_files_of_the_period_are_read(timezone: str, filters: tuple[Fil
 
 def test_every_answer_has_a_row_cap_and_only_streams_have_none() -> None:
     caps = [statement.row_cap for statement in statements(Query("acme", "slug", PERIOD, limit=10))]
-    assert caps == [11, 11, None, None, 2_200, 2_200, None, 100]
+    assert caps == [11, 11, None, None, 2_200, 2_200, 1_000, 1, None, None, 1, 100]
+
+
+def test_of_what_followed_only_the_files_that_can_count_are_read() -> None:
+    covered = slots_of(PERIOD)
+    on_their_day = attribution_files(SNAPSHOT, covered, "conversion")
+    on_the_day_of_their_click = attribution_files(SNAPSHOT, covered, "click")
+    assert on_their_day == ("attributions-2026-02.parquet",)
+    assert on_the_day_of_their_click == tuple(f"attributions-2026-0{month}.parquet" for month in (1, 2, 3))
+
+
+def test_where_nothing_followed_the_statement_asks_for_clicks_alone() -> None:
+    statement = compile_keys("acme", resolve(Query("acme", "slug", PERIOD)), SNAPSHOT)
+    assert "attributions" not in statement.sql
+    assert list(statement.schema) == ["place", "key", "clicks", "bot_clicks", "previous_clicks", "previous_bot_clicks"]

@@ -81,7 +81,11 @@ def test_every_grouping_parses_and_days_are_not_folded_unasked() -> None:
     ("parameters", "code"),
     [
         ({"groupBy": ""}, "invalid_group_by"),
-        ({"groupBy": "segment"}, "invalid_group_by"),
+        ({"groupBy": "campaignId"}, "invalid_group_by"),
+        ({"groupBy": "", "funnel": "false"}, "invalid_group_by"),
+        ({"groupBy": "day", "conversionDay": "signal"}, "invalid_parameter"),
+        ({"groupBy": "day", "funnel": "yes"}, "invalid_parameter"),
+        ({"groupBy": "day", "segment": "loyal"}, "invalid_parameter"),
         ({"groupBy": "event"}, "invalid_group_by"),
         ({"groupBy": "referrerHost"}, "invalid_group_by"),
         ({"fromDay": "2026-02-01"}, "invalid_date_range"),
@@ -125,8 +129,8 @@ def test_what_cannot_be_asked_is_refused_with_its_code(parameters: dict[str, str
 
 
 def test_an_unknown_grouping_names_those_that_exist() -> None:
-    with pytest.raises(ClickledgerError, match="day, slug, country, device, referrer"):
-        parse(groupBy="segment")
+    with pytest.raises(ClickledgerError, match=r"must be one of day, slug, country, device, referrer, segment\."):
+        parse(groupBy="campaignId")
 
 
 def test_exports_may_ask_for_single_clicks() -> None:
@@ -149,3 +153,21 @@ def test_any_text_gives_a_query_or_an_error_of_ours(parameters: dict[str, str]) 
     except InvalidParameterError:
         return
     check_query(query)
+
+
+def test_a_funnel_needs_no_grouping() -> None:
+    asked = parse_query("acme", {"funnel": "true", "conversionDay": "click"}, NOW)
+    assert (asked.group_by, asked.funnel, asked.conversion_day) == (None, True, "click")
+
+
+def test_segments_are_known_and_named_to_who_misses() -> None:
+    assert parse(segment="VIP,(pending)").filters == (Filter("segment", ("vip", "(pending)")),)
+    with pytest.raises(InvalidParameterError, match=r"engaged_prospect, customer, vip, unknown, \(pending\)"):
+        parse(segment="-loyal")
+
+
+def test_single_conversions_are_asked_for_by_metric() -> None:
+    asked = {"groupBy": "event", "metric": "conversions"}
+    assert parse_query("acme", asked, NOW, for_export=True).events == "conversions"
+    with pytest.raises(InvalidParameterError, match="metric"):
+        parse_query("acme", {"groupBy": "day", "metric": "conversions"}, NOW, for_export=True)

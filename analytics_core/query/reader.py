@@ -1,0 +1,156 @@
+"""Asks the engine: a resolved question and a snapshot in, rows and numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from analytics_core.engines.base import Engine
+from analytics_core.model import Query, Row, SegmentRules, TimeToConversion, row_schema, rows_frame
+from analytics_core.query.catalog import tracked_dimension
+from analytics_core.query.compare import all_day_rows, day_rows, key_rows
+from analytics_core.query.compile import (
+    EVENTS,
+    Source,
+    compile_all_keys,
+    compile_days,
+    compile_events,
+    compile_first_days,
+    compile_keys,
+)
+from analytics_core.query.followed import (
+    CONVERSION_EVENTS,
+    NOTHING_FOLLOWED,
+    Followed,
+    attribution_files,
+    compile_conversions,
+    compile_currencies,
+    compile_pending,
+    compile_times,
+    revenue_column,
+)
+from analytics_core.query.resolve import Resolved, SlotRange, day_slots, slot_time, slots_of
+from analytics_core.store.facts import Facts
+from analytics_core.store.lake import Snapshot
+
+CLICK_EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
+CONVERSION_EVENT_COLUMNS: Final = pl.Schema({**CONVERSION_EVENTS, "at": pl.String})
+
+_CHUNK_ROWS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Rows of answers and of downloads. Where nothing followed the clicks, nothing is asked about it."""
+
+    engine: Engine
+    facts: Facts
+    segment_rules: SegmentRules
+
+    def rows(self, resolved: Resolved, snapshot: Snapshot, final_through: date | None) -> tuple[Row, ...]:
+        """The rows of the answer, limit and `(other)` included."""
+        handle = resolved.query.handle
+        source, followed = self._sources(resolved, snapshot)
+        if resolved.dimension.name == "day":
+            counts = self.engine.frame(compile_days(handle, resolved, source, followed))
+            return day_rows(counts, resolved, followed, final_through)
+        return key_rows(self.engine.frame(compile_keys(handle, resolved, source, followed)), resolved, followed)
+
+    def groups(self, resolved: Resolved, snapshot: Snapshot) -> tuple[pl.Schema, Iterator[pl.DataFrame]]:
+        """Every row of a breakdown, as columns of `row_schema` and frames of about 20,000 rows."""
+        query = resolved.query
+        source, followed = self._sources(resolved, snapshot)
+        columns = row_schema(followed.currencies, impressions=query.shows_impressions)
+        if resolved.dimension.name == "day":
+            counts = self.engine.frame(compile_days(query.handle, resolved, source, followed))
+            rows = all_day_rows(counts, resolved, followed)
+            frame = rows_frame(rows, followed.currencies, impressions=query.shows_impressions)
+            return columns, iter([frame])
+        chunks = self.engine.stream(compile_all_keys(query.handle, resolved, source, followed), _CHUNK_ROWS)
+        return columns, (_named(counts, followed, columns) for counts in chunks)
+
+    def clicks(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
+        """Single clicks in CLICK_EVENT_COLUMNS; a UTC day is what is sorted at a time."""
+        covered = slots_of(query.period)
+        files = self.facts.files(snapshot, slot_time(covered.start), slot_time(covered.end), self.segment_rules)
+        for day, of_day in files.by_day():
+            within = covered.within(day_slots(day, day))
+            statement = compile_events(query.handle, query.filters, within, query.as_of, of_day)
+            for events in self.engine.stream(statement, _CHUNK_ROWS):
+                yield events.with_columns(_time_text())
+
+    def conversions(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
+        """Single conversions in CONVERSION_EVENT_COLUMNS."""
+        covered = slots_of(query.period)
+        files = attribution_files(snapshot, covered, query.conversion_day)
+        if files:
+            for events in self.engine.stream(compile_conversions(query.handle, query, covered, files), _CHUNK_ROWS):
+                yield events.with_columns(_time_text())
+
+    def first_days(self, query: Query, snapshot: Snapshot) -> dict[str, date]:
+        """Since when each dimension is tracked that the query groups or filters by; none is asked for in vain."""
+        if not tracked_dimensions(query):
+            return {}
+        return dict(self.engine.frame(compile_first_days(query.handle, snapshot)).iter_rows())
+
+    def times(self, query: Query, snapshot: Snapshot) -> tuple[TimeToConversion | None, int]:
+        """How long conversions of the answer took, and how many of them are pending."""
+        covered = slots_of(query.period)
+        files = attribution_files(snapshot, covered, query.conversion_day)
+        if not files:
+            return None, 0
+        row = self.engine.frame(compile_times(query.handle, query, covered, files)).row(0, named=True)
+        median, p90 = row["median_seconds"], row["p90_seconds"]
+        return None if median is None else TimeToConversion(median, p90), row["pending"]
+
+    def pending(self, handle: str, first: date, last: date, snapshot: Snapshot) -> int:
+        """Conversions of whole UTC days (both inclusive) that wait for the log line of their click."""
+        days = day_slots(first, last)
+        files = attribution_files(snapshot, days, "conversion")
+        return self.engine.frame(compile_pending(handle, days, files)).item() if files else 0
+
+    def _sources(self, resolved: Resolved, snapshot: Snapshot) -> tuple[Source, Followed]:
+        """What clicks are counted from: the roll-ups, or, for how things stood once, the facts, which know when they
+        were learnt; and what followed them."""
+        query, covered = resolved.query, resolved.covered
+        followed = self._followed(query, covered, snapshot)
+        if query.as_of is None:
+            return snapshot, followed
+        rules = self.segment_rules if query.asks_for_segments else None
+        return self.facts.files(snapshot, slot_time(covered.start), slot_time(covered.end), rules), followed
+
+    def _followed(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Followed:
+        files = attribution_files(snapshot, covered, query.conversion_day)
+        if not files:
+            return NOTHING_FOLLOWED
+        found = self.engine.frame(compile_currencies(query.handle, query, covered, files))
+        if found.is_empty():
+            return NOTHING_FOLLOWED
+        with_money = found.filter(pl.col("currency").is_not_null() & pl.col("has_money"))
+        return Followed(files, tuple(with_money["currency"]))
+
+
+def tracked_dimensions(query: Query) -> frozenset[str]:
+    """What the answer depends on and logs may lack, as coverage names it."""
+    asked = (query.group_by, *(one.dimension for one in query.filters))
+    names = (tracked_dimension(name) for name in asked if name is not None)
+    return frozenset(name for name in names if name is not None)
+
+
+def _named(counts: pl.DataFrame, followed: Followed, columns: pl.Schema) -> pl.DataFrame:
+    """Counts under the names of the metrics."""
+    zero = pl.lit(0, dtype=pl.Int64)
+    return counts.with_columns(
+        qualifiedClicks=pl.col("clicks") - pl.col("bot_clicks"),
+        botClicks=pl.col("bot_clicks"),
+        **({} if followed.files else {"conversions": zero, "impressions": zero}),
+        **{f"revenue_{code}": pl.col(revenue_column(place)) for place, code in enumerate(followed.currencies)},
+    ).select(pl.col(name).cast(kind) for name, kind in columns.items())
+
+
+def _time_text() -> pl.Expr:
+    return pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")

@@ -1,0 +1,187 @@
+"""The funnel on a screen: its choices, its steps as a figure, its rows, and what became of every post."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from analytics_core.model import Answer, ConversionDay, Funnel, Posts
+from analytics_core.ui import address, cards, charts, filters, formats, session, tables
+
+_STAGES = {
+    "impressions": "Impressions",
+    "clicks": "Clicks",
+    "qualifiedClicks": "Qualified clicks",
+    "conversions": "Conversions",
+}
+_DAYS: dict[str, ConversionDay] = {"Day of the click": "click", "Day of the conversion": "conversion"}
+_OUTCOMES = {
+    "accepted": ("Accepted", "Counted, with their click."),
+    "click_not_yet_seen": ("Click not yet seen", "Counted under “Pending”, until the log line of their click arrives."),
+    "duplicate": ("Duplicate", "The same key again: counted once."),
+    "key_reused": ("Key reused", "A key that had been used with other content. Make a new one per conversion."),
+    "expired": ("Expired", "The click was longer ago than a ctx lives."),
+    "bad_signature": ("Bad signature", "A ctx that was not made here, or was changed on the way."),
+    "invalid_field": ("Invalid field", "A value or a currency that is none; the answer named the field."),
+    "rate_limited": ("Rate limited", "Too many from one address; the shop should send them again later."),
+}
+
+
+def choosers() -> tuple[str | None, ConversionDay]:
+    """The dimension that the funnel is split by (None: none), and the day on which conversions count."""
+    split, counted = address.read("split"), address.read("counted", "click")
+    st.session_state["split"] = split if split in filters.DIMENSIONS else ""
+    st.session_state["counted"] = next((label for label, day in _DAYS.items() if day == counted), next(iter(_DAYS)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "Conversions count on the",
+            list(_DAYS),
+            key="counted",
+            required=True,
+            label_visibility="collapsed",
+            on_change=_write,
+        )
+        st.selectbox(
+            "Split by",
+            ["", *filters.DIMENSIONS],
+            format_func=lambda name: f"Split by {filters.DIMENSIONS[name].lower()}" if name else "No split",
+            key="split",
+            label_visibility="collapsed",
+            width=200,
+            on_change=_write,
+        )
+    return st.session_state["split"] or None, _DAYS[st.session_state["counted"]]
+
+
+def metric_row(answer: Answer, funnel: Funnel) -> None:
+    """How many converted, how fast, and for how much."""
+    totals, times = answer.totals, funnel.time_to_conversion
+    with st.grid(4, min_column_width=190, gap="small"):
+        st.metric(
+            "Conversion rate",
+            formats.share(totals.conversions, totals.qualified_clicks),
+            help="Conversions per qualified click.",
+            border=True,
+        )
+        st.metric(
+            "Median time",
+            formats.seconds(times.median_seconds) if times else "–",
+            help="From the click: half of the conversions took no longer.",
+            border=True,
+        )
+        st.metric(
+            "90% within",
+            formats.seconds(times.p90_seconds) if times else "–",
+            help="From the click: nine of ten conversions took no longer.",
+            border=True,
+        )
+        cards.revenue(answer)
+
+
+def steps(funnel: Funnel) -> None:
+    """The figure; impressions only where there are any."""
+    shown = [stage for stage in funnel.stages if stage.count or stage.name != "impressions"]
+    rates = [stage.rate_from_previous for stage in shown]
+    texts = [
+        f"{formats.short(stage.count)}" + (f" · {100 * rate:.1f}%" if rate is not None and place else "")
+        for place, (stage, rate) in enumerate(zip(shown, rates, strict=True))
+    ]
+    figure = go.Figure(
+        go.Funnel(
+            y=[_STAGES[stage.name] for stage in shown],
+            x=[stage.count for stage in shown],
+            text=texts,
+            textinfo="text",
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,}<extra></extra>",
+            connector={"line": {"width": 0}},
+        )
+    )
+    figure.update_layout(
+        height=72 * len(shown) + 20, margin={"l": 0, "r": 4, "t": 8, "b": 0}, showlegend=False, dragmode=False
+    )
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_yaxes(title=None, fixedrange=True, automargin=True, showgrid=False)
+    said = ", ".join(f"{formats.exact(stage.count)} {_STAGES[stage.name].lower()}" for stage in shown)
+    st.plotly_chart(figure, config=charts.CONFIG, alt=f"From step to step: {said}.")
+
+
+def finality(answer: Answer, funnel: Funnel) -> None:
+    """Which days can still change."""
+    last = answer.query.period.to_day
+    if funnel.final_through is None:
+        st.caption(":material/hourglass_empty: No day is final yet: clicks of every day can still convert.")
+    elif funnel.final_through < last:
+        st.caption(
+            f":material/hourglass_empty: Final through {formats.day(funnel.final_through)}: later clicks can still "
+            "convert."
+        )
+    else:
+        st.caption(":material/check_circle: All days are final: none of their clicks can convert any more.")
+
+
+def rows(answer: Answer) -> None:
+    """The steps of every key, and for days whether they can still change."""
+    names = session.names(answer)
+    title = tables.title(answer.group_by)
+    metrics = [row.metrics for row in answer.rows]
+    frame = pl.DataFrame(
+        {
+            "name": [names[row.key] for row in answer.rows],
+            "impressions": [one.impressions for one in metrics],
+            "clicks": [one.clicks for one in metrics],
+            "qualified": [one.qualified_clicks for one in metrics],
+            "conversions": [one.conversions for one in metrics],
+            "rate": [formats.share(one.conversions, one.qualified_clicks) for one in metrics],
+            **tables.money_of(answer),
+            "final": ["" if row.is_final is None else "final" if row.is_final else "not final" for row in answer.rows],
+        }
+    )
+    counts = {"impressions": "Impressions", "clicks": "Clicks", "qualified": "Qualified", "conversions": "Conversions"}
+    configured: dict[str, Any] = {
+        "name": st.column_config.TextColumn(title),
+        **{name: st.column_config.NumberColumn(label, format="localized") for name, label in counts.items()},
+        "rate": st.column_config.TextColumn("Rate", help="Conversions per qualified click"),
+        **tables.money_columns(answer),
+        "final": st.column_config.TextColumn("State", help="Clicks of a final day can convert no more"),
+    }
+    st.dataframe(
+        frame if answer.group_by == "day" else frame.drop("final"),
+        hide_index=True,
+        height="auto",
+        alt=f"The funnel by {title.lower()}: {charts.sentence(answer)}",
+        column_config=configured,
+    )
+
+
+def outcomes(posts: Posts) -> None:
+    """Every post of a conversion in the outcome that it had."""
+    found = [(label, getattr(posts, name), meaning) for name, (label, meaning) in _OUTCOMES.items()]
+    total = sum(count for _, count, _ in found)
+    if not total:
+        st.caption("Nobody posted a conversion on these days.")
+        st.code("POST /v2/public/conversions", language="http")
+        return
+    frame = pl.DataFrame(
+        [one for one in found if one[1] or one[0] == "Accepted"], schema=["outcome", "posts", "meaning"], orient="row"
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height="auto",
+        alt=f"{formats.exact(total)} posts of conversions, by what became of them.",
+        column_config={
+            "outcome": st.column_config.TextColumn("Outcome"),
+            "posts": st.column_config.NumberColumn("Posts", format="localized"),
+            "meaning": st.column_config.TextColumn("What it means", width="large"),
+        },
+    )
+    st.caption(f"{formats.exact(total)} posts on the UTC days of this period, whatever the filters. None is dropped.")
+
+
+def _write() -> None:
+    day = _DAYS[st.session_state["counted"]]
+    address.change(split=st.session_state["split"], counted="" if day == "click" else day)
