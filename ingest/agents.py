@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.schemas import USER_AGENTS, UTC_MICROSECONDS, VERDICTS, TableSpec
 from ingest.classify import LIST_VERSION, classify_user_agents
 
@@ -75,7 +75,7 @@ class Agents:
                 return
             # Only ids not remembered cost a look at the table; what it holds can only grow.
             table = self._lake.open(spec)
-            paths = table.file_uris(file_pruning_predicate=files) if files else table.file_uris()
+            paths = files_of(table, files) if files else files_of(table)
             known = self._lake.scan(table, spec, paths).select("user_agent_id").collect()["user_agent_id"]
             missing = missing.filter(~pl.col("user_agent_id").is_in(known.implode()))
             try:

@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, Table, select, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.schemas import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
 from ingest.agents import stable_hash
 
@@ -84,7 +84,7 @@ def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame) -> None:
     days = [day.isoformat() for day in facts["day"].unique().to_list()]
     while True:
         table = lake.open(ledger.spec)
-        files = table.file_uris(file_pruning_predicate=[("day", "in", days)])
+        files = files_of(table, [("day", "in", days)])
         held = lake.scan(table, ledger.spec, files).select(ledger.identity).collect()
         missing = facts.join(held, on=ledger.identity, how="anti").sort("day", "handle", "at")
         if missing.is_empty():

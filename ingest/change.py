@@ -12,7 +12,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import Lake
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, PENDING, SLOT_SECONDS
 from ingest.attribute import KNOWN_COLUMNS, attribute, in_order, links_of, resegment, resolve, standing
 from ingest.derive import count_clicks, judge
@@ -93,7 +93,7 @@ class Known:
         if first.is_empty():
             return pl.DataFrame(schema=PAST_COLUMNS)
         start = first.select(pl.col("first").min()).item()
-        files = news.table.file_uris(file_pruning_predicate=[("day", ">=", start.date().isoformat())])
+        files = files_of(news.table, [("day", ">=", start.date().isoformat())])
         return (
             self.lake.scan(news.table, CLICKS, files)
             .filter(pl.col("method").is_null() | (pl.col("method") != "HEAD"))
@@ -116,7 +116,7 @@ class Known:
             pl.col("segment") != pl.col("segment_before")
         )
         days = later.join(segments, on=CLICK_KEYS, how="semi").select(pl.col("at").dt.date().unique())["at"]
-        files = news.table.file_uris(file_pruning_predicate=_on_days(days)) if days.len() else []
+        files = files_of(news.table, _on_days(days)) if days.len() else []
         rows = self.lake.scan(news.table, CLICKS, files).join(segments.lazy(), on=CLICK_KEYS)
         return judge(rows, self.verdicts).collect(engine="streaming")
 
@@ -148,7 +148,7 @@ def named_clicks(lake: Lake, table: DeltaTable, verdicts: pl.LazyFrame, events: 
     names = events.lazy().select("handle", event_id="click_event_id").drop_nulls().unique()
     day = pl.from_epoch(pl.col("click_slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.date()
     days = events.select(pl.concat([day.dt.offset_by("-1d"), day, day.dt.offset_by("1d")])).to_series().drop_nulls()
-    files = table.file_uris(file_pruning_predicate=_on_days(days.unique())) if days.len() else []
+    files = files_of(table, _on_days(days.unique())) if days.len() else []
     return judge(lake.scan(table, CLICKS, files).join(names, on=["handle", "event_id"], how="semi"), verdicts).collect(
         engine="streaming"
     )

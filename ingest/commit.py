@@ -13,7 +13,7 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.schemas import CLICKS
 from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
@@ -145,7 +145,7 @@ def _once(candidates: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 def _unknown(lake: Lake, table: DeltaTable, clicks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """The clicks that the lake does not hold yet, and how many of the others say something else than it does."""
     days = [day.isoformat() for day in clicks["day"].unique().to_list()]
-    files = table.file_uris(file_pruning_predicate=[("day", "in", days)]) if days else []
+    files = files_of(table, [("day", "in", days)]) if days else []
     if not files:
         return clicks, 0
     held = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS
 from ingest.agents import Agents, stable_hash
 from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
@@ -87,11 +87,10 @@ def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, now: datet
 
 
 def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
-    """Judges every known agent by the current lists and derives the roll-ups from the facts again, month by month.
+    """Judges every known agent by the current lists and derives the roll-ups from the facts again, in one commit each.
 
-    Verdicts of older lists stay beside the new ones. A month is replaced in one commit; the last commit says which
-    lists and rules the roll-ups hold, so that a rebuild that was cut short starts again, as does one that another
-    process's batch came into.
+    Verdicts of older lists stay beside the new ones. A rebuild that was cut short starts again, as does one that
+    another process's batch came into.
     """
     logged = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).select("user_agent").collect()
     agents.judge(logged.with_columns(logged_id=stable_hash("user_agent")), now)
@@ -105,7 +104,7 @@ def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> N
 
 def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
     months: dict[str, list[str]] = {}
-    for path in sorted(clicks.file_uris()):
+    for path in sorted(files_of(clicks)):
         months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
     return dict(sorted(months.items()))
 
@@ -114,16 +113,15 @@ def _rebuild(lake: Lake, rules: SegmentRules) -> None:
     """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
     scratch = from_scratch(lake, rules)
-    lake.replace(attributions, ATTRIBUTIONS, scratch.attributions, None)
-    lake.append(attributions, ATTRIBUTIONS, scratch.attributions.clear(), transactions=scratch.versions.transactions())
-    for month, files in files_by_month(scratch.clicks).items():
+    transactions = scratch.versions.transactions()
+    lake.replace(attributions, ATTRIBUTIONS, [scratch.attributions], {}, transactions=transactions)
+    lake.replace(
+        counts, CLICK_COUNTS, _months(lake, scratch), {}, transactions=transactions, metadata=derived_by(rules)
+    )
+
+
+def _months(lake: Lake, scratch: Scratch) -> Iterator[pl.DataFrame]:
+    for files in files_by_month(scratch.clicks).values():
         rows = scratch.count_days(files)
         cover_days(lake, rows)
-        lake.replace(counts, CLICK_COUNTS, rows, f"month = '{month}'")
-    lake.append(
-        counts,
-        CLICK_COUNTS,
-        pl.DataFrame(schema=CLICK_COUNTS.schema),
-        transactions=scratch.versions.transactions(),
-        metadata=derived_by(rules),
-    )
+        yield rows

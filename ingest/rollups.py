@@ -14,7 +14,7 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.lake import CommitConflictError, Lake, files_of, is_append
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -112,18 +112,18 @@ def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame
     added: list[str] = []
     for entry in table.history(table.version() - first + 1):
         version = entry["version"]
-        if first <= version <= last and entry["operation"] == "WRITE":
+        if first <= version <= last and is_append(entry):
             added += _files_of(lake, spec, version) - _files_of(lake, spec, version - 1)
     return lake.scan(table, spec, sorted(added))
 
 
 def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
-    return set(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options).file_uris())
+    return set(files_of(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options)))
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:
     table = lake.open(VERDICTS)
-    files = table.file_uris(file_pruning_predicate=[("list_version", "=", LIST_VERSION)])
+    files = files_of(table, [("list_version", "=", LIST_VERSION)])
     return lake.scan(table, VERDICTS, files)
 
 

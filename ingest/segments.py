@@ -14,7 +14,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import Lake
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 
 UNKNOWN: Final = "unknown"
@@ -81,7 +81,7 @@ class History:
 
 def files_between(clicks: DeltaTable, first: date, last: date) -> list[str]:
     """The files of `clicks` with the UTC days from `first` to `last`, both inclusive."""
-    return clicks.file_uris(file_pruning_predicate=[("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())])
+    return files_of(clicks, [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())])
 
 
 def segment(clicks: pl.DataFrame, links: pl.DataFrame, rules: SegmentRules) -> pl.DataFrame:

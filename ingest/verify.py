@@ -10,7 +10,7 @@ from sqlalchemy import select
 from analytics_core.model import SegmentRules
 from analytics_core.store import tables
 from analytics_core.store.database import Database
-from analytics_core.store.lake import Lake
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.attribute import standing
 from ingest.derive import DAY, QUARTER_HOUR
@@ -69,7 +69,7 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
         facts = lake.scan(clicks, CLICKS, files)
         twice += facts.select(pl.len() - identity.n_unique()).collect(engine="streaming").item()
         derived = scratch.count_days(files)
-        pruned = counts.file_uris(file_pruning_predicate=[("month", "=", month)])
+        pruned = files_of(counts, [("month", "=", month)])
         held = lake.scan(counts, CLICK_COUNTS, pruned).collect()
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY) if not _same(derived, held, grain)]
     return [

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import Lake, Snapshot, newest_append, unavailable
+from analytics_core.store.lake import Lake, Snapshot, files_of, newest_append, unavailable
 from analytics_core.store.schemas import CLICKS, VERDICTS
 
 _LEAST: Final = timedelta(microseconds=1)
@@ -94,7 +94,7 @@ class Facts:
             of_list = [("list_version", "=", self._list_version(snapshot))]
             return FactFiles(
                 _of_days(clicks, first, last),
-                tuple(sorted(verdicts.file_uris(file_pruning_predicate=of_list))),
+                tuple(sorted(files_of(verdicts, of_list))),
                 None if segments is None else _history(clicks, snapshot, segments, first, last),
             )
         except (DeltaError, OSError) as error:
@@ -126,7 +126,7 @@ def _history(clicks: DeltaTable, snapshot: Snapshot, rules: SegmentRules, first:
 
 def _of_days(clicks: DeltaTable, first: date, last: date) -> tuple[str, ...]:
     days = [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())]
-    return tuple(sorted(clicks.file_uris(file_pruning_predicate=days)))
+    return tuple(sorted(files_of(clicks, days)))
 
 
 def _click_days(rules: SegmentRules) -> int:

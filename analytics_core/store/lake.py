@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import (
@@ -15,17 +17,17 @@ from deltalake import (
     PostCommitHookProperties,
     Schema,
     Transaction,
-    WriterProperties,
-    write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.table import FilePruningPredicateType
 
-from analytics_core.errors import StoreUnavailableError
+from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import write_parts
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
 _RECENT_COMMITS: Final = 10
+_MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
@@ -59,6 +61,9 @@ class Lake:
     """Opens the tables of one lake. Safe to share between threads; processes meet in Delta's commits only."""
 
     def __init__(self, url: str) -> None:
+        """Raises SettingsError for a name that engines would take for a pattern or a partition."""
+        if _MISREAD.search(url):
+            raise SettingsError(f"The lake must not lie in a folder with one of * ? [ ] {{ }} = in its name: {url}.")
         self.url = url.rstrip("/")
         self.is_remote = is_object_url(url)
         self.storage_options = storage_options(url)
@@ -122,33 +127,38 @@ class Lake:
         self,
         table: DeltaTable,
         spec: TableSpec,
-        frame: pl.DataFrame,
-        predicate: str | None,
+        frames: Iterable[pl.DataFrame],
+        partition: Mapping[str, str],
+        *,
+        transactions: Sequence[Transaction] = (),
+        metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Like `append`, but the rows matching `predicate` (partition columns only; None: all) give way to `frame`."""
+        """Like `append`, but the rows of one partition (column to value; none: all rows) give way to `frames`, which
+        are written one at a time. delta-rs' own `optimize` is no way to do this: two at once double the rows.
+        """
         with _translated():
-            write_deltalake(
-                table,
-                _in_columns(frame, spec),
-                mode="overwrite",
-                predicate=predicate,
-                writer_properties=WriterProperties(
-                    compression="ZSTD", compression_level=1, max_row_group_size=spec.row_group_rows
-                ),
-                commit_properties=_commit_properties(),
+            parts = [part for frame in frames for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec))]
+            table.create_write_transaction(
+                parts,
+                "overwrite",
+                table.schema(),
+                list(spec.partition_by),
+                partition_filters=[(name, "=", value) for name, value in partition.items()] or None,
+                commit_properties=_commit_properties(transactions, metadata),
                 post_commithook_properties=_AFTER_COMMIT,
             )
-        return table.version()
+        return table.version() + 1
 
     def scan(self, table: DeltaTable, spec: TableSpec, files: Sequence[str] | None = None) -> pl.LazyFrame:
         """A lazy frame over `files` (default: all) of the version that `table` shows, partition columns included."""
-        paths = list(table.file_uris() if files is None else files)
+        paths = list(files_of(table) if files is None else files)
         if not paths:
             return pl.LazyFrame(schema=spec.schema)
         stored = {name: kind for name, kind in spec.columns.items() if name not in spec.partition_by}
         partitions = {name: kind for name, kind in spec.columns.items() if name in spec.partition_by}
         frame = pl.scan_parquet(
             paths,
+            glob=False,
             schema=stored,
             hive_partitioning=bool(partitions),
             hive_schema=partitions or None,
@@ -191,6 +201,14 @@ class Lake:
         return None if entry is None else {name: entry.get(name, "") for name in ("list_version", "segment_rules")}
 
 
+def files_of(table: DeltaTable, where: FilePruningPredicateType | None = None) -> list[str]:
+    """The files of the version that `table` shows, as they are called in the folder or bucket; `where`: of which
+    partitions, as [(column, operator, value)]."""
+    found = table.file_uris(file_pruning_predicate=where) if where else table.file_uris()
+    spelled = table.table_uri.removeprefix("file://")  # percent-encoded, as is the beginning of every name found
+    return [unquote(spelled) + uri[len(spelled) :] for uri in found]
+
+
 def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items())
 
@@ -216,24 +234,30 @@ def _translated() -> Generator[None]:
 
 def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable) -> Snapshot:
     files: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(counts.file_uris()):
-        parts = _partitions(path)
+    for path in sorted(files_of(counts)):
+        parts = partition_values(path)
         files.setdefault((parts["grain"], parts["month"]), []).append(path)
     months: dict[str, list[str]] = {}
-    for path in sorted(attributions.file_uris()):
-        months.setdefault(_partitions(path)["month"], []).append(path)
+    for path in sorted(files_of(attributions)):
+        months.setdefault(partition_values(path)["month"], []).append(path)
     return Snapshot(
         data_version=_derived_from(counts),
         list_version=_list_version(counts),
         counts={key: tuple(paths) for key, paths in files.items()},
-        coverage=tuple(sorted(coverage.file_uris())),
+        coverage=tuple(sorted(files_of(coverage))),
         attributions={month: tuple(paths) for month, paths in months.items()},
         attributions_version=newest_append(attributions, attributions.version()) if months else -1,
     )
 
 
-def _partitions(path: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in path.split("/") if "=" in part)
+def partition_values(path: str) -> dict[str, str]:
+    """The partition of a file, as its folders say."""
+    return {name: unquote(value) for name, _, value in (part.partition("=") for part in path.split("/")) if value}
+
+
+def is_append(commit: Mapping[str, Any]) -> bool:
+    """Whether an entry of a table's history brought rows; others only rearrange them."""
+    return commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
 
 
 def newest_append(table: DeltaTable, until: int) -> int:
@@ -243,8 +267,7 @@ def newest_append(table: DeltaTable, until: int) -> int:
     """
     for limit in (_RECENT_COMMITS, None):
         for commit in table.history(limit):
-            appends = commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
-            if commit["version"] <= until and appends:
+            if commit["version"] <= until and is_append(commit):
                 return commit["version"]
     return until
 

@@ -35,7 +35,7 @@ from analytics_core.errors import (
     InvalidTimezoneError,
     StoreUnavailableError,
 )
-from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, TimeToConversion
+from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, SegmentRules, TimeToConversion
 from analytics_core.store import tables
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.compact import compact
@@ -145,7 +145,7 @@ def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) ->
     assert first == f"2-{LISTS}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
-    compact(world.lake, NOW)
+    compact(world.lake, SegmentRules(), NOW)
     assert world.analytics.data_version() == first
     assert world.analytics.run(QUERY, ANN) == before
     add_batch(world.lake, [Click(DAY)])
@@ -319,9 +319,8 @@ def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: 
     assert len({first, second, third}) == 3
     before = world.analytics.run(QUERY, ANN)
     rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
-    world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, rows, None)
-    world.lake.open(ATTRIBUTIONS).optimize.compact()
-    compact(world.lake, NOW)
+    world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, [rows], {})
+    compact(world.lake, SegmentRules(), NOW)
     assert world.analytics.data_version() == third
     assert world.analytics.run(QUERY, ANN) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from support.logs import GOOGLEBOT, Request, realtime_text, requests, write
 from support.world import NOW, World
 
+from analytics_core.errors import SettingsError
+from analytics_core.model import SegmentRules
+from analytics_core.store.lake import Lake
 from analytics_core.store.schemas import CLICK_COUNTS, VERDICTS
 from ingest import agents, compact, rollups
 
@@ -41,15 +45,20 @@ def test_deleted_roll_ups_are_rebuilt_from_the_facts(filled: World, tmp_path: Pa
     assert filled.lake.snapshot().coverage
 
 
-def test_compacted_files_are_the_same_bytes_whatever_came_before(filled: World, tmp_path: Path) -> None:
+def test_compacted_files_are_the_same_bytes_whatever_came_before(
+    filled: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def compacted() -> list[bytes]:
         filled.run("compact")
         snapshot = filled.lake.snapshot()
         return [Path(path).read_bytes() for key in sorted(snapshot.counts) for path in snapshot.counts[key]]
 
     first = compacted()
-    shutil.rmtree(filled.folder / "var" / "lake" / "click_counts")
+    for table in ("click_counts", "attributions"):
+        shutil.rmtree(filled.folder / "var" / "lake" / table, ignore_errors=True)
+    monkeypatch.setattr(rollups, "CLICKS_AT_A_TIME", 1)
     filled.sync(tmp_path / "a.gz")
+    filled.sync(write(tmp_path / "copy.gz", realtime_text(requests(20))))
 
     assert compacted() == first
 
@@ -58,7 +67,7 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(filled: World, 
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compact.compact(world.lake, NOW),
+        lambda world: compact.compact(world.lake, SegmentRules(), NOW),
     ],
     ids=["sync", "compact"],
 )
@@ -73,7 +82,6 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
         return judge(logged).with_columns(bot_rule=pl.lit("own:everyone"), device=pl.lit("BOT"))
 
     monkeypatch.setattr(agents, "classify_user_agents", judge_everyone_a_bot)
-    monkeypatch.setattr(rollups, "_LISTS", {"list_version": "next"})
 
     bring(filled)
 
@@ -83,3 +91,45 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
     kept = lake.scan(lake.open(VERDICTS), VERDICTS).collect()
     assert kept.group_by("list_version").len().height == 2
     assert lake.snapshot().list_version == "next"
+
+
+def test_two_compactions_at_once_double_nothing(filled: World) -> None:
+    before = (filled.clicks().height, sorted_counts(filled))
+    running = [
+        subprocess.Popen(filled.command("compact"), env=filled.process_environment(), cwd=filled.folder)
+        for _ in range(3)
+    ]
+
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+
+    assert filled.clicks().height == before[0]
+    assert sorted_counts(filled).equals(before[1])
+    assert all(check["holds"] for check in filled.run_json("verify", "--json"))
+
+
+def test_a_partition_larger_than_the_memory_is_merged_in_parts(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted_counts(filled)
+    monkeypatch.setattr(compact, "MERGED_ROWS", 3)
+
+    compact.compact(filled.lake, SegmentRules(), NOW)
+
+    assert sorted_counts(filled).equals(before)
+    assert {len(files) for files in filled.lake.snapshot().counts.values()} == {2}
+
+
+def test_a_folder_with_spaces_holds_a_lake(tmp_path: Path) -> None:
+    world = World(tmp_path / "My Projects é")
+    world.load()
+    log = write(tmp_path / "a.gz", realtime_text(requests(20)))
+
+    world.sync(log)
+    again = world.sync(write(tmp_path / "b.gz", realtime_text(requests(20))))
+
+    assert (again.identity.clicks, again.identity.duplicates) == (0, 20)
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+@pytest.mark.parametrize("name", ["env=prod", "x[1]", "what?", "a*"])
+def test_a_folder_that_engines_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="must not lie in a folder"):
+        Lake(str(tmp_path / name))
