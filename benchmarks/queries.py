@@ -11,10 +11,11 @@ from pathlib import Path
 from analytics_core.access.actors import Actor
 from analytics_core.access.policy import Policy
 from analytics_core.engines.duckdb import DuckDBEngine
-from analytics_core.model import Period, Query
+from analytics_core.model import Period, Query, SegmentRules
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.service import Analytics
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from benchmarks.lakes import END, HANDLES, build_lake, handle_name
 from benchmarks.report import machine, note, table
@@ -42,7 +43,15 @@ def _measure(folder: Path, clicks: int) -> tuple[list[list[str]], float]:
     policy = Policy(Accounts(database))
     engine = DuckDBEngine(memory_megabytes=1_024, seconds=60, file_cache=None)
     analytics = Analytics(
-        lake=lake, engine=engine, policy=policy, syncs=Syncs(database), sla_minutes=60, clock=lambda: END
+        lake=lake,
+        engine=engine,
+        policy=policy,
+        syncs=Syncs(database),
+        outcomes=Outcomes(database),
+        sla_minutes=60,
+        ctx_ttl=timedelta(minutes=15),
+        segment_rules=SegmentRules(),
+        clock=lambda: END,
     )
     rows: list[list[str]] = []
     medians: list[float] = []

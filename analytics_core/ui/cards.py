@@ -60,8 +60,12 @@ def revenue(answer: Answer) -> None:
         delta_color="primary",
         delta_arrow=_arrow(amount, before.get(code)) if comparable else "off",
         delta_description="vs previous period" if comparable else None,
-        help=f"The value of the conversions. {formats.moneys(before)} in the period before.",
+        help="The value of the conversions."
+        + (f" In the period before: {formats.moneys(before)}." if answer.previous_totals else ""),
+        chart_data=_course(answer, code),
+        chart_type="area",
         border=True,
+        height="stretch",
     )
 
 
@@ -88,6 +92,7 @@ def _metric(
         chart_data=[count(row.metrics) for row in answer.rows],
         chart_type="area",
         border=True,
+        height="stretch",
     )
 
 
@@ -127,6 +132,13 @@ def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
 def period_note(period: Period) -> str:
     """`1 Feb – 28 Feb 2026, Europe/Berlin`."""
     return f"{formats.days(period)}, {period.timezone}"
+
+
+def _course(answer: Answer, code: str) -> list[float] | None:
+    """The amounts day by day, rounded for a drawing; None where the rows are no days."""
+    if not code or answer.group_by != "day" or answer.previous_totals is None:
+        return None
+    return [float(row.metrics.revenue_by_currency.get(code, 0)) for row in answer.rows]
 
 
 def _arrow(now: int | Decimal, before: int | Decimal | None) -> Literal["up", "down", "off"]:

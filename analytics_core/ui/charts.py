@@ -67,7 +67,7 @@ def clicks_over_time(answer: Answer) -> go.Figure:
 
 def largest_keys(answer: Answer, names: Mapping[str, str]) -> go.Figure:
     """The largest keys as horizontal bars, the largest on top; a point's customdata is its key."""
-    rows = list(reversed(answer.rows[:TOP]))
+    rows = [row for row in answer.rows[:TOP] if row.metrics.clicks][::-1]
     keys = [row.key for row in rows]
     figure = go.Figure()
     figure.add_bar(

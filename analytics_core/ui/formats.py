@@ -68,10 +68,14 @@ def seconds(count: int) -> str:
 
 def share(part: int, whole: int) -> str:
     """A part in per cent of the whole; `<0.1%` where it would read as nothing."""
-    if not whole or not part:
-        return "0%"
-    percent = 100 * part / whole
-    return "<0.1%" if percent < 0.1 else f"{percent:.1f}%"
+    return percent(part / whole) if whole else "0%"
+
+
+def percent(rate: float) -> str:
+    """0.125 → `12.5%`; `<0.1%` where it would read as nothing, `×14` from tenfold on."""
+    if rate >= 10:
+        return f"×{rate:,.0f}"
+    return "0%" if not rate else "<0.1%" if rate < 0.001 else f"{100 * rate:.1f}%"
 
 
 def change(now: int | Decimal, before: int | Decimal) -> str:
@@ -82,8 +86,8 @@ def change(now: int | Decimal, before: int | Decimal) -> str:
         return "new"
     if now >= 10 * before:
         return f"×{now / before:,.0f}"
-    percent = 100 * (now - before) / before
-    return f"{percent:+.1f}%" if abs(percent) >= 0.05 else "no change"
+    points = 100 * (now - before) / before
+    return f"{points:+.1f}%" if abs(points) >= 0.05 else "no change"
 
 
 def day(value: date) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from analytics_core.model import Answer, ConversionDay, Funnel, Posts
+from analytics_core.model import Answer, ConversionDay, Funnel, Metrics, Posts, Stage
 from analytics_core.ui import address, cards, charts, filters, formats, session, tables
 
 _STAGES = {
@@ -62,21 +62,24 @@ def metric_row(answer: Answer, funnel: Funnel) -> None:
     with st.grid(4, min_column_width=190, gap="small"):
         st.metric(
             "Conversion rate",
-            formats.share(totals.conversions, totals.qualified_clicks),
+            _rate(totals),
             help="Conversions per qualified click.",
             border=True,
+            height="stretch",
         )
         st.metric(
             "Median time",
             formats.seconds(times.median_seconds) if times else "–",
             help="From the click: half of the conversions took no longer.",
             border=True,
+            height="stretch",
         )
         st.metric(
             "90% within",
             formats.seconds(times.p90_seconds) if times else "–",
             help="From the click: nine of ten conversions took no longer.",
             border=True,
+            height="stretch",
         )
         cards.revenue(answer)
 
@@ -84,18 +87,11 @@ def metric_row(answer: Answer, funnel: Funnel) -> None:
 def steps(funnel: Funnel) -> None:
     """The figure; impressions only where there are any."""
     shown = [stage for stage in funnel.stages if stage.count or stage.name != "impressions"]
-    rates = [stage.rate_from_previous for stage in shown]
-    texts = [
-        f"{formats.short(stage.count)}" + (f" · {100 * rate:.1f}%" if rate is not None and place else "")
-        for place, (stage, rate) in enumerate(zip(shown, rates, strict=True))
-    ]
     figure = go.Figure(
         go.Funnel(
             y=[_STAGES[stage.name] for stage in shown],
             x=[stage.count for stage in shown],
-            text=texts,
-            textinfo="text",
-            textposition="auto",
+            textinfo="none",
             hovertemplate="%{y}: %{x:,}<extra></extra>",
             connector={"line": {"width": 0}},
         )
@@ -104,9 +100,28 @@ def steps(funnel: Funnel) -> None:
         height=72 * len(shown) + 20, margin={"l": 0, "r": 4, "t": 8, "b": 0}, showlegend=False, dragmode=False
     )
     figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(title=None, fixedrange=True, automargin=True, showgrid=False)
+    figure.update_yaxes(
+        title=None,
+        fixedrange=True,
+        automargin=True,
+        showgrid=False,
+        tickvals=[_STAGES[stage.name] for stage in shown],
+        ticktext=[_label(stage, is_first=place == 0) for place, stage in enumerate(shown)],
+    )
     said = ", ".join(f"{formats.exact(stage.count)} {_STAGES[stage.name].lower()}" for stage in shown)
     st.plotly_chart(figure, config=charts.CONFIG, alt=f"From step to step: {said}.")
+
+
+def _rate(metrics: Metrics) -> str:
+    """Conversions per qualified click; without any of those there is no rate."""
+    return formats.share(metrics.conversions, metrics.qualified_clicks) if metrics.qualified_clicks else "–"
+
+
+def _label(stage: Stage, *, is_first: bool) -> str:
+    """Name and count, and how many came from the step before."""
+    rate = stage.rate_from_previous
+    part = "" if is_first or rate is None else f" · {formats.percent(rate)}"
+    return f"{_STAGES[stage.name]}<br><b>{formats.short(stage.count)}</b>{part}"
 
 
 def finality(answer: Answer, funnel: Funnel) -> None:
@@ -131,13 +146,13 @@ def rows(answer: Answer) -> None:
     frame = pl.DataFrame(
         {
             "name": [names[row.key] for row in answer.rows],
+            "final": ["final" if row.is_final else "not final" for row in answer.rows],
             "impressions": [one.impressions for one in metrics],
             "clicks": [one.clicks for one in metrics],
             "qualified": [one.qualified_clicks for one in metrics],
             "conversions": [one.conversions for one in metrics],
-            "rate": [formats.share(one.conversions, one.qualified_clicks) for one in metrics],
+            "rate": [_rate(one) for one in metrics],
             **tables.money_of(answer),
-            "final": ["" if row.is_final is None else "final" if row.is_final else "not final" for row in answer.rows],
         }
     )
     counts = {"impressions": "Impressions", "clicks": "Clicks", "qualified": "Qualified", "conversions": "Conversions"}

@@ -63,6 +63,7 @@ _STYLE = (
 .factor b { white-space: nowrap; font-weight: 600; }
 .state { text-align: center; max-width: 34rem; margin: 3rem auto 0; color: var(--muted); }
 .state h2 { color: var(--ink); font-size: 1.2rem; padding: .4rem 0 .2rem; }
+.st-key-revenue { border-color: var(--line); border-radius: .8rem; }
 .revenue span { font-size: .875rem; }
 .revenue ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: 1.2rem; line-height: 1.5; }
 .problem { border-left: 3px solid light-dark(#b3372f, #f08a80); padding: .2rem 0 .2rem .9rem; margin: .4rem 0; }

@@ -58,7 +58,7 @@ def test_what_is_shown_is_what_is_downloaded_and_what_the_api_answers(page: Page
     csv_name, csv_bytes = download(page, "CSV")
     json_name, json_bytes = download(page, "JSON")
     rows = list(csv.DictReader(io.StringIO(csv_bytes.decode())))
-    assert rows == [{"country": "DE", "clicks": "10", "qualifiedClicks": "8", "botClicks": "2"}]
+    assert rows == [{"country": "DE", "clicks": "10", "qualifiedClicks": "8", "botClicks": "2", "conversions": "0"}]
 
     manifest = json.loads(json_bytes)["manifest"]
     asked = manifest["query"]
@@ -67,8 +67,8 @@ def test_what_is_shown_is_what_is_downloaded_and_what_the_api_answers(page: Page
         params={name: asked[name] for name in ("groupBy", "fromDay", "toDay", "tz")} | asked["filters"],
         headers={"Authorization": f"Bearer {token(today, 'user_ann')}"},
     ).json()
-    counts = ("clicks", "qualifiedClicks", "botClicks")
-    assert [[row["key"], *(row[name] for name in counts)] for row in answer["rows"]] == [["DE", 10, 8, 2]]
+    counts = ("clicks", "qualifiedClicks", "botClicks", "conversions")
+    assert [[row["key"], *(row[name] for name in counts)] for row in answer["rows"]] == [["DE", 10, 8, 2, 0]]
     assert manifest["dataVersion"] == answer["dataVersion"]
     assert csv_name == f"acme-country-{asked['fromDay']}-{asked['toDay']}.csv"
     assert json_name == csv_name.replace(".csv", ".json")

@@ -215,7 +215,7 @@ def test_the_funnel_is_split_and_its_address_says_so(dashboard: Dashboard) -> No
     screen = dashboard.open(page=FUNNEL, handle="acme", split="country", counted="conversion")
     assert screen.get_by_key("counted").value == "Day of the conversion"
     rows = screen.dataframe[0].value[["name", "clicks", "conversions", "rate"]].to_numpy().tolist()
-    assert rows == [["Germany", 10, 2, "25.0%"], ["Austria", 2, 0, "0%"], ["Pending", 0, 1, "0%"]]
+    assert rows == [["Germany", 10, 2, "25.0%"], ["Austria", 2, 0, "0%"], ["Pending", 0, 1, "–"]]
     assert "not in the logs yet" in told(screen)
     screen.selectbox(key="split").select("day").run()
     assert screen.query_params["split"] == "day"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -57,6 +58,8 @@ def test_changes_read_as_a_person_would_say_them(now: int, before: int, text: st
         ("day", "20260203", "3 Feb 2026"),
         ("slug", "direct", "direct"),
         ("slug", OTHER, "All others"),
+        ("segment", "engaged_prospect", "Engaged prospect"),
+        ("country", "(pending)", "Pending"),
     ],
 )
 def test_keys_have_names(dimension: str, key: str, name: str) -> None:
@@ -100,3 +103,37 @@ def test_small_shares_do_not_vanish(part: int, whole: int, text: str) -> None:
 
 def test_markdown_in_keys_is_shown_not_run() -> None:
     assert formats.plain("_a_ *b* [c](d) :x: $1") == r"\_a\_ \*b\* \[c\](d) \:x\: \$1"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("99.9900", "99.99 USD"),
+        ("100.0000", "100 USD"),
+        ("0", "0 USD"),
+        ("1234567.5", "1,234,567.50 USD"),
+        ("0.0001", "0.0001 USD"),
+    ],
+)
+def test_money_shows_every_digit(amount: str, text: str) -> None:
+    assert formats.money(Decimal(amount), "USD") == text
+
+
+def test_several_currencies_stand_side_by_side() -> None:
+    assert formats.moneys({"EUR": Decimal(5), "USD": Decimal("0.5")}) == "5 EUR, 0.50 USD"
+    assert formats.moneys({}) == "none"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (273_600, "3 d 4 h")],
+)
+def test_seconds_read_as_a_person_would_say_them(count: int, text: str) -> None:
+    assert formats.seconds(count) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0.0, "0%"), (0.0004, "<0.1%"), (0.125, "12.5%"), (1.0, "100.0%"), (97.48, "×97")]
+)
+def test_rates_read_as_per_cent_or_as_a_multiple(rate: float, text: str) -> None:
+    assert formats.percent(rate) == text
