@@ -14,7 +14,6 @@ from analytics_core.attribution.hosts import Hosts
 from analytics_core.attribution.redirect_log import RedirectLog
 from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
-from analytics_core.model import SegmentRules
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
@@ -80,7 +79,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         outcomes=Outcomes(database),
         sla_minutes=settings.sla_minutes,
         ctx_ttl=settings.ctx_ttl,
-        segment_rules=SegmentRules(),
+        segment_rules=settings.segment_rules,
         clock=clock,
     )
     writer, links = GroupCommit(database), Links(database)
