@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from analytics_core.access.personal import PersonalTokens
 from analytics_core.access.policy import Policy
+from analytics_core.access.rates import Rates
+from analytics_core.access.signins import SignIns
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.audit import Audit
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.lake import Lake
@@ -28,6 +32,10 @@ class Application:
     accounts: Accounts
     policy: Policy
     analytics: Analytics
+    personal_tokens: PersonalTokens
+    audit: Audit
+    rates: Rates
+    sign_ins: SignIns
     clock: Callable[[], datetime]
 
 
@@ -55,7 +63,21 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         sla_minutes=settings.sla_minutes,
         clock=clock,
     )
-    return Application(settings, lake, database, accounts, policy, analytics, clock)
+    rates = Rates(settings.rate_limit_url)
+    audit = Audit(database)
+    return Application(
+        settings=settings,
+        lake=lake,
+        database=database,
+        accounts=accounts,
+        policy=policy,
+        analytics=analytics,
+        personal_tokens=PersonalTokens(settings, database, policy),
+        audit=audit,
+        rates=rates,
+        sign_ins=SignIns(audit, accounts, rates),
+        clock=clock,
+    )
 
 
 @cache

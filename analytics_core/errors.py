@@ -77,6 +77,13 @@ class InsufficientRoleError(ClickledgerError):
     status = 403
 
 
+class InsufficientScopeError(ClickledgerError):
+    """A personal access token whose scopes do not reach so far."""
+
+    code = "insufficient_scope"
+    status = 403
+
+
 class FeatureLockedError(ClickledgerError):
     code = "feature_locked"
     status = 403
@@ -110,6 +117,25 @@ class QueryTimeoutError(ClickledgerError):
 class MethodNotAllowedError(ClickledgerError):
     code = "method_not_allowed"
     status = 405
+
+
+class RequestTimeoutError(ClickledgerError):
+    """The body of the request did not arrive in time."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class PayloadTooLargeError(ClickledgerError):
+    code = "payload_too_large"
+    status = 413
+
+
+class RateLimitedError(ClickledgerError):
+    """Too many requests; `retry_after` says in how many seconds there is room again."""
+
+    code = "rate_limited"
+    status = 429
 
 
 class StoreUnavailableError(ClickledgerError):

@@ -27,6 +27,7 @@ from analytics_core.model import Filter, Query
 from analytics_core.query.catalog import DEFINITIONS_VERSION, EVENT
 from analytics_core.service import Export
 from analytics_core.store import tables
+from analytics_core.store.audit import AuditEvent, record
 from analytics_core.store.database import Database
 
 _MEMORY_BYTES: Final = 1_048_576  # of a file before it goes to disk
@@ -97,7 +98,7 @@ class Format:
     write: Callable[[Export, IO[bytes], Callable[[bytes], None]], int]
 
 
-def export(application: Application, query: Query, actor: Actor, format_name: str) -> Download:
+def export(application: Application, query: Query, actor: Actor, format_name: str, request_id: str = "") -> Download:
     """The file, for an actor who may export. Raises InvalidFormatError and what Analytics.export_rows raises."""
     chosen = format_named(format_name)
     rows = application.analytics.export_rows(query, actor)
@@ -121,7 +122,7 @@ def export(application: Application, query: Query, actor: Actor, format_name: st
         rows=count,
         sha256=digest.hexdigest(),
     )
-    _keep(application.database, manifest)
+    _keep(application.database, manifest, actor, request_id)
     head, tail = b"", b""
     if chosen.name == "json":
         head, tail = b'{"manifest":' + orjson.dumps(manifest.to_json()) + b',"rows":', b"}"
@@ -169,9 +170,12 @@ def filter_text(one: Filter) -> str:
     return ("-" if one.exclude else "") + ",".join(one.values)
 
 
-def _keep(database: Database, manifest: Manifest) -> None:
+def _keep(database: Database, manifest: Manifest, actor: Actor, request_id: str) -> None:
     row = {name: getattr(manifest, name) for name in Manifest.__dataclass_fields__}
+    detail = {"exportId": manifest.id, "format": manifest.format, "rows": manifest.rows, "query": manifest.query}
+    made = AuditEvent(manifest.created_at, actor.name, manifest.handle, "export.made", detail, request_id)
     with database.begin() as connection:
+        record(connection, made)
         connection.execute(tables.exports.insert().values(row | {"query": orjson.dumps(manifest.query).decode()}))
 
 

@@ -22,6 +22,8 @@ REALTIME_FIELDS = (
     "cs-header-names,cs-headers-count,primary-distribution-id,primary-distribution-dns-name,origin-fbl,origin-lbl,asn"
 )
 
+SHORTEST_SECRET = 32  # bytes, in production
+
 
 class Settings(BaseSettings):
     """Read from `CLICKLEDGER_*` or `.env`. Secrets that are not set are made once and kept in the state folder."""
@@ -45,6 +47,9 @@ class Settings(BaseSettings):
     jwks_url: str | None = Field(default=None, description="key set of user JWTs, instead of a secret")
     jwt_issuer: str | None = Field(default=None, description="required iss, when set")
     jwt_audience: str | None = Field(default=None, description="required aud, when set")
+    sign_in_claim: str = Field(default="sub", description="OpenID Connect claim that is the user id: sub or email")
+    staff_users: str = Field(default="", description="user ids (a,b) whom OpenID Connect signs in as reviewers")
+    token_secret: SecretStr | None = Field(default=None, description="key of the hash of personal access tokens")
     visitor_secret: SecretStr | None = Field(default=None, description="key of the visitor hash")
 
     sla_minutes: int = Field(default=60, ge=1, description="FRESH up to so many minutes after a complete sync")
@@ -56,6 +61,11 @@ class Settings(BaseSettings):
     batch_megabytes: int = Field(
         default=96, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
     )
+    accounts: str = Field(default="", description="accounts file, or s3:// object, that every sync loads first")
+    rate_limit_url: str = Field(default="memory://", description="where requests are counted: memory:// or redis://…")
+    query_rate: str = Field(default="1200/minute", description="requests that one access token may send to the API")
+    body_kilobytes: int = Field(default=64, ge=1, description="largest body of a request to the API")
+    body_seconds: float = Field(default=10.0, gt=0, description="time in which the body of a request must arrive")
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
     file_cache_megabytes: int = Field(
@@ -84,9 +94,11 @@ def load_settings() -> Settings:
 
 def with_secrets(settings: Settings) -> Settings:
     """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead."""
-    missing = [name for name in ("jwt_secret", "visitor_secret") if getattr(settings, name) is None]
+    missing = [name for name in ("jwt_secret", "token_secret", "visitor_secret") if getattr(settings, name) is None]
     if settings.jwks_url and "jwt_secret" in missing:
         missing.remove("jwt_secret")
+    if settings.production:
+        _refuse_short_secrets(settings)
     if not missing:
         return settings
     if settings.production:
@@ -94,6 +106,15 @@ def with_secrets(settings: Settings) -> Settings:
         raise SettingsError(f"A production start needs {names}; set them, or unset CLICKLEDGER_PRODUCTION.")
     kept = _kept_secrets(settings.state / "secrets.json", missing)
     return settings.model_copy(update={name: SecretStr(kept[name]) for name in missing})
+
+
+def _refuse_short_secrets(settings: Settings) -> None:
+    for name in ("jwt_secret", "token_secret"):  # keys of HMAC-SHA-256: RFC 7518 asks for 256 bits
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is not None and len(secret.get_secret_value().encode()) < SHORTEST_SECRET:
+            raise SettingsError(
+                f"CLICKLEDGER_{name.upper()} is shorter than {SHORTEST_SECRET} bytes; take a random one."
+            )
 
 
 def _kept_secrets(path: Path, names: list[str]) -> dict[str, str]:

@@ -10,14 +10,16 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, health
+from analytics_core.api import analytics, audit, health, tokens
 from analytics_core.api.errors import install_error_handlers
+from analytics_core.api.guard import Guard
+from analytics_core.api.headers import DOCS_PATH
 from analytics_core.api.observe import Observations, Observe
 from analytics_core.bootstrap import Application
 
 DESCRIPTION: Final = (
-    "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token as "
-    "`Authorization: Bearer …`. Every error is `{error, message, requestId}`."
+    "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token (JWT), or under "
+    "`/v2/public/` a personal access token, as `Authorization: Bearer …`. Every error is `{error, message, requestId}`."
 )
 
 
@@ -34,7 +36,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         version="2",
         description=DESCRIPTION,
         openapi_url="/v2/openapi.json",
-        docs_url="/v2/docs",
+        docs_url=DOCS_PATH,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -42,9 +44,11 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.application = application
     observations = Observations()
     app.state.observations = observations
-    app.include_router(analytics.router)
+    for router in (*analytics.routers, tokens.router, audit.router):
+        app.include_router(router)
     app.include_router(health.router)
     install_error_handlers(app)
+    app.add_middleware(Guard, application=application)
     app.add_middleware(Observe, observations=observations)
     return app
 

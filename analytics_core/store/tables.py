@@ -188,3 +188,35 @@ exports = Table(
     Column("rows", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
 )
+
+# --- access ---------------------------------------------------------------------------------------------------------
+
+# Personal access tokens. Of the secret only a keyed hash is kept.
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("token_id", String(32), primary_key=True),
+    Column("handle", String(63), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),  # with blanks between
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+
+# Who did what, when. `handle` is null where an event concerns none: a failed sign-in on the dashboard.
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("handle", String(63)),
+    Column("action", String(64), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("request_id", String(64), nullable=False),
+    Index("audit_events_by_handle", "handle", "at"),
+)

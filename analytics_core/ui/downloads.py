@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import RULES, Action
+from analytics_core.access.rules import RULES, Action
 from analytics_core.bootstrap import shared
 from analytics_core.exports import FORMATS, export, filename
 from analytics_core.model import Query

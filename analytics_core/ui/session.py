@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import Action
+from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
 from analytics_core.errors import MissingBearerTokenError
 from analytics_core.model import Answer, Freshness, Query
