@@ -11,7 +11,11 @@ pages = [
     st.Page("overview.py", title="Overview", icon=":material/monitoring:", default=True),
     st.Page("breakdown.py", title="Breakdown", icon=":material/bar_chart:"),
 ]
-page = st.navigation(pages, position="hidden")
+of_owners = [
+    st.Page("tokens.py", title="Access tokens", icon=":material/key:"),
+    st.Page("audit.py", title="Audit log", icon=":material/history:"),
+]
+page = st.navigation([*pages, *of_owners], position="hidden")
 
 actor = signin.gate()
 with st.container(key="header", horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -19,5 +23,5 @@ with st.container(key="header", horizontal=True, vertical_alignment="center", ga
     st.space("stretch")
     for each in pages:
         st.page_link(each, query_params=address.link())
-    signin.account_menu(actor)
+    signin.account_menu(actor, of_owners)
 page.run()

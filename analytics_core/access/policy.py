@@ -57,6 +57,12 @@ class Policy:
         own = self._accounts.handles_of(actor.user_id)
         return own if actor.handle is None else tuple(handle for handle in own if handle == actor.handle)
 
+    def find_handles(self, actor: Actor, text: str, limit: int = 50) -> tuple[str, ...]:
+        """Those of the visible handles whose name has the text in it, the first ones in alphabetical order."""
+        if actor.is_staff:
+            return self._accounts.find_handles(text.strip().lower(), limit)
+        return tuple(one for one in self.visible_handles(actor) if text.strip().lower() in one)[:limit]
+
     def _error(self, refused: Refused, action: Action, account: Account, role: Role | None) -> ClickledgerError:
         handle, needed = account.handle, self._rules[action].role
         if refused.feature is not None:

@@ -39,7 +39,7 @@ def buttons(query: Query) -> None:
 
 def _file(query: Query, actor: Actor, format_name: str) -> bytes:
     """Made when the button is clicked; raises FeatureLockedError where the plan does not include it."""
-    return export(shared(), query, actor, format_name).read()
+    return export(shared(), query, actor, format_name, session.new_request_id()).read()
 
 
 def _upgrade_notice(handle: str) -> None:
