@@ -32,6 +32,7 @@ ROLES = ("CREATOR", "OPERATOR", "OWNER")
 PLANS = ("FREE", "PRO", "ENTERPRISE")
 
 handles, people = st.sampled_from(sorted(HANDLES)), st.sampled_from(PEOPLE)
+roles = st.sampled_from([None, *ROLES])
 group_bys = st.sampled_from(["day", "slug", "country", "device", "referrer"])
 filters = st.sampled_from(
     [{}, {"slug": "south-link"}, {"slug": "-north-link"}, {"country": "-DE"}, {"referrer": "west.example"}]
@@ -79,13 +80,13 @@ class Tenants(RuleBasedStateMachine):
     world: World | None = None
     application: Application
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(given=st.fixed_dictionaries({(p, h): roles for p in PEOPLE for h in HANDLES}))
+    def begin(self, given: dict[tuple[str, str], str | None]) -> None:
         if Tenants.world is None:
             Tenants.world = make_world()
             settings_ = Tenants.world.settings.model_copy(update={"query_rate": "1000000/minute"})
             Tenants.application = build(settings_, clock=lambda: NOW)
-        self.roles: dict[tuple[str, str], str] = {}
+        self.roles = {where: role for where, role in given.items() if role}
         self.plans = dict.fromkeys(HANDLES, "PRO")
         self.tokens: list[tuple[str, str, str]] = []  # maker, handle, token
         application = Tenants.application
@@ -104,7 +105,7 @@ class Tenants(RuleBasedStateMachine):
         others = [other for other in HANDLES if other != handle or not is_open]
         assert [other for other in others if f"{other}-link" in rows or f"{other}.example" in rows] == []
 
-    @rule(person=people, handle=handles, role=st.sampled_from([None, *ROLES]))
+    @rule(person=people, handle=handles, role=roles)
     def give_or_take_a_role(self, person: str, handle: str, role: str | None) -> None:
         self.roles.pop((person, handle), None)
         if role:
@@ -146,12 +147,17 @@ class Tenants(RuleBasedStateMachine):
         assert (made.status_code == 201) == may_make
         if may_make:
             self.tokens.append((person, handle, made.json()["token"]))
+            for asked in HANDLES:
+                self.ask_with(self.tokens[-1], asked, "slug")
 
     @rule(handle=handles, group_by=group_bys, pick=st.integers(0, 1_000))
     def ask_with_a_token(self, handle: str, group_by: str, pick: int) -> None:
         if not self.tokens:
             return
-        maker, own, token = self.tokens[pick % len(self.tokens)]
+        self.ask_with(self.tokens[pick % len(self.tokens)], handle, group_by)
+
+    def ask_with(self, made: tuple[str, str, str], handle: str, group_by: str) -> None:
+        maker, own, token = made
         answer = self.api.client.get(
             f"/v2/public/handles/{handle}/analytics",
             params={"groupBy": group_by, **RANGE},
