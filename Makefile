@@ -43,11 +43,13 @@ demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 test: dev  ## every tier
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-check: dev  ## format, lint, types, layers
+check: dev  ## format, lint, types, layers, security
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive analytics_core ingest pages app.py
+	BIN=$(BIN) .ci/audit
 
 fix: dev
 	$(BIN)/ruff format .

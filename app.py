@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from analytics_core import api
 from analytics_core.bootstrap import shared
 from analytics_core.ui import cookie, problems
+from analytics_core.ui.browser_policy import BrowserPolicy
 
 
 @asynccontextmanager
@@ -22,6 +24,7 @@ async def opened(_: st.App) -> AsyncGenerator[None]:
 app = st.App(
     "pages/dashboard.py",
     routes=[*api.routes(api.app), *cookie.routes],
+    middleware=[Middleware(BrowserPolicy)],
     lifespan=opened,
     on_script_error=problems.unexpected,
 )

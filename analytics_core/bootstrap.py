@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from analytics_core.access.personal import PersonalTokens
 from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
+from analytics_core.access.signins import SignIns
 from analytics_core.attribution.conversions import Conversions
 from analytics_core.attribution.hosts import Hosts
 from analytics_core.attribution.redirect_log import RedirectLog
@@ -17,6 +19,7 @@ from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.audit import Audit
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
@@ -36,13 +39,16 @@ class Application:
     accounts: Accounts
     policy: Policy
     analytics: Analytics
-    rates: Rates
     writer: GroupCommit
     conversions: Conversions
     signals: Signals
     links: Links
     hosts: Hosts
     redirect_log: RedirectLog
+    personal_tokens: PersonalTokens
+    audit: Audit
+    rates: Rates
+    sign_ins: SignIns
     clock: Callable[[], datetime]
 
     def start(self) -> None:
@@ -83,6 +89,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         clock=clock,
     )
     writer, links = GroupCommit(database), Links(database)
+    rates, audit = Rates(settings.rate_limit_url), Audit(database)
     return Application(
         settings=settings,
         lake=lake,
@@ -90,13 +97,16 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         accounts=accounts,
         policy=policy,
         analytics=analytics,
-        rates=Rates(settings.rate_limit_url),
         writer=writer,
         conversions=Conversions(writer, settings.ctx_keys),
         signals=Signals(writer, settings.ctx_keys),
         links=links,
         hosts=Hosts(links, settings.public_domain),
         redirect_log=RedirectLog(settings.redirect_log_folder),
+        personal_tokens=PersonalTokens(settings, database, policy),
+        audit=audit,
+        rates=rates,
+        sign_ins=SignIns(audit, accounts, rates),
         clock=clock,
     )
 

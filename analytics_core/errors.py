@@ -102,6 +102,13 @@ class InsufficientRoleError(ClickledgerError):
     status = 403
 
 
+class InsufficientScopeError(ClickledgerError):
+    """A personal access token whose scopes do not reach so far."""
+
+    code = "insufficient_scope"
+    status = 403
+
+
 class FeatureLockedError(ClickledgerError):
     code = "feature_locked"
     status = 403
@@ -142,6 +149,13 @@ class LinkExpiredError(ClickledgerError):
 
     code = "link_expired"
     status = 410
+
+
+class RequestTimeoutError(ClickledgerError):
+    """The body of the request did not arrive in time."""
+
+    code = "request_timeout"
+    status = 408
 
 
 class PayloadTooLargeError(ClickledgerError):

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 import polars as pl
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import Action, Policy
+from analytics_core.access.policy import Policy
+from analytics_core.access.rules import Action
 from analytics_core.engines.base import Engine
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, SegmentRules

@@ -24,7 +24,8 @@ REALTIME_FIELDS = (
     "cs-header-names,cs-headers-count,primary-distribution-id,primary-distribution-dns-name,origin-fbl,origin-lbl,asn"
 )
 
-CTX_SECRET_BYTES: Final = 32  # as long as the hash of HS256 (RFC 7518, section 3.2)
+_SECRETS: Final = ("jwt_secret", "ctx_secrets", "token_secret", "visitor_secret")
+SHORTEST_SECRET: Final = 32  # bytes: as long as the hash of HS256 (RFC 7518, section 3.2)
 
 
 class Settings(BaseSettings):
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
         default=None, description="secrets of ctx tokens, comma separated: the first signs, all verify"
     )
     ctx_ttl_minutes: int = Field(default=15, ge=1, description="a ctx token expires so many minutes after its click")
+    sign_in_claim: str = Field(default="sub", description="OpenID Connect claim that is the user id: sub or email")
+    staff_users: str = Field(default="", description="user ids (a,b) whom OpenID Connect signs in as reviewers")
+    token_secret: SecretStr | None = Field(default=None, description="key of the hash of personal access tokens")
     visitor_secret: SecretStr | None = Field(default=None, description="key of the visitor hash")
 
     segment_vip_conversions: int = Field(default=3, ge=1, description="a vip has so many conversions …")
@@ -83,6 +87,10 @@ class Settings(BaseSettings):
     redirect_logs: Path | None = Field(
         default=None, description="folder of the logs of redirects served here; default <state>/redirect-logs"
     )
+    accounts: str = Field(default="", description="accounts file, or s3:// object, that every sync loads first")
+    query_rate: str = Field(default="1200/minute", description="requests that one access token may send to the API")
+    body_kilobytes: int = Field(default=64, ge=1, description="largest body of a request to the API")
+    body_seconds: float = Field(default=10.0, gt=0, description="time in which the body of a request must arrive")
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
     file_cache_megabytes: int = Field(
@@ -92,8 +100,8 @@ class Settings(BaseSettings):
     @field_validator("ctx_secrets")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and min(len(key.encode()) for key in _split(secret)) < CTX_SECRET_BYTES:
-            raise ValueError(f"each secret must have {CTX_SECRET_BYTES} bytes or more")
+        if secret is not None and min(len(key.encode()) for key in _split(secret)) < SHORTEST_SECRET:
+            raise ValueError(f"each secret must have {SHORTEST_SECRET} bytes or more")
         return secret
 
     @property
@@ -147,9 +155,13 @@ def load_settings() -> Settings:
 
 def with_secrets(settings: Settings) -> Settings:
     """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead."""
-    missing = [name for name in ("jwt_secret", "ctx_secrets", "visitor_secret") if getattr(settings, name) is None]
+    missing = [name for name in _SECRETS if not _is_set(getattr(settings, name))]
     if settings.jwks_url and "jwt_secret" in missing:
         missing.remove("jwt_secret")
+    if settings.production:
+        if settings.demo:
+            raise SettingsError("CLICKLEDGER_DEMO signs anyone in; a production start refuses it.")
+        _refuse_short_secrets(settings)
     if not missing:
         return settings
     if settings.production:
@@ -157,6 +169,19 @@ def with_secrets(settings: Settings) -> Settings:
         raise SettingsError(f"A production start needs {names}; set them, or unset CLICKLEDGER_PRODUCTION.")
     kept = _kept_secrets(settings.state / "secrets.json", missing)
     return settings.model_copy(update={name: SecretStr(kept[name]) for name in missing})
+
+
+def _is_set(secret: SecretStr | None) -> bool:
+    return secret is not None and bool(secret.get_secret_value())
+
+
+def _refuse_short_secrets(settings: Settings) -> None:
+    for name in _SECRETS:
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is not None and 0 < len(secret.get_secret_value().encode()) < SHORTEST_SECRET:
+            raise SettingsError(
+                f"CLICKLEDGER_{name.upper()} is shorter than {SHORTEST_SECRET} bytes; take a random one."
+            )
 
 
 def _kept_secrets(path: Path, names: list[str]) -> dict[str, str]:

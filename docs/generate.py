@@ -1,11 +1,15 @@
-"""Writes the generated parts of docs/: metrics and settings, from the code that they document. `make docs`."""
+"""Writes the generated parts of docs/: metrics, access and settings, from the code that they document. `make docs`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from analytics_core.model import SegmentRules
+from analytics_core.access.actors import ActorKind
+from analytics_core.access.plans import FEATURES, PLANS, has
+from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Refusal, Standing, refusal
+from analytics_core.access.scopes import SCOPES, covers
+from analytics_core.model import Plan, Role, SegmentRules
 from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
 from analytics_core.settings import Settings
 
@@ -56,6 +60,85 @@ arrived under `(pending)`, rows beyond a limit under `(other)`: every breakdown 
 """
 
 
+def access_page() -> str:
+    columns = " | ".join(f"{role}" for role in ROLES)
+    roles = "\n".join(
+        f"| `{action}` | {' | '.join(_outcome(action, _of_user(role)) for role in (None, *ROLES))} "
+        f"| {_outcome(action, Standing(ActorKind.STAFF, None, Plan.ENTERPRISE))} "
+        f"| {_feature(action)} | {rule.meaning} |"
+        for action, rule in RULES.items()
+    )
+    plans = "\n".join(
+        f"| `{one.name}` | {' | '.join(_yes(has(plan, one), Refusal.FEATURE) for plan in PLANS)} | {one.opens} |"
+        for one in FEATURES.values()
+    )
+    scopes = "\n".join(
+        f"| `{scope}` | {' | '.join(_yes(covers([scope], one), Refusal.SCOPE) for one in _FOR_TOKENS)} |"
+        for scope in SCOPES
+    )
+    kinds = "\n".join(
+        f"| {kind} | {', '.join(f'`{door}`' for door in rule.doors)} "
+        f"| {f'`{rule.feature.name}`' if rule.feature else ''} | {rule.meaning} |"
+        for kind, rule in KINDS.items()
+    )
+    return f"""# Who may see what
+
+Generated from the rows that decide it (`analytics_core/access/rules.py`, `plans.py`, `scopes.py`). One policy answers
+for API, dashboard, downloads and scheduled exports, from the accounts as they are at that moment: a new role or plan
+counts at once.
+
+## Who asks
+
+| actor | doors | needs | |
+| --- | --- | --- | --- |
+{kinds}
+
+A token at another door than its own is `invalid_token`. A personal access token opens one handle, and only while its
+maker has a role there.
+
+## Role × action
+
+| action | no role | {columns} | STAFF | needs | |
+| --- | --- |{" --- |" * len(ROLES)} --- | --- | --- |
+{roles}
+
+A handle on which one has no role looks like one that does not exist. Role and scope are looked at before the plan.
+
+## Scope × action
+
+| scope | {" | ".join(f"`{action}`" for action in _FOR_TOKENS)} |
+| --- |{" --- |" * len(_FOR_TOKENS)}
+{scopes}
+
+## Plan × feature
+
+| feature | {" | ".join(PLANS)} | opens |
+| --- |{" --- |" * len(PLANS)} --- |
+{plans}
+"""
+
+
+_FOR_TOKENS = tuple(action for action, rule in RULES.items() if rule.for_tokens)
+
+
+def _of_user(role: Role | None) -> Standing:
+    return Standing(ActorKind.USER, role, Plan.ENTERPRISE)
+
+
+def _outcome(action: Action, standing: Standing) -> str:
+    refused = refusal(standing, action, RULES[action])
+    return "yes" if refused is None else f"`{refused.why}`"
+
+
+def _yes(is_open: bool, otherwise: Refusal) -> str:
+    return "yes" if is_open else f"`{otherwise}`"
+
+
+def _feature(action: Action) -> str:
+    feature = RULES[action].feature
+    return f"`{feature.name}`" if feature else ""
+
+
 def settings_table() -> str:
     rows = [
         f"| `CLICKLEDGER_{name.upper()}` | {_default(field.default)} | {field.description} |"
@@ -77,7 +160,8 @@ def operations_page(page: str) -> str:
 def pages() -> dict[Path, str]:
     """Every generated page with what it must say."""
     operations = DOCS / "operations.md"
-    return {DOCS / "metrics.md": metrics_page(), operations: operations_page(operations.read_text())}
+    generated = {DOCS / "metrics.md": metrics_page(), DOCS / "access.md": access_page()}
+    return generated | {operations: operations_page(operations.read_text())}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m ingest sync|accounts|demo|settings|verify|compact|rejects`."""
+"""The operator's command line: `python -m ingest sync|accounts|deliver|demo|settings|verify|compact|rejects`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
+from analytics_core.bootstrap import build
 from analytics_core.errors import ClickledgerError
+from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from ingest.accounts import load_accounts, read_accounts
+from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
+from ingest.deliver import deliver
+from ingest.deliveries import add, remove, saved
 from ingest.demo import describe_truth, make_world
 from ingest.ledger import Ledger
 from ingest.progress import progress
@@ -55,8 +59,11 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
     sources = open_sources(arguments.source, arguments.fields, settings, now)
+    database = Database(settings.database)
+    if settings.accounts:
+        keep_in_step(settings.accounts, database, now())
     with progress() as shown:
-        run = prepare(settings, Lake(settings.lake_url), Database(settings.database), now, shown)
+        run = prepare(settings, Lake(settings.lake_url), database, now, shown)
         return run.run(sources, full=arguments.full)
 
 
@@ -79,6 +86,42 @@ def _result(result: SyncResult, seconds: float) -> dict[str, float]:
 def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
     loaded = load_accounts(Database(settings.database), read_accounts(arguments.file), now())
     print(json.dumps(asdict(loaded)))
+    return 0
+
+
+def deliver_due(arguments: argparse.Namespace, settings: Settings) -> int:
+    runs = list(deliver(build(settings, clock=now)))
+    if arguments.json:
+        print(json.dumps([asdict(run) for run in runs]))
+    else:
+        for run in runs:
+            print(f"{run.handle} {run.from_day}-{run.to_day} {run.outcome} {run.file or run.reason}", file=sys.stderr)
+        outcomes = [run.outcome for run in runs]
+        print(json.dumps({name: outcomes.count(name) for name in ("delivered", "skipped", "failed")}))
+    return 1 if any(run.outcome == "failed" for run in runs) else 0
+
+
+def add_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
+    made = add(
+        build(settings, clock=now),
+        handle=arguments.handle,
+        every=arguments.every,
+        format_name=arguments.format,
+        query=arguments.query,
+        place=arguments.to if "://" in arguments.to else str(Path(arguments.to).absolute()),
+    )
+    print(json.dumps(asdict(made), default=str))
+    return 0
+
+
+def list_deliveries(arguments: argparse.Namespace, settings: Settings) -> int:
+    found = saved(Database(settings.database), arguments.handle)
+    _print_rows([asdict(delivery) for delivery in found], as_json=arguments.json)
+    return 0
+
+
+def remove_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
+    remove(Database(settings.database), arguments.delivery_id, now())
     return 0
 
 
@@ -154,6 +197,25 @@ def _seconds(text: str) -> float:
     return int(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
 
 
+def _add_deliveries(command: Callable[..., argparse.ArgumentParser]) -> None:
+    scheduling = command("deliveries", list_deliveries, "scheduled exports: add, list, remove")
+    verbs = scheduling.add_subparsers(dest="verb", required=True)
+    adding = verbs.add_parser("add", help="save a query that `deliver` exports once a period")
+    adding.set_defaults(run=add_delivery)
+    adding.add_argument("--handle", required=True)
+    adding.add_argument("--every", choices=("daily", "weekly"), default="daily")
+    adding.add_argument("--format", choices=tuple(FORMATS_OF_DELIVERIES), default="csv")
+    adding.add_argument("--query", required=True, help="as in the API: groupBy=slug&country=DE&tz=Europe/Berlin")
+    adding.add_argument("--to", required=True, help="a folder or s3://bucket/prefix")
+    listing = verbs.add_parser("list", help="those that are saved")
+    listing.set_defaults(run=list_deliveries)
+    listing.add_argument("--handle")
+    listing.add_argument("--json", action="store_true")
+    removing = verbs.add_parser("remove", help="end one; its files stay")
+    removing.set_defaults(run=remove_delivery)
+    removing.add_argument("delivery_id")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -175,6 +237,10 @@ def _parser() -> argparse.ArgumentParser:
 
     loading = command("accounts", accounts, "load handles, plans, collaborators, links and campaigns")
     loading.add_argument("file", type=Path)
+
+    delivering = command("deliver", deliver_due, "make the scheduled exports that are due")
+    delivering.add_argument("--json", action="store_true", help="every run, not only how many")
+    _add_deliveries(command)
 
     verifying = command("verify", verify_books, "check that every line is accounted for, once")
     compacting = command("compact", compact_lake, "merge small files; changes no number")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Connection, Table, delete, select, update
@@ -16,7 +18,10 @@ from sqlalchemy import Connection, Table, delete, select, update
 from analytics_core.errors import AccountsFileError
 from analytics_core.model import Plan, Role
 from analytics_core.store import tables
+from analytics_core.store.audit import record
 from analytics_core.store.database import Database, upsert
+from analytics_core.store.object_storage import client, is_object_url, parse_location
+from ingest.account_changes import AccountState, changes, stored_state
 
 
 def _known_zone(name: str) -> str:
@@ -85,10 +90,43 @@ class Loaded:
 
 def read_accounts(path: Path) -> AccountsFile:
     """Raises AccountsFileError, naming the key and its place, for anything that is not as the contract says."""
+    return parse_accounts(str(path), read_place(str(path)))
+
+
+def keep_in_step(place: str, database: Database, now: datetime) -> Loaded | None:
+    """Loads the accounts from a file or an `s3://` object; None when it is what was loaded last.
+
+    Raises AccountsFileError. Then nothing should be read: the hosts of new handles would be unknown.
+    """
+    content = read_place(place)
+    digest = hashlib.sha256(content).hexdigest()
+    kept = tables.accounts_loads
+    with database.connect() as connection:
+        if connection.execute(select(kept.c.sha256).where(kept.c.place == place)).scalar_one_or_none() == digest:
+            return None
+    loaded = load_accounts(database, parse_accounts(place, content), now)
+    with database.begin() as connection:
+        upsert(connection, kept, [{"place": place, "sha256": digest, "loaded_at": now}])
+    return loaded
+
+
+def read_place(place: str) -> bytes:
+    """The bytes of a file or of an `s3://` object. Raises AccountsFileError."""
     try:
-        accounts = AccountsFile.model_validate_json(path.read_bytes())
+        if not is_object_url(place):
+            return Path(place).read_bytes()
+        location = parse_location(place)
+        return client().get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
     except FileNotFoundError:
-        raise AccountsFileError(f"{path} does not exist.") from None
+        raise AccountsFileError(f"{place} does not exist.") from None
+    except (OSError, ClientError, BotoCoreError) as error:
+        raise AccountsFileError(f"{place} cannot be read: {error}.") from error
+
+
+def parse_accounts(path: str, content: bytes) -> AccountsFile:
+    """Raises AccountsFileError; `path` is how the error calls the file."""
+    try:
+        accounts = AccountsFile.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise AccountsFileError(f"{path}: {_place(first['loc'])}: {first['msg']}.") from None
@@ -97,8 +135,12 @@ def read_accounts(path: Path) -> AccountsFile:
 
 
 def load_accounts(database: Database, accounts: AccountsFile, now: datetime) -> Loaded:
-    """Brings the database to what the file says of its handles; handles that it does not name stay as they are."""
+    """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
+
+    Each change of a plan, a person, a zone, a domain or a link is told to the audit log in the same transaction.
+    """
     with database.begin() as connection:
+        connection.execute(delete(tables.accounts_loads))  # what was in step may not be any more
         changed = sum(_load_handle(connection, entry, now) for entry in accounts.handles)
     entries = accounts.handles
     return Loaded(
@@ -114,7 +156,7 @@ def _place(location: Sequence[int | str]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "the file"
 
 
-def _check_unique(path: Path, accounts: AccountsFile) -> None:
+def _check_unique(path: str, accounts: AccountsFile) -> None:
     lists: list[tuple[str, list[str]]] = [
         ("handle", [entry.handle for entry in accounts.handles]),
         ("domain", [domain for entry in accounts.handles for domain in entry.domains]),
@@ -141,6 +183,7 @@ def _check_unique(path: Path, accounts: AccountsFile) -> None:
 
 def _load_handle(connection: Connection, entry: HandleEntry, now: datetime) -> int:
     own = {"handle": entry.handle}
+    before = stored_state(connection, entry.handle)
     state = {"plan": entry.plan.value, "plan_since": entry.plan_since, "timezone": entry.timezone}
     upsert(connection, tables.handles, [own | state])
     domain = tables.domains
@@ -154,7 +197,16 @@ def _load_handle(connection: Connection, entry: HandleEntry, now: datetime) -> i
     _replace(connection, tables.collaborators, entry.handle, people)
     campaigns = [own | {"campaign_id": one.campaign_id, "name": one.name} for one in entry.campaigns]
     _replace(connection, tables.campaigns, entry.handle, campaigns)
-    return _load_links(connection, entry, now)
+    links_changed = _load_links(connection, entry, now)
+    after = AccountState(
+        entry.plan.value,
+        entry.plan_since,
+        entry.timezone,
+        frozenset(entry.domains),
+        {one.user_id: one.role.value for one in entry.collaborators},
+    )
+    record(connection, *changes(entry.handle, before, after, links_changed, now))
+    return links_changed
 
 
 def _replace(connection: Connection, table: Table, handle: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,7 +12,11 @@ pages = [
     st.Page("breakdown.py", title="Breakdown", icon=":material/bar_chart:"),
     st.Page("funnel.py", title="Funnel", icon=":material/filter_list:"),
 ]
-page = st.navigation(pages, position="hidden")
+of_owners = [
+    st.Page("tokens.py", title="Access tokens", icon=":material/key:"),
+    st.Page("audit.py", title="Audit log", icon=":material/history:"),
+]
+page = st.navigation([*pages, *of_owners], position="hidden")
 
 actor = signin.gate()
 with st.container(key="header", horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -20,5 +24,5 @@ with st.container(key="header", horizontal=True, vertical_alignment="center", ga
     st.space("stretch")
     for each in pages:
         st.page_link(each, query_params=address.link())
-    signin.account_menu(actor)
+    signin.account_menu(actor, of_owners)
 page.run()

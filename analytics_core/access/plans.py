@@ -17,11 +17,15 @@ class Feature:
     name: str
     title: str
     required_plan: Plan
+    opens: str
 
 
-EXPORTS: Final = Feature("exports", "Exports", Plan.PRO)
+EXPORTS: Final = Feature("exports", "Exports", Plan.PRO, "Downloads as CSV and JSON, and scheduled exports.")
+GROWTH_TOOLS: Final = Feature(
+    "growth_tools", "Growth tools", Plan.PRO, "Personal access tokens: making and using them."
+)
 
-FEATURES: Final = {feature.name: feature for feature in (EXPORTS,)}
+FEATURES: Final = {feature.name: feature for feature in (EXPORTS, GROWTH_TOOLS)}
 
 
 def has(plan: Plan, feature: Feature) -> bool:

@@ -1,25 +1,26 @@
 """User access tokens (JWT): who sent a request, proved by a signature that the configuration chooses, never the token.
 
 Claims: `sub` is the user id, `exp` is required, `role: "STAFF"` marks a platform reviewer; `iss` and `aud` are required
-when they are configured. A token of another purpose (a `typ` such as `ctx+jwt`) is no access token.
+when they are configured. A token that is not yet valid (`nbf`) or of another purpose (a `typ` such as `ctx+jwt`)
+is no access token. What the token says of its own key (`jku`, `jwk`, `x5u`) is never looked at.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
 import jwt
-from jwt import PyJWKClient
-from jwt.exceptions import ExpiredSignatureError, PyJWKClientConnectionError, PyJWTError
+from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
 
 from analytics_core.access.actors import Actor
+from analytics_core.access.keys import key_set
 from analytics_core.errors import InvalidTokenError, MissingBearerTokenError, StoreUnavailableError, TokenExpiredError
 from analytics_core.settings import Settings
 
 LEEWAY: Final = timedelta(seconds=30)
 STAFF: Final = "STAFF"
+DEMO: Final = "demo"  # the claim of a demo user's token: worth nothing where demo mode is off
 
 _SYMMETRIC: Final = ["HS256"]
 _ASYMMETRIC: Final = ["RS256", "ES256", "EdDSA"]
@@ -47,25 +48,31 @@ def verify(token: str, settings: Settings, now: datetime) -> Actor:
             algorithms=algorithms,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
-            leeway=LEEWAY,
             options={
                 "require": ["exp", "sub", *_required(settings)],
                 "verify_aud": settings.jwt_audience is not None,
-                "verify_exp": False,  # below, by the same clock as everything else
-                "verify_nbf": True,
+                # Times are compared below, with the clock that everything else goes by.
+                "verify_exp": False,
+                "verify_nbf": False,
                 "verify_iat": False,
             },
         )
     except PyJWKClientConnectionError as error:
         raise StoreUnavailableError("The key set of the sign-in service does not answer.") from error
-    except ExpiredSignatureError as error:
-        raise TokenExpiredError("The access token has expired; sign in again.") from error
-    except PyJWTError as error:
+    except (PyJWTError, ValueError) as error:  # ValueError: parts that are no text
         raise InvalidTokenError("The access token is not valid.") from error
-    return _actor(claims, now)
+    return _actor(claims, settings, now)
 
 
-def mint(settings: Settings, user_id: str, *, now: datetime, lifetime: timedelta, is_staff: bool = False) -> str:
+def mint(
+    settings: Settings,
+    user_id: str,
+    *,
+    now: datetime,
+    lifetime: timedelta,
+    is_staff: bool = False,
+    is_demo: bool = False,
+) -> str:
     """An HS256 token for development and for demo users. Raises InvalidTokenError where a key set is configured."""
     if settings.jwt_secret is None:
         raise InvalidTokenError("Tokens come from the sign-in service here: CLICKLEDGER_JWKS_URL is set.")
@@ -76,32 +83,40 @@ def mint(settings: Settings, user_id: str, *, now: datetime, lifetime: timedelta
         claims["aud"] = settings.jwt_audience
     if is_staff:
         claims["role"] = STAFF
+    if is_demo:
+        claims[DEMO] = True
     return jwt.encode(claims, settings.jwt_secret.get_secret_value(), algorithm=_SYMMETRIC[0])
 
 
 def _key(token: str, settings: Settings) -> tuple[Any, list[str]]:
+    """The key and the algorithms that the configuration allows, whatever the token asks for."""
     if settings.jwks_url is not None:
-        return _key_set(settings.jwks_url).get_signing_key_from_jwt(token), _ASYMMETRIC
+        return key_set(settings.jwks_url).get_signing_key_from_jwt(token), _ASYMMETRIC
     if settings.jwt_secret is None:
         raise InvalidTokenError("No access token can be valid: no secret and no key set is configured.")
     return settings.jwt_secret.get_secret_value(), _SYMMETRIC
-
-
-@lru_cache(maxsize=4)
-def _key_set(url: str) -> PyJWKClient:
-    return PyJWKClient(url, cache_keys=True, lifespan=3_600, timeout=5)
 
 
 def _required(settings: Settings) -> list[str]:
     return [name for name, value in (("iss", settings.jwt_issuer), ("aud", settings.jwt_audience)) if value is not None]
 
 
-def _actor(claims: dict[str, Any], now: datetime) -> Actor:
-    user_id = claims["sub"]
-    try:
-        expires_at = datetime.fromtimestamp(float(claims["exp"]), UTC)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidTokenError("The access token is not valid.") from error
+def _actor(claims: dict[str, Any], settings: Settings, now: datetime) -> Actor:
+    expires_at = _time(claims["exp"])
+    if "nbf" in claims and _time(claims["nbf"]) > now + LEEWAY:
+        raise InvalidTokenError("The access token is not valid yet.")
     if expires_at + LEEWAY <= now:
         raise TokenExpiredError("The access token has expired; sign in again.")
-    return Actor(user_id=user_id, is_staff=claims.get("role") == STAFF, expires_at=expires_at)
+    user_id, is_demo = claims["sub"], bool(claims.get(DEMO))
+    if not user_id.isprintable() or not user_id or (is_demo and not settings.demo):
+        raise InvalidTokenError("The access token is not valid here.")
+    return Actor(user_id, is_staff=claims.get("role") == STAFF, expires_at=expires_at, is_demo=is_demo)
+
+
+def _time(claim: object) -> datetime:
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        raise InvalidTokenError("The access token is not valid.")
+    try:
+        return datetime.fromtimestamp(claim, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidTokenError("The access token is not valid.") from error

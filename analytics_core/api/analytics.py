@@ -1,4 +1,4 @@
-"""`/v2/handles/{handle}/analytics`: the answer, the download, and the manifest of a download."""
+"""`…/handles/{handle}/analytics`, for users and for tokens: the answer, the download, the manifest of a download."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from fastapi.security import HTTPBearer
 from starlette.responses import Response, StreamingResponse
 
 from analytics_core import errors, exports
-from analytics_core.access import tokens
-from analytics_core.access.actors import Actor
-from analytics_core.access.policy import Action
-from analytics_core.api.errors import documented
+from analytics_core.access.rules import Action, Door
+from analytics_core.api.callers import actor_of, application_of, comes_through
+from analytics_core.api.errors import documented, request_id
 from analytics_core.api.schemas import AnswerSchema, ManifestSchema, answer_json
 from analytics_core.bootstrap import Application
 from analytics_core.model import Query as Question
 from analytics_core.query.parse import parse_query
 
-router = APIRouter(
-    prefix="/v2/handles/{handle}", tags=["Analytics"], dependencies=[Depends(HTTPBearer(auto_error=False))]
-)
-
 _ACCESS: Final = (
     errors.MissingBearerTokenError,
     errors.InvalidTokenError,
     errors.TokenExpiredError,
-    errors.InsufficientRoleError,
     errors.HandleNotFoundError,
+    errors.RateLimitedError,
     errors.StoreUnavailableError,
     errors.QueryTimeoutError,
 )
@@ -83,23 +78,6 @@ class Parameters:
         self.given = {name: value for name, value in locals().items() if name != "self" and value is not None}
 
 
-def application_of(request: Request) -> Application:
-    return request.app.state.application()
-
-
-def actor_of(request: Request) -> Actor:
-    """Who asks. A personal access token opens other routes, not these."""
-    application = application_of(request)
-    token = tokens.bearer_token(request.headers.get("authorization"))
-    return tokens.verify(token, application.settings, application.clock())
-
-
-@router.get(
-    "/analytics",
-    summary="Clicks of a handle and what followed them, grouped",
-    response_model=AnswerSchema,
-    responses=documented(*_PARAMETERS, *_ACCESS) | {304: {"description": "Nothing changed since the ETag."}},
-)
 def analytics(
     request: Request,
     handle: Handle,
@@ -122,13 +100,6 @@ def analytics(
     return Response(answer_json(answer), media_type="application/json", headers=headers)
 
 
-@router.get(
-    "/analytics/export",
-    summary="Download the rows as CSV or JSON",
-    response_class=StreamingResponse,
-    responses=documented(errors.InvalidFormatError, *_PARAMETERS, *_ACCESS, errors.FeatureLockedError)
-    | {200: {"content": {"text/csv": {}, "application/json": {}}, "description": "The file."}},
-)
 def export(
     request: Request,
     handle: Handle,
@@ -141,7 +112,7 @@ def export(
     exports.format_named(format)
     given = parameters.given | ({"metric": metric} if metric else {})
     question = parse_query(handle.lower(), given, application.clock(), for_export=True)
-    made = exports.export(application, question, actor, format or "")
+    made = exports.export(application, question, actor, format or "", request_id(request))
     headers = {
         "Content-Disposition": f'attachment; filename="{made.filename}"',
         "X-Export-Manifest": made.manifest.id,
@@ -150,17 +121,44 @@ def export(
     return StreamingResponse(made.chunks(), media_type=made.media_type, headers=headers)
 
 
-@router.get(
-    "/analytics/exports/{manifest_id}",
-    summary="The manifest of a download",
-    response_model=ManifestSchema,
-    responses=documented(*_ACCESS, errors.NotFoundError, errors.FeatureLockedError),
-)
 def manifest(request: Request, handle: Handle, manifest_id: str) -> Response:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
     found = exports.find_manifest(application.database, handle.lower(), manifest_id)
     return Response(orjson.dumps(found.to_json()), media_type="application/json")
+
+
+def family(door: Door, scheme_name: str, *refusals: type[errors.ClickledgerError]) -> APIRouter:
+    """The routes of one door: the same questions and answers, asked with another kind of token."""
+    asked = (*_ACCESS, *refusals)
+    router = APIRouter(
+        prefix=f"{door.removesuffix('*')}{{handle}}/analytics",
+        tags=["Analytics"],
+        dependencies=[
+            Depends(HTTPBearer(auto_error=False, scheme_name=scheme_name)),
+            Depends(comes_through(door)),
+        ],
+    )
+    router.get(
+        "",
+        summary="Clicks of a handle and what followed them, grouped",
+        response_model=AnswerSchema,
+        responses=documented(*_PARAMETERS, *asked) | {304: {"description": "Nothing changed since the ETag."}},
+    )(analytics)
+    router.get(
+        "/export",
+        summary="Download the rows as CSV or JSON",
+        response_class=StreamingResponse,
+        responses=documented(errors.InvalidFormatError, *_PARAMETERS, *asked, errors.FeatureLockedError)
+        | {200: {"content": {"text/csv": {}, "application/json": {}}, "description": "The file."}},
+    )(export)
+    router.get(
+        "/exports/{manifest_id}",
+        summary="The manifest of a download",
+        response_model=ManifestSchema,
+        responses=documented(*asked, errors.NotFoundError, errors.FeatureLockedError),
+    )(manifest)
+    return router
 
 
 def _etag(application: Application, question: Question) -> str:
@@ -172,3 +170,9 @@ def _etag(application: Application, question: Question) -> str:
 def _matches(if_none_match: str | None, etag: str) -> bool:
     given = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
     return etag in given or "*" in given
+
+
+routers: Final = (
+    family(Door.USERS, "UserToken", errors.InsufficientRoleError),
+    family(Door.TOKENS, "PersonalAccessToken", errors.InsufficientScopeError, errors.FeatureLockedError),
+)

@@ -10,15 +10,27 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from analytics_core.api import analytics, context, conversions, health, redirect, signals, snippet
+from analytics_core.api import (
+    analytics,
+    audit,
+    context,
+    conversions,
+    health,
+    redirect,
+    signals,
+    snippet,
+    tokens,
+)
 from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
+from analytics_core.api.guard import Guard
+from analytics_core.api.headers import DOCS_PATH
 from analytics_core.api.observe import FailSafely, Observations, Observe
 from analytics_core.bootstrap import Application
 
 DESCRIPTION: Final = (
-    "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token as "
-    "`Authorization: Bearer …`. Every error is `{error, message, requestId}`."
+    "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token (JWT), or under "
+    "`/v2/public/` a personal access token, as `Authorization: Bearer …`. Every error is `{error, message, requestId}`."
 )
 
 
@@ -37,7 +49,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         version="2",
         description=DESCRIPTION,
         openapi_url="/v2/openapi.json",
-        docs_url="/v2/docs",
+        docs_url=DOCS_PATH,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -45,14 +57,14 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.application = application
     observations = Observations()
     app.state.observations = observations
-    app.include_router(analytics.router)
-    for public in (conversions, signals, context, redirect):
+    for router in (*analytics.routers, tokens.router, audit.router):
+        app.include_router(router)
+    for public in (conversions, signals, context, redirect, snippet, health):
         app.include_router(public.router)
-    app.include_router(health.router)
-    app.include_router(snippet.router)
     app.router.routes.insert(0, redirect.OnHandleHost(application, redirect.answer))
     install_error_handlers(app)
     app.add_middleware(FailSafely)
+    app.add_middleware(Guard, application=application)
     app.add_middleware(OpenToBrowsers)
     app.add_middleware(Observe, observations=observations)
     return app

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics_core.api.errors import error_response, request_id
+from analytics_core.api.headers import security_headers
 from analytics_core.errors import ClickledgerError
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -57,6 +58,8 @@ class Observe:
         given = Headers(scope=scope).get("x-request-id", "")
         own_id = given if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope["clickledger.request_id"] = own_id
+        told: dict[str, str] = {}  # what routes say in headers, errors included
+        scope["clickledger.headers"] = told
         started = time.perf_counter()
         status = 0
 
@@ -66,7 +69,7 @@ class Observe:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = own_id
-                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.update(security_headers(scope["path"], scope["scheme"]) | told)
             await send(message)
 
         try:

@@ -58,6 +58,16 @@ class Accounts:
                 connection.execute(select(tables.handles.c.handle).order_by(tables.handles.c.handle)).scalars()
             )
 
+    def find_handles(self, text: str, limit: int) -> tuple[str, ...]:
+        """Handles with the text in their name, in alphabetical order."""
+        handle = tables.handles.c.handle
+        with self._database.connect() as connection:
+            return tuple(
+                connection.execute(
+                    select(handle).where(handle.contains(text, autoescape=True)).order_by(handle).limit(limit)
+                ).scalars()
+            )
+
     def users(self) -> tuple[tuple[str, str, Role], ...]:
         """(user id, handle, role) of every collaborator: the demo users of a demo world."""
         role = tables.collaborators

@@ -259,3 +259,75 @@ conversion_outcomes = Table(
     Column("outcome", String(32), primary_key=True),
     Column("posts", BigInteger, nullable=False),
 )
+
+# --- access ---------------------------------------------------------------------------------------------------------
+
+# Personal access tokens. Of the secret only a keyed hash is kept.
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("token_id", String(32), primary_key=True),
+    Column("handle", String(63), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),  # with blanks between
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+
+# Who did what, when. `handle` is null where an event concerns none: a failed sign-in on the dashboard.
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("handle", String(63)),
+    Column("action", String(64), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("request_id", String(64), nullable=False),
+    Index("audit_events_by_handle", "handle", "at"),
+)
+
+# What the last load of each accounts file held, so that a sync loads it again only when it has changed.
+accounts_loads = Table(
+    "accounts_loads",
+    metadata,
+    Column("place", String(1024), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("loaded_at", UtcTime, nullable=False),
+)
+
+# --- scheduled exports ----------------------------------------------------------------------------------------------
+
+# A saved query that is exported once a period, to a folder or an s3:// prefix.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(32), primary_key=True),
+    Column("handle", String(63), nullable=False, index=True),
+    Column("every", String(8), nullable=False),  # daily, weekly
+    Column("format", String(8), nullable=False),
+    Column("query", Text, nullable=False),  # JSON, in the words of the API, without days
+    Column("timezone", String(64), nullable=False),
+    Column("place", String(1024), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("removed_at", UtcTime),
+)
+
+# How each period of a delivery ended. Only what was delivered is final.
+delivery_runs = Table(
+    "delivery_runs",
+    metadata,
+    Column("delivery_id", String(32), primary_key=True),
+    Column("from_day", String(8), primary_key=True),
+    Column("to_day", String(8), nullable=False),
+    Column("outcome", String(16), nullable=False),  # delivered, skipped, failed
+    Column("reason", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("file", String(2048), nullable=False),
+    Column("export_id", String(32), nullable=False),
+)

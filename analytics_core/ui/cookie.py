@@ -11,11 +11,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from analytics_core.access import tokens
+from analytics_core.access.rules import Door
 from analytics_core.bootstrap import shared
-from analytics_core.errors import ClickledgerError, InvalidTokenError
+from analytics_core.errors import ClickledgerError, InvalidTokenError, PayloadTooLargeError, TokenExpiredError
 
 NAME = "clickledger_session"
 PATH = "/session"
+SCRIPT_PATH = "/session/carry.js"
+
+# Sends the token of the element that loads it to the route below, which alone can set a HttpOnly cookie.
+_SCRIPT = (
+    "fetch('/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
+    "body: JSON.stringify({token: document.currentScript.dataset.token})})"
+)
+_LARGEST_BODY = 16_384
 
 
 async def _store(request: Request) -> Response:
@@ -25,16 +34,37 @@ async def _store(request: Request) -> Response:
         return Response(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     response = Response(status_code=HTTPStatus.NO_CONTENT)
     try:
-        token = _token(await request.body())
+        token = _token(await _body(request))
         if not token:
             response.delete_cookie(NAME, httponly=True, samesite="strict")
             return response
         actor = await run_in_threadpool(tokens.verify, token, shared().settings, shared().clock())
+    except (InvalidTokenError, TokenExpiredError) as error:
+        await run_in_threadpool(_note_failure, request, error)
+        return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
     except ClickledgerError as error:
         return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
     is_secure = request.url.scheme == "https"
     response.set_cookie(NAME, token, expires=actor.expires_at, httponly=True, samesite="strict", secure=is_secure)
     return response
+
+
+async def _script(_: Request) -> Response:
+    return Response(_SCRIPT, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise PayloadTooLargeError(f"The body may have {_LARGEST_BODY} bytes at most.")
+    return body
+
+
+def _note_failure(request: Request, error: ClickledgerError) -> None:
+    address = request.client.host if request.client else ""
+    shared().sign_ins.failed(error, door=Door.DASHBOARD, address=address, now=shared().clock())
 
 
 def _token(body: bytes) -> str:
@@ -44,4 +74,4 @@ def _token(body: bytes) -> str:
         raise InvalidTokenError('The body must be {"token": "…"}.') from None
 
 
-routes = [Route(PATH, _store, methods=["POST"])]
+routes = [Route(PATH, _store, methods=["POST"]), Route(SCRIPT_PATH, _script)]

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import RULES, Action
+from analytics_core.access.rules import RULES, Action
 from analytics_core.bootstrap import shared
 from analytics_core.exports import FORMATS, export, filename
 from analytics_core.model import Query
@@ -39,7 +39,7 @@ def buttons(query: Query) -> None:
 
 def _file(query: Query, actor: Actor, format_name: str) -> bytes:
     """Made when the button is clicked; raises FeatureLockedError where the plan does not include it."""
-    return export(shared(), query, actor, format_name).read()
+    return export(shared(), query, actor, format_name, session.new_request_id()).read()
 
 
 def _upgrade_notice(handle: str) -> None:

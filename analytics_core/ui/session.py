@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import Action
+from analytics_core.access.openid import actor_of_claims
+from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
 from analytics_core.errors import MissingBearerTokenError
 from analytics_core.model import Answer, Freshness, Query
@@ -26,15 +29,40 @@ def token() -> str:
     return st.session_state["token"]
 
 
+def openid_claims() -> dict[str, Any] | None:
+    """What the sign-in service says of who is signed in through it; None where it is not configured.
+
+    The claim `is_logged_in` is Streamlit's, who has verified the identity token and keeps it in a signed cookie.
+    """
+    claims = st.user.to_dict()
+    return claims if "is_logged_in" in claims else None
+
+
 def actor() -> Actor:
     """Who is signed in. Raises what is wrong with the token: missing, invalid or expired."""
-    if not token():
-        raise MissingBearerTokenError("Sign in to see your handles.")
-    return tokens.verify(token(), shared().settings, now())
+    if token():
+        return tokens.verify(token(), shared().settings, now())
+    claims = openid_claims()
+    if claims and claims["is_logged_in"]:
+        return actor_of_claims(claims, shared().settings, now())
+    raise MissingBearerTokenError("Sign in to see your handles.")
+
+
+def new_request_id() -> str:
+    """Names one thing that is done on a screen, for the audit log."""
+    return uuid4().hex
 
 
 def visible_handles() -> tuple[str, ...]:
     return shared().policy.visible_handles(actor())
+
+
+def find_handles(text: str) -> tuple[str, ...]:
+    return shared().policy.find_handles(actor(), text)
+
+
+def is_readable(handle: str) -> bool:
+    return shared().policy.allows(actor(), Action.READ, handle)
 
 
 def check_readable(handle: str) -> None:

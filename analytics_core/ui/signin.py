@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import html
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
+from analytics_core.access.rules import Door
 from analytics_core.bootstrap import shared
-from analytics_core.errors import ClickledgerError, MissingBearerTokenError
+from analytics_core.errors import (
+    ClickledgerError,
+    InvalidTokenError,
+    MissingBearerTokenError,
+    TokenExpiredError,
+)
 from analytics_core.model import Role
-from analytics_core.ui import cookie, formats, problems, session, theme
+from analytics_core.ui import address, cookie, formats, problems, session, theme
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 DEMO_SESSION = timedelta(hours=12)
 STAFF = "staff_reviewer"
@@ -49,8 +60,10 @@ def _end_with_token(actor: Actor) -> None:
     watch()
 
 
-def account_menu(actor: Actor) -> None:
+def account_menu(actor: Actor, pages: Sequence[StreamlitPage]) -> None:
     with st.popover(formats.plain(actor.user_id), icon=":material/account_circle:", type="tertiary"):
+        for page in pages:
+            st.page_link(page, query_params=address.link())
         if actor.is_staff:
             st.markdown("Reviewer: reads every handle.")
         if actor.expires_at:
@@ -67,11 +80,40 @@ def _screen(error: ClickledgerError | None) -> None:
             problems.show(error)
         if shared().settings.demo:
             _demo_users()
-        with st.form("by-token", border=False):
-            pasted = st.text_input("Access token", type="password", placeholder="eyJ…", help="A user JWT.")
-            if st.form_submit_button("Sign in", type="primary", width="stretch"):
-                _sign_in(pasted.strip())
-                st.rerun()
+        if session.openid_claims() is None:
+            _token_form()
+        else:
+            st.button("Sign in", type="primary", width="stretch", on_click=_sign_in_by_openid)
+            with st.expander("Sign in with an access token"):
+                _token_form()
+
+
+def _token_form() -> None:
+    with st.form("by-token", border=False):
+        pasted = st.text_input("Access token", type="password", placeholder="eyJ…", help="A user JWT.").strip()
+        if st.form_submit_button("Sign in with token", type="primary", width="stretch"):
+            _note_failure(pasted)
+            _sign_in(pasted)
+            st.rerun()
+
+
+def _note_failure(token: str) -> None:
+    """Tells the audit log of a token that proves nobody; the screen says so after the next run."""
+    try:
+        tokens.verify(token, shared().settings, session.now())
+    except (InvalidTokenError, TokenExpiredError) as error:
+        shared().sign_ins.failed(
+            error,
+            door=Door.DASHBOARD,
+            address=st.context.ip_address or "",
+            now=session.now(),
+            request_id=session.new_request_id(),
+        )
+
+
+def _sign_in_by_openid() -> None:
+    _sign_in("")  # a token that has ended would be asked first
+    st.login()
 
 
 def _demo_users() -> None:
@@ -98,7 +140,11 @@ def _seat(role: Role, handles: list[str]) -> str:
 
 def _sign_in_as(user_id: str) -> None:
     settings = shared().settings
-    _sign_in(tokens.mint(settings, user_id, now=session.now(), lifetime=DEMO_SESSION, is_staff=user_id == STAFF))
+    _sign_in(
+        tokens.mint(
+            settings, user_id, now=session.now(), lifetime=DEMO_SESSION, is_staff=user_id == STAFF, is_demo=True
+        )
+    )
 
 
 def _sign_in(token: str) -> None:
@@ -109,6 +155,8 @@ def _sign_in(token: str) -> None:
 def _sign_out() -> None:
     st.session_state["token"] = ""
     st.session_state["cookie"] = ""
+    if (session.openid_claims() or {}).get("is_logged_in"):
+        st.logout()
 
 
 def _carry_cookie() -> None:
@@ -116,7 +164,9 @@ def _carry_cookie() -> None:
     token = st.session_state.pop("cookie", None)
     if token is None:
         return
-    body = json.dumps(json.dumps({"token": token}))
-    call = f"fetch('{cookie.PATH}', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, body: {body}}})"
+    # A script of its own: the content security policy lets none run that stands in the page.
     with st.container(key="cookie"):
-        st.html(f"<script>{call}</script>", unsafe_allow_javascript=True)
+        st.html(
+            f'<script src="{cookie.SCRIPT_PATH}" data-token="{html.escape(token)}"></script>',
+            unsafe_allow_javascript=True,
+        )

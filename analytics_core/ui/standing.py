@@ -71,6 +71,7 @@ def _reasons(confidence: Confidence) -> None:
     st.markdown("100 less what speaks against the numbers:")
     if not confidence.factors:
         st.markdown("Nothing does.")
+        return
     st.html(
         "".join(
             f'<div class="factor"><span>{html.escape(factor.explanation)}</span><b>−{factor.penalty}</b></div>'

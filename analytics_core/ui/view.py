@@ -46,7 +46,7 @@ class View:
 def bar() -> View:
     """Draws the bar. Raises HandleNotFoundError and the errors of the parameters, as the API does."""
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
-        handle = _handle_chooser()
+        handle = _chosen_handle()
         drawer = filters.drawer()
         period = periods.picker(session.timezone_of(handle))
     view = View(handle, period, address.filters())
@@ -56,9 +56,17 @@ def bar() -> View:
     return view
 
 
-def _handle_chooser() -> str:
-    handles = session.visible_handles()
+def handle_chooser() -> str:
+    """The bar of a page about a handle alone. Raises HandleNotFoundError."""
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
+        return _chosen_handle()
+
+
+def _chosen_handle() -> str:
+    handles = _offered()
     chosen = address.read("handle") or next(iter(handles), "")
+    if chosen and chosen not in handles and session.is_readable(chosen):
+        handles = (chosen, *handles)
     st.session_state["handle"] = chosen if chosen in handles else None
     st.selectbox(
         "Handle",
@@ -74,6 +82,16 @@ def _handle_chooser() -> str:
     session.check_readable(chosen)
     address.change(handle=chosen)
     return chosen
+
+
+def _offered() -> tuple[str, ...]:
+    """The handles of the actor; to reviewers, who have all of them, those that they look for."""
+    if not session.actor().is_staff:
+        return session.visible_handles()
+    text = st.text_input(
+        "Find a handle", placeholder="Find a handle", key="find-handle", label_visibility="collapsed", width=160
+    )
+    return session.find_handles(text)
 
 
 def _write_handle() -> None:

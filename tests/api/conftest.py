@@ -40,6 +40,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     application.analytics.close()
 
 
+@pytest.fixture(scope="module")
+def demo_api(api: Api) -> Iterator[Api]:
+    """The same world in demo mode."""
+    application = build(api.world.settings.model_copy(update={"demo": True}), clock=lambda: NOW)
+    with TestClient(create_app(lambda: application), raise_server_exceptions=False) as client:
+        yield Api(client, application, api.world)
+    application.analytics.close()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[World], str]]:
     """Starts `uvicorn analytics_core.api:app` over a world; its base URL. Stopped by its process id."""

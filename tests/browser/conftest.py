@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.api import free_port
 from support.screens import load_today, sync_today
-from support.world import ROOT, World
+from support.server import serving
+from support.world import World
 
 QUIET_CHROMIUM = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -40,17 +37,8 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="session")
 def server(today: World) -> Iterator[str]:
     """The base URL of a dashboard with its API. Stopped by its process id."""
-    port = free_port()
-    words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
-    environment = today.process_environment() | {"CLICKLEDGER_DEMO": "true"}
-    log = today.folder / "server.log"
-    with log.open("wb") as written:
-        process = subprocess.Popen(words, env=environment, cwd=today.folder, stdout=written, stderr=written)
-    try:
-        yield _ready(f"http://127.0.0.1:{port}", log)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with serving(today, free_port(), today.folder, CLICKLEDGER_DEMO="true") as base:
+        yield base
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +61,3 @@ def page(chromium: Browser, server: str) -> Iterator[Page]:
     context = chromium.new_context(base_url=server, viewport={"width": 1280, "height": 900}, accept_downloads=True)
     yield context.new_page()
     context.close()
-
-
-def _ready(base: str, log: Path) -> str:
-    for _ in range(300):
-        try:
-            if httpx.get(f"{base}/readyz", timeout=2).status_code == 200:
-                return base
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())

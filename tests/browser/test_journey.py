@@ -11,15 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 import pytest
 from playwright.sync_api import Page, expect
+from support.browser import download, sign_in
 from support.screens import token
 from support.world import World
-
-
-def sign_in(page: Page, user_id: str = "user_ann", path: str = "/") -> None:
-    page.goto(path)
-    with page.expect_response("**/session"):  # the browser has the cookie
-        page.get_by_role("button", name=user_id).click()
-    expect(page.get_by_role("link", name="Breakdown")).to_be_visible()
 
 
 def narrow(page: Page, dimension: str, value: str) -> None:
@@ -31,12 +25,6 @@ def narrow(page: Page, dimension: str, value: str) -> None:
     page.get_by_role("combobox", name=dimension, exact=True).click()
     page.get_by_role("option", name=value).click()
     page.get_by_role("button", name="Apply").click()
-
-
-def download(page: Page, kind: str) -> tuple[str, bytes]:
-    with page.expect_download() as coming:
-        page.get_by_role("button", name=f"Download {kind}").click()
-    return coming.value.suggested_filename, coming.value.path().read_bytes()
 
 
 def parameters(page: Page) -> dict[str, str]:

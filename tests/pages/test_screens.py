@@ -7,19 +7,12 @@ from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.screens import Dashboard, follow_today, token
+from support.screens import Dashboard, follow_today, token, told
 
 from analytics_core.store.schemas import CLICK_COUNTS
 
 BREAKDOWN = "breakdown.py"
 FUNNEL = "funnel.py"
-
-
-def told(screen: AppTest) -> str:
-    """All prose of a screen, problems included."""
-    assert not screen.exception
-    shown = [*screen.html, *screen.markdown, *screen.caption, *screen.info]
-    return "\n".join(element.value for element in shown)
 
 
 def labels(elements: object) -> list[str]:

@@ -27,7 +27,8 @@ def accounts() -> dict[str, Any]:
         {"handle": plan.lower(), "plan": plan, "planSince": "2026-01-01T00:00:00Z", "collaborators": people}
         for plan in PLANS
     ]
-    return {"handles": [*ACCOUNTS["handles"], *handles]}
+    downgraded = {**handles[1], "handle": "downgraded"}  # PRO until a test changes that
+    return {"handles": [*ACCOUNTS["handles"], *handles, downgraded]}
 
 
 @dataclass(frozen=True)

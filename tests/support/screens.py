@@ -86,6 +86,13 @@ def token(world: World, user_id: str, lifetime: timedelta = timedelta(hours=1)) 
     return tokens.mint(world.settings, user_id, now=datetime.now(UTC), lifetime=lifetime)
 
 
+def told(screen: AppTest) -> str:
+    """All prose of a screen, problems included."""
+    assert not screen.exception
+    shown = [*screen.html, *screen.markdown, *screen.caption, *screen.info]
+    return "\n".join(element.value for element in shown)
+
+
 class Dashboard:
     """Opens pages at an address, as a user or as nobody."""
 

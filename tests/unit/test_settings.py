@@ -35,17 +35,33 @@ def test_a_production_start_without_secrets_refuses_and_says_which(monkeypatch: 
     monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
     monkeypatch.setenv("CLICKLEDGER_JWT_SECRET", "s" * 40)
 
-    with pytest.raises(SettingsError, match="needs CLICKLEDGER_CTX_SECRETS, CLICKLEDGER_VISITOR_SECRET;"):
+    with pytest.raises(
+        SettingsError, match="needs CLICKLEDGER_CTX_SECRETS, CLICKLEDGER_TOKEN_SECRET, CLICKLEDGER_VISITOR_SECRET;"
+    ):
         load_settings()
     assert not Path("var").exists()
 
+    monkeypatch.setenv("CLICKLEDGER_TOKEN_SECRET", "t" * 40)
     monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
     monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", "c" * 40)
     assert load_settings().production
 
 
+@pytest.mark.parametrize("name", ["JWT_SECRET", "TOKEN_SECRET"])
+def test_a_production_start_refuses_a_secret_that_can_be_guessed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for one in ("JWT_SECRET", "TOKEN_SECRET", "VISITOR_SECRET"):
+        monkeypatch.setenv(f"CLICKLEDGER_{one}", "s" * 40)
+    monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
+    monkeypatch.setenv(f"CLICKLEDGER_{name}", "changeme")
+
+    with pytest.raises(SettingsError, match=f"CLICKLEDGER_{name} is shorter than 32") as refused:
+        load_settings()
+    assert "changeme" not in refused.value.message
+
+
 def test_a_key_set_stands_for_the_jwt_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
+    monkeypatch.setenv("CLICKLEDGER_TOKEN_SECRET", "t" * 40)
     monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
     monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", "c" * 40)
     monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")

@@ -1,0 +1,46 @@
+"""The audit log of a handle as a table, newest first."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import streamlit as st
+
+from analytics_core.access.rules import Action
+from analytics_core.bootstrap import shared
+from analytics_core.store.audit import AuditEvent
+from analytics_core.ui import session
+
+SHOWN = 500
+
+
+def events(handle: str) -> tuple[AuditEvent, ...]:
+    """Raises InsufficientRoleError for who is neither owner nor reviewer."""
+    shared().policy.check(session.actor(), Action.READ_AUDIT, handle)
+    return shared().audit.events(handle, limit=SHOWN)
+
+
+def of_the_platform() -> tuple[AuditEvent, ...]:
+    """What concerns no handle, for reviewers; nothing for others."""
+    return shared().audit.events(None, limit=SHOWN) if session.actor().is_staff else ()
+
+
+def table(found: tuple[AuditEvent, ...]) -> None:
+    st.dataframe(
+        pl.DataFrame(
+            {
+                "When": [event.at for event in found],
+                "Who": [event.actor for event in found],
+                "What": [event.action for event in found],
+                "Detail": [json.dumps(event.detail, ensure_ascii=False) for event in found],
+                "Request": [event.request_id for event in found],
+            }
+        ),
+        hide_index=True,
+        height="auto",
+        alt="Who did what, newest first",
+        column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC")},
+    )
+    if len(found) == SHOWN:
+        st.caption(f"The last {SHOWN}; the API has all of them.")

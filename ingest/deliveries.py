@@ -1,0 +1,139 @@
+"""Scheduled exports as saved: which query of which handle, how often, in which format, and where it goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from analytics_core.access.actors import Actor
+from analytics_core.access.rules import Action
+from analytics_core.bootstrap import Application
+from analytics_core.errors import InvalidFormatError, InvalidParameterError, NotFoundError
+from analytics_core.exports import FORMATS_OF_DELIVERIES
+from analytics_core.model import Period, Query
+from analytics_core.query.parse import check_timezone, parse_query
+from analytics_core.store import tables
+from analytics_core.store.audit import AuditEvent, record
+from analytics_core.store.database import Database
+
+Every = Literal["daily", "weekly"]
+
+DELIVERER: Final = Actor("ingest deliver", is_staff=True)  # the plan gate holds for staff too
+CATCH_UP: Final = timedelta(days=31)  # how far back a period that was missed is still made
+
+_LENGTHS: Final[Mapping[str, timedelta]] = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
+_NOT_SAVED: Final = ("fromDay", "toDay", "asOf", "limit", "compare", "confidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`query` holds parameters in the words of the API, without days; weeks begin on Monday."""
+
+    delivery_id: str
+    handle: str
+    every: Every
+    format: str
+    query: Mapping[str, str]
+    timezone: str
+    place: str
+    created_at: datetime
+
+    def query_of(self, period: Period, now: datetime) -> Query:
+        days = {"fromDay": f"{period.from_day:%Y%m%d}", "toDay": f"{period.to_day:%Y%m%d}", "tz": period.timezone}
+        return parse_query(self.handle, {**self.query, **days}, now, for_export=True)
+
+    def due(self, now: datetime) -> Iterator[Period]:
+        """The periods that are over, oldest first, from the last one before the delivery was saved on."""
+        length, zone = _LENGTHS[self.every], ZoneInfo(self.timezone)
+        current = _begin(now.astimezone(zone).date(), self.every)
+        first = _begin(self.created_at.astimezone(zone).date(), self.every) - length
+        begin = max(first, _begin(current - CATCH_UP, self.every))
+        while begin < current:
+            yield Period(begin, begin + length - timedelta(days=1), self.timezone)
+            begin += length
+
+
+def add(application: Application, *, handle: str, every: Every, format_name: str, query: str, place: str) -> Delivery:
+    """Saves a delivery; `query` is a query string of the API (`groupBy=slug&country=DE&tz=Europe/Berlin`).
+
+    Raises FeatureLockedError and HandleNotFoundError, and the InvalidParameterError of what is wrong.
+    """
+    account = application.policy.check(DELIVERER, Action.EXPORT, handle)
+    if format_name not in FORMATS_OF_DELIVERIES:
+        raise InvalidFormatError(f"format must be one of {', '.join(FORMATS_OF_DELIVERIES)}.")
+    given = dict(parse_qsl(query))
+    for name in _NOT_SAVED:
+        if name in given:
+            raise InvalidParameterError(f"A delivery goes by its own periods and gives every row: leave out {name}.")
+    now = application.clock()
+    timezone = given.pop("tz", account.timezone)
+    check_timezone(timezone)
+    made = Delivery(uuid4().hex[:12], handle, every, format_name, given, timezone, place, now)
+    for period in made.due(now):
+        made.query_of(period, now)  # what is wrong is told now, not at night
+    for other in saved(application.database, handle):
+        if _file_key(other) == _file_key(made):
+            raise InvalidParameterError(
+                f"{other.delivery_id} writes files of the same names to {place}; choose another."
+            )
+    row = {name: getattr(made, name) for name in Delivery.__dataclass_fields__} | {"query": json.dumps(given)}
+    with application.database.begin() as connection:
+        connection.execute(tables.deliveries.insert().values(row))
+        _tell(connection, "delivery.added", made, now)
+    return made
+
+
+def saved(database: Database, handle: str | None = None) -> tuple[Delivery, ...]:
+    """Those that are not removed, of one handle or of all."""
+    kept = tables.deliveries
+    statement = select(kept).where(kept.c.removed_at.is_(None)).order_by(kept.c.handle, kept.c.delivery_id)
+    if handle is not None:
+        statement = statement.where(kept.c.handle == handle)
+    with database.connect() as connection:
+        return tuple(_delivery(row) for row in connection.execute(statement).mappings())
+
+
+def remove(database: Database, delivery_id: str, now: datetime) -> None:
+    """Raises NotFoundError. Files that were delivered stay."""
+    kept = tables.deliveries
+    with database.begin() as connection:
+        row = (
+            connection.execute(
+                update(kept)
+                .where(kept.c.delivery_id == delivery_id, kept.c.removed_at.is_(None))
+                .values(removed_at=now)
+                .returning(kept)
+            )
+            .mappings()
+            .one_or_none()
+        )
+        if row is None:
+            raise NotFoundError(f"There is no delivery {delivery_id!r}.")
+        _tell(connection, "delivery.removed", _delivery(row), now)
+
+
+def _begin(day: date, every: Every) -> date:
+    return day if every == "daily" else day - timedelta(days=day.weekday())
+
+
+def _file_key(delivery: Delivery) -> tuple[str, ...]:
+    return delivery.every, delivery.format, delivery.query["groupBy"], delivery.place.rstrip("/")
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    values: dict[str, Any] = {name: row[name] for name in Delivery.__dataclass_fields__}
+    values["query"] = json.loads(row["query"])
+    return Delivery(**values)
+
+
+def _tell(connection: Connection, action: str, delivery: Delivery, now: datetime) -> None:
+    detail = {"deliveryId": delivery.delivery_id, "every": delivery.every, "place": delivery.place}
+    record(connection, AuditEvent(now, "ingest deliveries", delivery.handle, action, detail))

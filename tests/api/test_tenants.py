@@ -1,0 +1,220 @@
+"""Three handles, random people doing random things: nobody ever sees a number that is another handle's."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from starlette.testclient import TestClient
+from support.api import NOW, Api
+from support.logs import Request, realtime_text, write
+from support.world import World
+
+from analytics_core.access.actors import Actor
+from analytics_core.access.rules import Action
+from analytics_core.api import create_app
+from analytics_core.bootstrap import Application, build
+from analytics_core.errors import FeatureLockedError
+from ingest.deliver import deliver
+from ingest.deliveries import add
+
+HANDLES = {"north": 3, "south": 50, "west": 700}  # clicks: every sum of theirs is told apart
+PEOPLE = ("ann", "bob", "eve")
+RANGE = {"fromDay": "20260310", "toDay": "20260311"}
+ROLES = ("CREATOR", "OPERATOR", "OWNER")
+PLANS = ("FREE", "PRO", "ENTERPRISE")
+
+handles, people = st.sampled_from(sorted(HANDLES)), st.sampled_from(PEOPLE)
+roles = st.sampled_from([None, *ROLES])
+group_bys = st.sampled_from(["day", "slug", "country", "device", "referrer"])
+filters = st.sampled_from(
+    [{}, {"slug": "south-link"}, {"slug": "-north-link"}, {"country": "-DE"}, {"referrer": "west.example"}]
+)
+
+
+def make_world() -> World:
+    """Each handle has a slug and a referrer of its own name; ingested once for all runs."""
+    world = World(Path(mkdtemp(prefix="clickledger-tenants-")), now=NOW)
+    world.load(accounts({}, dict.fromkeys(HANDLES, "PRO")))
+    lines = [
+        Request(
+            host=f"{handle}.clickledger.localhost",
+            path=f"/{handle}-link",
+            at=datetime(2026, 3, 10, 12, tzinfo=UTC),
+            request_id=f"{handle}-{number}",
+            referrer=f"https://{handle}.example/",
+        )
+        for handle, count in HANDLES.items()
+        for number in range(count)
+    ]
+    world.sync(write(world.folder / "logs" / "a.gz", realtime_text(lines)))
+    return world
+
+
+def accounts(roles: dict[tuple[str, str], str], plans: dict[str, str]) -> dict[str, Any]:
+    return {
+        "handles": [
+            {
+                "handle": handle,
+                "plan": plans[handle],
+                "planSince": "2026-01-01T00:00:00Z",
+                "collaborators": [
+                    {"userId": person, "role": role} for (person, of), role in sorted(roles.items()) if of == handle
+                ],
+            }
+            for handle in HANDLES
+        ]
+    }
+
+
+class Tenants(RuleBasedStateMachine):
+    """The model is two dictionaries: who has which role, and each handle's plan."""
+
+    world: World | None = None
+    application: Application
+
+    @initialize(given=st.fixed_dictionaries({(p, h): roles for p in PEOPLE for h in HANDLES}))
+    def begin(self, given: dict[tuple[str, str], str | None]) -> None:
+        if Tenants.world is None:
+            Tenants.world = make_world()
+            settings_ = Tenants.world.settings.model_copy(update={"query_rate": "1000000/minute"})
+            Tenants.application = build(settings_, clock=lambda: NOW)
+        self.roles = {where: role for where, role in given.items() if role}
+        self.plans = dict.fromkeys(HANDLES, "PRO")
+        self.tokens: list[tuple[str, str, str]] = []  # maker, handle, token
+        application = Tenants.application
+        self.api = Api(TestClient(create_app(lambda: application)), application, Tenants.world)
+        self.load()
+
+    def load(self) -> None:
+        self.api.world.load(accounts(self.roles, self.plans))
+
+    def may(self, person: str, handle: str) -> bool:
+        return person == "staff" or (person, handle) in self.roles
+
+    def check(self, text: str, handle: str, *, is_open: bool) -> None:
+        """An answer has the slugs and referrers of its own handle alone; a refused one has none."""
+        rows = text.rsplit('"rows"', maxsplit=1)[-1]  # the question's own filters are echoed before them
+        others = [other for other in HANDLES if other != handle or not is_open]
+        assert [other for other in others if f"{other}-link" in rows or f"{other}.example" in rows] == []
+
+    @rule(person=people, handle=handles, role=roles)
+    def give_or_take_a_role(self, person: str, handle: str, role: str | None) -> None:
+        self.roles.pop((person, handle), None)
+        if role:
+            self.roles[person, handle] = role
+        self.load()
+
+    @rule(handle=handles, plan=st.sampled_from(PLANS))
+    def change_the_plan(self, handle: str, plan: str) -> None:
+        self.plans[handle] = plan
+        self.load()
+
+    @rule(person=st.sampled_from([*PEOPLE, "staff"]), handle=handles, group_by=group_bys, chosen=filters)
+    def ask(self, person: str, handle: str, group_by: str, chosen: dict[str, str]) -> None:
+        answer = self.api.get(f"/v2/handles/{handle}/analytics", person, groupBy=group_by, **RANGE, **chosen)
+        self.judge(answer.status_code, answer.text, handle, is_open=self.may(person, handle), chosen=chosen)
+
+    @rule(person=people, handle=handles, group_by=group_bys, file=st.sampled_from(["csv", "json"]))
+    def download(self, person: str, handle: str, group_by: str, file: str) -> None:
+        path = f"/v2/handles/{handle}/analytics/export"
+        answer = self.api.get(path, person, groupBy=group_by, format=file, **RANGE)
+        is_open = self.may(person, handle) and self.plans[handle] != "FREE"
+        assert (answer.status_code == 200) == is_open
+        self.check(answer.text, handle, is_open=is_open)
+        if not is_open:
+            return
+        manifest = answer.headers["X-Export-Manifest"]
+        for other in HANDLES:
+            for asker in PEOPLE:
+                found = self.api.get(f"/v2/handles/{other}/analytics/exports/{manifest}", asker)
+                may_see = other == handle and self.may(asker, handle)
+                assert (found.status_code == 200) == may_see
+
+    @rule(person=people, handle=handles)
+    def make_a_token(self, person: str, handle: str) -> None:
+        body = {"name": "script", "scopes": ["analytics.*"]}
+        headers = {"Authorization": f"Bearer {self.api.token(person)}"}
+        made = self.api.client.post(f"/v2/handles/{handle}/tokens", json=body, headers=headers)
+        may_make = self.roles.get((person, handle)) in ("OPERATOR", "OWNER") and self.plans[handle] != "FREE"
+        assert (made.status_code == 201) == may_make
+        if may_make:
+            self.tokens.append((person, handle, made.json()["token"]))
+            for asked in HANDLES:
+                self.ask_with(self.tokens[-1], asked, "slug")
+
+    @rule(handle=handles, group_by=group_bys, pick=st.integers(0, 1_000))
+    def ask_with_a_token(self, handle: str, group_by: str, pick: int) -> None:
+        if not self.tokens:
+            return
+        self.ask_with(self.tokens[pick % len(self.tokens)], handle, group_by)
+
+    def ask_with(self, made: tuple[str, str, str], handle: str, group_by: str) -> None:
+        maker, own, token = made
+        answer = self.api.client.get(
+            f"/v2/public/handles/{handle}/analytics",
+            params={"groupBy": group_by, **RANGE},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        is_open = handle == own and self.may(maker, own) and self.plans[own] != "FREE"
+        self.judge(answer.status_code, answer.text, handle, is_open=is_open)
+
+    @rule(person=people, handle=handles)
+    def read_the_audit(self, person: str, handle: str) -> None:
+        answer = self.api.get(f"/v2/handles/{handle}/audit", person, limit="1000")
+        is_open = self.roles.get((person, handle)) == "OWNER"
+        assert (answer.status_code == 200) == is_open
+        if is_open:
+            assert {event["handle"] for event in answer.json()["events"]} == {handle}
+
+    @rule(handle=handles)
+    def deliver_files(self, handle: str) -> None:
+        place = Path(mkdtemp(dir=self.api.world.folder))
+        wanted = {"handle": handle, "every": "daily", "format_name": "csv", "query": "groupBy=slug&tz=UTC"}
+        if self.plans[handle] == "FREE":
+            with pytest.raises(FeatureLockedError):
+                add(self.api.application, **wanted, place=str(place))  # type: ignore[arg-type]
+            return
+        saved = add(self.api.application, **wanted, place=str(place))  # type: ignore[arg-type]
+        runs = [run for run in deliver(self.api.application) if run.delivery_id == saved.delivery_id]
+        assert all(run.handle == handle for run in runs)
+        for file in place.rglob("*"):
+            self.check(file.read_text(), handle, is_open=True)
+
+    def judge(
+        self, status: int, text: str, handle: str, *, is_open: bool, chosen: dict[str, str] | None = None
+    ) -> None:
+        assert (status == 200) == is_open, text
+        self.check(text, handle, is_open=is_open)
+        if is_open and not chosen:
+            assert json.loads(text)["totals"]["clicks"] == HANDLES[handle]
+
+    @invariant()
+    def the_screens_offer_what_the_policy_allows(self) -> None:
+        if not hasattr(self, "roles"):
+            return
+        policy = self.api.application.policy
+        for person in PEOPLE:
+            own = tuple(sorted(handle for handle in HANDLES if (person, handle) in self.roles))
+            assert policy.visible_handles(Actor(person)) == own
+            assert all(policy.allows(Actor(person), Action.READ, handle) == (handle in own) for handle in HANDLES)
+
+
+Tenants.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestTenants = Tenants.TestCase
+
+
+def test_one_address_cannot_flood_the_audit_log(api: Api) -> None:
+    for _ in range(40):
+        api.client.get("/v2/handles/acme/analytics", headers={"Authorization": "Bearer rubbish"})
+    kept = api.application.audit.events("acme", limit=1_000)
+    assert 0 < len([event for event in kept if event.action == "sign_in.failed"]) <= 10

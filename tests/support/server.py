@@ -1,0 +1,40 @@
+"""The dashboard with its API as users start it: `streamlit run app.py`, stopped by its process id."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2 as httpx
+
+from support.world import ROOT, World
+
+
+@contextmanager
+def serving(world: World, port: int, folder: Path, **environment: str) -> Iterator[str]:
+    """The base URL of a server over the world, started in `folder`."""
+    words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    log = folder / "server.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            words, env=world.process_environment() | environment, cwd=folder, stdout=written, stderr=written
+        )
+    try:
+        yield _ready(f"http://127.0.0.1:{port}", log)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _ready(base: str, log: Path) -> str:
+    for _ in range(300):
+        try:
+            if httpx.get(f"{base}/readyz", timeout=2).status_code == 200:
+                return base
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
