@@ -36,9 +36,12 @@ demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 	@echo
 	@echo "  Dashboard   http://localhost:$(PORT)         sign in as one of the demo users"
 	@echo "  API         http://localhost:$(PORT)/v2/docs"
+	@echo "  A click     http://localhost:$(PORT)/r/nilaray/listen   counted by the sync that runs every 15 s"
 	@echo "  A token     CLICKLEDGER_STATE=var/demo $(BIN)/python -m analytics_core token --user user_ann"
 	@echo
-	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+	@$(BIN)/python -m ingest sync --every 15s > $(CLICKLEDGER_STATE)/sync.log 2>&1 & sync=$$!; \
+		trap "kill $$sync" EXIT INT TERM; \
+		$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: dev  ## every tier
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

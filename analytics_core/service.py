@@ -117,7 +117,12 @@ class Analytics:
     def state(self, query: Query) -> str:
         """Of what the answer is made: as long as it stays the same, so does the answer."""
         posts = self._outcomes.posts(query.handle, *_utc_days(query)) if query.funnel else {}
-        return f"{self.data_version()}|{self.freshness()!r}|{sorted(posts.items())}"
+        current = self.freshness()
+        last = current.last_updated_at
+        age = (self._clock() - last) // timedelta(minutes=1) if query.confidence and last is not None else None
+        snapshot = self._lake.snapshot()
+        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), age)
+        return "|".join(repr(part) for part in parts)
 
     def close(self) -> None:
         self._engine.close()

@@ -28,7 +28,7 @@ from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
 from ingest.deliver import deliver
 from ingest.deliveries import add, remove, saved
-from ingest.demo import describe_truth, make_world
+from ingest.demo import describe_truth, keep_followed, make_world
 from ingest.ledger import Ledger
 from ingest.progress import progress
 from ingest.sources import open_sources
@@ -162,6 +162,8 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
         shutil.rmtree(folder)
         return 1
     load_accounts(database, read_accounts(world.accounts_file), now())
+    keep_followed(world.followed_file, database)
+    settings.redirect_log_folder.mkdir(parents=True, exist_ok=True)
     print(describe_truth(world))
     print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} python -m ingest sync")
     return 0

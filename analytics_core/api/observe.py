@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
+import secrets
 import time
 from typing import Final
 
@@ -56,7 +56,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        own_id = given if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        own_id = given if _SANE_ID.fullmatch(given) else f"{secrets.randbits(128):032x}"
         scope["clickledger.request_id"] = own_id
         told: dict[str, str] = {}  # what routes say in headers, errors included
         scope["clickledger.headers"] = told

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 from datetime import datetime
 
 
 def time_ordered_id(now: datetime) -> str:
     """A UUID of version 7 (RFC 9562): 32 hexadecimal digits, milliseconds first."""
     milliseconds = int(now.timestamp() * 1_000)
-    chance = random.getrandbits(80)
+    chance = secrets.randbits(80)
     version_and_chance = 0x7000 | chance >> 68
     variant_and_chance = 0x8000_0000_0000_0000 | chance & 0x3FFF_FFFF_FFFF_FFFF
     return f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}{version_and_chance:04x}{variant_and_chance:016x}"

@@ -47,6 +47,7 @@ class Snapshot:
     coverage: tuple[str, ...]
     attributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # month -> files
     attributions_version: int = -1  # the newest commit that said something new of what followed clicks
+    versions: tuple[int, ...] = ()  # of the tables that it was read from, rearranging commits included
 
     def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
         return tuple(path for month in months for path in self.counts.get((grain, month), ()))
@@ -247,6 +248,7 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable
         coverage=tuple(sorted(files_of(coverage))),
         attributions={month: tuple(paths) for month, paths in months.items()},
         attributions_version=newest_append(attributions, attributions.version()) if months else -1,
+        versions=(counts.version(), coverage.version(), attributions.version()),
     )
 
 

@@ -62,6 +62,19 @@ def prepare_writer(words: Vocabulary, agents: Agents, seed: int) -> Writer:
     )
 
 
+def request_ids(serials: pl.Series, seed: int) -> pl.Series:
+    """The x-edge-request-id of requests."""
+    return _ids(_dice(serials, seed))
+
+
+def _dice(serials: pl.Series, seed: int) -> NDArray[np.uint64]:
+    return noise(serials.cast(pl.UInt64).to_numpy(), seed, 12)
+
+
+def _ids(dice: NDArray[np.uint64]) -> pl.Series:
+    return random_texts(dice[:, :7], ID_CHARACTERS, b"==")
+
+
 def random_texts(dice: NDArray[np.uint64], characters: int, ending: bytes = b"") -> pl.Series:
     """One text a row of base64's URL alphabet, from that many bytes of each row's noise, and the ending."""
     rows, width = dice.shape[0], characters + len(ending)
@@ -129,8 +142,8 @@ def _columns() -> dict[str, pl.Expr]:
 def _tables(writer: Writer, requests: pl.DataFrame) -> list[pl.Series]:
     """The texts behind the rows, and the dice of each request."""
     words = writer.words
-    dice = noise(requests["serial"].cast(pl.UInt64).to_numpy(), writer.seed, 12)
-    ids = random_texts(dice[:, :7], ID_CHARACTERS, b"==")
+    dice = _dice(requests["serial"], writer.seed)
+    ids = _ids(dice)
     tokens = random_texts(dice[:, 7:10], _QUERY_TOKEN)
     countries = load_countries()
     answers = requests["answer"]

@@ -35,6 +35,8 @@ class HandleTruth(TypedDict):
     totals: Counts
     countryTrackedFrom: str | None
     breakdowns: dict[str, dict[str, Counts]]
+    conversions: int
+    revenue: dict[str, str]  # currency → exact decimal
 
 
 class Truth(TypedDict):
@@ -95,6 +97,8 @@ def _handle(creator: Creator, clicks: pl.DataFrame, days: Sequence[str]) -> Hand
         "totals": _counts(clicks.height, cast(int, clicks["is_bot"].sum())),
         "countryTrackedFrom": cast(str | None, tracked),
         "breakdowns": {"day": nothing | _breakdown(clicks, "day")} | breakdowns,
+        "conversions": 0,
+        "revenue": {},
     }
 
 
@@ -115,15 +119,17 @@ def _days(span: Span) -> list[str]:
 
 def render_truth(truth: Truth) -> str:
     """The totals and the leading rows as a table for a terminal."""
-    header = ["handle", "plan", "clicks", "qualifiedClicks", "botClicks", "country from", "top slug", "top country"]
+    counts = ["clicks", "qualifiedClicks", "botClicks", "conversions", "revenue"]
+    header = ["handle", "plan", *counts, "country from", "top slug"]
     rows = [
         [
             handle,
             one["plan"],
             *(f"{value:,}" for value in cast(Mapping[str, int], one["totals"]).values()),
+            f"{one['conversions']:,}",
+            ", ".join(f"{amount} {currency}" for currency, amount in one["revenue"].items()) or "-",
             one["countryTrackedFrom"] or "-",
             _leader(one["breakdowns"]["slug"]),
-            _leader({key: counts for key, counts in one["breakdowns"]["country"].items() if key != NOT_TRACKED}),
         ]
         for handle, one in truth["handles"].items()
     ]
@@ -138,7 +144,7 @@ def _leader(breakdown: Mapping[str, Counts]) -> str:
 
 def _table(rows: Sequence[Sequence[Any]]) -> str:
     widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
-    is_number = [place in (2, 3, 4) for place in range(len(widths))]
+    is_number = [place in (2, 3, 4, 5, 6) for place in range(len(widths))]
     return "\n".join(
         "  ".join(
             str(cell).rjust(width) if right else str(cell).ljust(width)

@@ -17,6 +17,7 @@ from ingest.demo.bots import bots
 from ingest.demo.chances import allot
 from ingest.demo.creators import accounts, load_creators, load_strays
 from ingest.demo.delivery import BEFORE_COUNTRY, WITH_COUNTRY, deliveries, redeliver
+from ingest.demo.followed import follow, totals
 from ingest.demo.people import people, set_stage
 from ingest.demo.realtime import COUNTRY_FIELD, FIELDS, prepare_writer
 from ingest.demo.requests import Span
@@ -25,7 +26,7 @@ from ingest.demo.strays import strays
 from ingest.demo.truth import Truth, count_truth, render_truth
 from ingest.demo.vocabulary import Vocabulary, build_vocabulary
 
-VERSION: Final = 1  # of the generator: another one makes other worlds
+VERSION: Final = 2  # of the generator: another one makes other worlds
 _STRAYS: Final = 0.1  # of all lines
 _DUPLICATES: Final = 0.004
 _COUNTRY_FROM: Final = 0.21  # part of the span without c-country
@@ -52,6 +53,7 @@ class World:
     folder: Path
     accounts_file: Path
     sources_file: Path
+    followed_file: Path
     logs: tuple[Path, ...]
     truth: Truth
     end: datetime
@@ -73,6 +75,7 @@ def make_world(
         folder=folder,
         accounts_file=folder / "accounts.json",
         sources_file=folder / "sources.toml",
+        followed_file=folder / "followed.parquet",
         logs=_logs(folder),
         truth=cast(Truth, json.loads((folder / "truth.json").read_text())),
         end=made or end,
@@ -115,7 +118,12 @@ def _make(folder: Path, recipe: Recipe, end: datetime) -> None:
 
     requests = _requests(recipe.lines, words, span, rng)
     _write_json(folder / "accounts.json", accounts(creators, _moment(span.start)))
+    followed = follow(requests, creators, words, recipe.seed, np.random.default_rng([recipe.seed, 3]))
+    followed.filter(pl.col("at") < span.end).write_parquet(folder / "followed.parquet")
     truth = count_truth(requests, creators, words, agents, span=span, country_from=country_from)
+    for handle, (conversions, revenue, currency) in totals(pl.read_parquet(folder / "followed.parquet")).items():
+        known = truth["handles"][handle]
+        known["conversions"], known["revenue"] = conversions, {currency: str(revenue)}
     _write_json(folder / "truth.json", truth)
     (folder / "sources.toml").write_text(_sources())
 
@@ -154,11 +162,15 @@ def _moment(milliseconds: int) -> datetime:
 
 
 def _sources() -> str:
-    """Country was added to the log configuration later: two stretches of logs, two field lists."""
+    """Country was added to the log configuration later: two stretches of logs, two field lists. And the log of the
+    short links that are answered here."""
     without_country = tuple(name for name in FIELDS if name != COUNTRY_FIELD)
-    return "\n".join(
-        f'[[source]]\nurl = "logs/{name}"\nfields = "{",".join(fields)}"\nsampling = 100\n'
-        for name, fields in ((BEFORE_COUNTRY, without_country), (WITH_COUNTRY, FIELDS))
+    return (
+        "\n".join(
+            f'[[source]]\nurl = "logs/{name}"\nfields = "{",".join(fields)}"\nsampling = 100\n'
+            for name, fields in ((BEFORE_COUNTRY, without_country), (WITH_COUNTRY, FIELDS))
+        )
+        + '\n[[source]]\nurl = "../redirect-logs"\n'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import tomllib
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -53,7 +54,7 @@ def _open(config: SourceConfig, clock: Callable[[], datetime]) -> Source:
 
 def _name(url: str, base: Path | None = None) -> str:
     """How the ledger calls a source: local places by their absolute path."""
-    return url if "://" in url else str((base or Path.cwd()) / Path(url).expanduser())
+    return url if "://" in url else os.path.normpath((base or Path.cwd()) / Path(url).expanduser())
 
 
 def _fields(names: str) -> Fields:

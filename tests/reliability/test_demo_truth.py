@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,8 +12,8 @@ from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build, utc_now
-from analytics_core.query.catalog import GROUPINGS
 
+GROUPINGS = ("day", "slug", "country", "device", "referrer")
 HANDLES = ("smallhours", "nilaray", "tarnandfell")
 
 
@@ -52,6 +53,25 @@ def test_every_breakdown_is_the_truth(
     assert {key: [row[name] for name in metrics] for key, row in shown.items()} == {
         key: [row[name] for name in metrics] for key, row in known.items() if row["clicks"]
     }
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+def test_conversions_and_revenue_are_the_truth(demo: tuple[World, dict[str, object], TestClient], handle: str) -> None:
+    world, truth, client = demo
+    token = world.run_token("reviewer", "--staff")
+    days = {name: truth["period"][name] for name in ("fromDay", "toDay")}  # type: ignore[index]
+
+    response = client.get(
+        f"/v2/handles/{handle}/analytics",
+        params={"groupBy": "country", **days},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    totals = json.loads(response.content, parse_float=Decimal)["totals"]
+    known = truth["handles"][handle]  # type: ignore[index]
+    assert totals["conversions"] == known["conversions"] > 0
+    assert totals["revenueByCurrency"] == {code: Decimal(amount) for code, amount in known["revenue"].items()}
+    assert "(pending)" not in {row["key"] for row in response.json()["rows"]}
 
 
 def test_making_it_again_reuses_what_is_there(demo: tuple[World, dict[str, object], TestClient]) -> None:

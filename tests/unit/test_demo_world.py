@@ -149,8 +149,10 @@ def test_ingest_reads_the_accounts_and_the_sources(world: World) -> None:
     )
     settings = Settings(_env_file=None, sources=world.sources_file)  # type: ignore[call-arg]
     sources = open_sources([], None, settings, lambda: END)
-    assert [len(source.config.fields.names) for source in sources] == [45, 46]
-    found = [item.key for source in sources for item in source.objects(frozenset(), full=True)]
+    *logs, redirects = sources
+    assert [len(source.config.fields.names) for source in logs] == [45, 46]
+    assert redirects.config.url == str(world.folder.parent / "redirect-logs")
+    found = [item.key for source in logs for item in source.objects(frozenset(), full=True)]
     assert sorted(found) == sorted(str(path) for path in world.logs)
     assert 24 <= len(found) <= 200
 
