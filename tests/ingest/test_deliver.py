@@ -73,8 +73,8 @@ def test_a_period_is_delivered_once_and_the_next_when_it_is_over(
     file = tmp_path / "out" / "acme-country-20260310-20260310.csv"
     assert first[0].file == str(file)
     assert list(csv.reader(io.StringIO(file.read_text()))) == [
-        ["country", "clicks", "qualifiedClicks", "botClicks"],
-        ["DE", "10", "10", "0"],
+        ["country", "clicks", "qualifiedClicks", "botClicks", "conversions"],
+        ["DE", "10", "10", "0", "0"],
     ]
     manifest = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())
     assert manifest["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
