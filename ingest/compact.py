@@ -1,17 +1,21 @@
-"""Fewer, sorted files: merges what batches appended, drops what no reader needs. Changes no number."""
+"""Fewer, sorted files: merges what batches appended, drops what no reader needs. Changes no number.
+
+Only small files are merged, so that a row is written again a few times in its life, however large its partition.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 import polars as pl
-from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import CommitConflictError, Lake, files_of, partition_values
+from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.parts import Part, parts_of
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -30,7 +34,7 @@ from ingest.rebuild import bring_up_to_date
 from ingest.rollups import catch_up
 
 FILES_A_PARTITION: Final = 24  # from so many on, a sync merges a partition of the roll-ups by itself
-MERGED_ROWS: Final = 4_000_000  # of a partition are merged at a time: memory stays bounded
+MERGED_ROWS: Final = 1_000_000  # are merged at a time, and a file of half as many is let be: memory stays bounded
 _FACTS: Final = (
     (CLICKS, ["day", "handle", "at"]),
     (CONVERSIONS, ["day", "handle", "at"]),
@@ -74,45 +78,46 @@ def compact_counts(lake: Lake, least_files: int = FILES_A_PARTITION) -> None:
 def _merge_partitions(
     lake: Lake, spec: TableSpec, merge: Callable[[pl.DataFrame], pl.DataFrame], least_files: int = 2
 ) -> None:
-    partitions: dict[tuple[tuple[str, str], ...], int] = {}
-    for path in files_of(lake.open(spec)):
-        values = partition_values(path)
-        key = tuple((name, values[name]) for name in spec.partition_by)
-        partitions[key] = partitions.get(key, 0) + 1
-    for key, files in sorted(partitions.items()):
-        if files >= least_files:
-            _merge_partition(lake, spec, key, merge)
+    for partition in sorted({tuple(sorted(part.partition.items())) for part in parts_of(lake.open(spec))}):
+        _merge_partition(lake, spec, dict(partition), merge, least_files)
 
 
 def _merge_partition(
-    lake: Lake, spec: TableSpec, key: tuple[tuple[str, str], ...], merge: Callable[[pl.DataFrame], pl.DataFrame]
+    lake: Lake,
+    spec: TableSpec,
+    partition: Mapping[str, str],
+    merge: Callable[[pl.DataFrame], pl.DataFrame],
+    least_files: int,
 ) -> None:
-    """Replaces one partition by its merged rows, as many at a time as the memory holds. Whoever comes second starts
+    """Merges the small files of one partition, as many at a time as the memory holds. Whoever comes second starts
     again: nothing is merged twice.
     """
     while True:
         table = lake.open(spec)
-        files = sorted(files_of(table, [(name, "=", value) for name, value in key]))
-        if len(files) <= 1:
+        small = [part for part in parts_of(table) if part.partition == partition and part.rows < MERGED_ROWS / 2]
+        groups = [some for some in _within_memory(small) if len(some) > 1] if len(small) >= least_files else []
+        if not groups:
             return
-        frames = (merge(lake.scan(table, spec, some).collect()) for some in _within_memory(lake, table, spec, files))
+        frames = (merge(lake.scan(table, spec, _paths(lake, spec, some)).collect()) for some in groups)
         try:
-            lake.replace(table, spec, frames, dict(key), metadata=lake.derivation(table))
+            lake.rearrange(table, spec, chain.from_iterable(groups), frames, lake.derivation(table))
         except CommitConflictError:
             continue
         return
 
 
-def _within_memory(lake: Lake, table: DeltaTable, spec: TableSpec, files: list[str]) -> Iterator[list[str]]:
-    """The files in groups of at most MERGED_ROWS rows, or of one."""
-    some: list[str] = []
-    rows = 0
-    for path in files:
-        more = lake.scan(table, spec, [path]).select(pl.len()).collect().item()
-        if some and rows + more > MERGED_ROWS:
+def _paths(lake: Lake, spec: TableSpec, parts: Sequence[Part]) -> list[str]:
+    return [f"{lake.uri(spec)}/{part.path}" for part in parts]
+
+
+def _within_memory(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """The parts in groups of at most MERGED_ROWS rows."""
+    some: list[Part] = []
+    for part in parts:
+        if sum(one.rows for one in [*some, part]) > MERGED_ROWS:
             yield some
-            some, rows = [], 0
-        some, rows = [*some, path], rows + more
+            some = []
+        some = [*some, part]
     yield some
 
 

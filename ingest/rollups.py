@@ -28,6 +28,7 @@ from analytics_core.store.schemas import (
 from ingest.attribute import conversion_events, impression_events
 from ingest.change import Known, News
 from ingest.classify import LIST_VERSION
+from ingest.commit import summary_of
 from ingest.derive import QUARTER_HOUR, cover, judge
 
 CLICKS_AT_A_TIME: Final = 300_000  # about so many are folded in by one commit; bounds the memory
@@ -89,9 +90,13 @@ def _next(lake: Lake, held: Versions) -> Versions:
     newest = {spec.name: lake.open(spec).version() for spec in (CONVERSIONS, SIGNALS)}
     clicks = lake.open(CLICKS)
     version, rows = held.clicks, 0
-    while version < clicks.version() and rows < CLICKS_AT_A_TIME:
-        version += 1
-        rows += _brought(lake, CLICKS, version, version).select(pl.len()).collect().item()
+    news = clicks.history(clicks.version() - held.clicks) if clicks.version() > held.clicks else []
+    for entry in reversed(news):
+        if rows >= CLICKS_AT_A_TIME:
+            break
+        version = entry["version"]
+        summary = summary_of(entry)
+        rows += summary.identity.clicks if summary is not None else 0
     return Versions(clicks=version, **newest)
 
 
@@ -109,15 +114,20 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
 def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame:
     """The rows that the commits from `first` to `last` added; commits that only rearranged files add none."""
     table = lake.open(spec)
-    added: list[str] = []
-    for entry in table.history(table.version() - first + 1):
-        version = entry["version"]
-        if first <= version <= last and is_append(entry):
-            added += _files_of(lake, spec, version) - _files_of(lake, spec, version - 1)
+    if first > last:
+        return lake.scan(table, spec, [])
+    commits = [entry for entry in table.history(table.version() - first + 1) if first <= entry["version"] <= last]
+    if all(is_append(entry) for entry in commits):
+        return lake.scan(table, spec, sorted(_files_of(lake, spec, last) - _files_of(lake, spec, first - 1)))
+    added: set[str] = set()
+    for version in (entry["version"] for entry in commits if is_append(entry)):
+        added |= _files_of(lake, spec, version) - _files_of(lake, spec, version - 1)
     return lake.scan(table, spec, sorted(added))
 
 
 def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
+    if version < 0:
+        return set()
     return set(files_of(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options)))
 
 

@@ -23,10 +23,11 @@ from deltalake.table import FilePruningPredicateType
 
 from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.object_storage import is_object_url, storage_options
-from analytics_core.store.parts import write_parts
+from analytics_core.store.parts import Part, write_parts
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
 _RECENT_COMMITS: Final = 10
+_REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
 _MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
@@ -135,7 +136,7 @@ class Lake:
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Like `append`, but the rows of one partition (column to value; none: all rows) give way to `frames`, which
-        are written one at a time. delta-rs' own `optimize` is no way to do this: two at once double the rows.
+        are written one at a time.
         """
         with _translated():
             parts = [part for frame in frames for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec))]
@@ -146,6 +147,34 @@ class Lake:
                 list(spec.partition_by),
                 partition_filters=[(name, "=", value) for name, value in partition.items()] or None,
                 commit_properties=_commit_properties(transactions, metadata),
+                post_commithook_properties=_AFTER_COMMIT,
+            )
+        return table.version() + 1
+
+    def rearrange(
+        self,
+        table: DeltaTable,
+        spec: TableSpec,
+        parts: Iterable[Part],
+        frames: Iterable[pl.DataFrame],
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Like `append`, but `parts` of the table give way to `frames`, which say the same.
+
+        Frames are written one at a time. delta-rs' own `optimize` is no way to do this: two at once double the rows.
+        """
+        with _translated():
+            written = [
+                part
+                for frame in frames
+                for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec), has_news=False)
+            ]
+            table.create_write_transaction(
+                [*written, *(part.removal() for part in parts)],
+                "append",
+                table.schema(),
+                list(spec.partition_by),
+                commit_properties=_commit_properties(metadata={**(metadata or {}), _REARRANGED: "true"}),
                 post_commithook_properties=_AFTER_COMMIT,
             )
         return table.version() + 1
@@ -259,7 +288,8 @@ def partition_values(path: str) -> dict[str, str]:
 
 def is_append(commit: Mapping[str, Any]) -> bool:
     """Whether an entry of a table's history brought rows; others only rearrange them."""
-    return commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
+    is_appending = commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
+    return is_appending and _REARRANGED not in commit
 
 
 def newest_append(table: DeltaTable, until: int) -> int:

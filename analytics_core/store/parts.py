@@ -9,26 +9,62 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 from analytics_core.store.schemas import TableSpec
 
 
-def write_parts(url: str, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction | RemoveAction]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a table: its path below the table, its rows and bytes, and its partition (column to value)."""
+
+    path: str
+    rows: int
+    size: int
+    partition: Mapping[str, str]
+
+    def removal(self) -> RemoveAction:
+        """Takes the file out of the table because its rows are in another one. Its bytes stay until a vacuum."""
+        return RemoveAction(self.path, False, time.time_ns() // 1_000_000, self.size, dict(self.partition))
+
+
+def parts_of(table: DeltaTable) -> list[Part]:
+    """The files of the version that `table` shows, in the order of their paths."""
+    logged = pl.DataFrame(table.get_add_actions(flatten=True))
+    columns = [name for name in logged.columns if name.startswith("partition.")]
+    return sorted(
+        (
+            Part(
+                path=unquote(row["path"]),
+                rows=row["num_records"],
+                size=row["size_bytes"],
+                partition={name.removeprefix("partition."): str(row[name]) for name in columns},
+            )
+            for row in logged.select("path", "num_records", "size_bytes", *columns).iter_rows(named=True)
+        ),
+        key=lambda part: part.path,
+    )
+
+
+def write_parts(
+    url: str, spec: TableSpec, frame: pl.DataFrame, *, has_news: bool = True
+) -> list[AddAction | RemoveAction]:
     """Writes `frame` (the columns of `spec`) as one file a partition under `url`, a folder or s3://…
 
-    Rows keep their order. Raises OSError when a file cannot be written.
+    Rows keep their order. `has_news`: the table did not hold them before. Raises OSError when a file cannot be written.
     """
-    return [_write_part(url, spec, values, rows) for values, rows in _partitions(spec, frame)]
+    return [_write_part(url, spec, values, rows, has_news) for values, rows in _partitions(spec, frame)]
 
 
 def _partitions(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
@@ -41,7 +77,7 @@ def _partitions(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[dict[str
         yield {name: str(value) for name, value in zip(spec.partition_by, key, strict=True)}, rows
 
 
-def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.DataFrame) -> AddAction:
+def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.DataFrame, has_news: bool) -> AddAction:
     folders = [f"{name}={quote(value, safe='')}" for name, value in values.items()]
     path = "/".join([*folders, f"part-{uuid.uuid4()}.zstd.parquet"])
     body = io.BytesIO()
@@ -52,7 +88,7 @@ def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.Data
         size=body.tell(),
         partition_values=values,
         modification_time=time.time_ns() // 1_000_000,
-        data_change=True,
+        data_change=has_news,
         stats=json.dumps(_statistics(spec, rows)),
     )
 

@@ -14,8 +14,8 @@ from support.world import NOW, World
 
 from analytics_core.errors import SettingsError
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICK_COUNTS, VERDICTS
+from analytics_core.store.lake import Lake, files_of
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, VERDICTS
 from ingest import agents, compact, rollups
 
 
@@ -107,14 +107,28 @@ def test_two_compactions_at_once_double_nothing(filled: World) -> None:
     assert all(check["holds"] for check in filled.run_json("verify", "--json"))
 
 
-def test_a_partition_larger_than_the_memory_is_merged_in_parts(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = sorted_counts(filled)
-    monkeypatch.setattr(compact, "MERGED_ROWS", 3)
+def test_a_partition_larger_than_the_memory_is_merged_in_parts(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = requests(60)
+    for start in range(0, 60, 10):
+        world.sync(write(tmp_path / f"{start}.gz", realtime_text(lines[start : start + 10])))
+    before = (sorted_counts(world), world.clicks().sort("event_id"))
+    files = len(files_of(world.lake.open(CLICKS)))
+    monkeypatch.setattr(compact, "MERGED_ROWS", 25)
 
-    compact.compact(filled.lake, SegmentRules(), NOW)
+    compact.compact(world.lake, SegmentRules(), NOW)
+    merged = set(files_of(world.lake.open(CLICKS)))
+    compact.compact(world.lake, SegmentRules(), NOW)
 
-    assert sorted_counts(filled).equals(before)
-    assert {len(files) for files in filled.lake.snapshot().counts.values()} == {2}
+    assert files == 6
+    assert len(merged) == 3
+    assert set(files_of(world.lake.open(CLICKS))) == merged  # large enough: never written again
+    assert sorted_counts(world).equals(before[0])
+    assert world.clicks().sort("event_id").equals(before[1])
+    assert world.sync(tmp_path / "0.gz", full=True).identity.lines == 0
+    assert world.sync(write(tmp_path / "again.gz", realtime_text(lines))).identity.duplicates == 60
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
 
 
 def test_a_folder_with_spaces_holds_a_lake(tmp_path: Path) -> None:
@@ -126,6 +140,8 @@ def test_a_folder_with_spaces_holds_a_lake(tmp_path: Path) -> None:
     again = world.sync(write(tmp_path / "b.gz", realtime_text(requests(20))))
 
     assert (again.identity.clicks, again.identity.duplicates) == (0, 20)
+    world.run("compact")
+    assert world.clicks().height == 20
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
 
 
