@@ -31,7 +31,7 @@ LINK_COLUMNS: Final = {
     "confidence": pl.Float64,
 }
 
-_ROWS_AT_A_TIME: Final = 2_000_000  # of visitors' pasts; more are worked on in several passes
+_ROWS_AT_A_TIME: Final = 1_000_000  # of visitors' pasts; more are worked on in several passes
 _LONG_AGO: Final = pl.lit(-(2**62), dtype=pl.Int64)
 _DAY: Final = 86_400_000_000  # microseconds
 

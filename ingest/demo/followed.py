@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from sqlalchemy import select
 
 from analytics_core.model import INTENT
 from analytics_core.store import tables
+from analytics_core.store.conversions import Conversion, Post, Refusal, record
 from analytics_core.store.database import Database, insert_missing
 from ingest.demo.creators import Creator
 from ingest.demo.realtime import request_ids
@@ -35,7 +38,8 @@ _SHOW_INTENT: Final = 0.07
 _LONGEST: Final = 14 * 60  # seconds: a ctx lives for 15 minutes
 _CURRENCIES: Final = ("EUR", "USD", "GBP")
 _PRICES_E4: Final = (90_000, 199_000, 299_900, 490_000, 1_290_000)
-_ROWS_AT_A_TIME: Final = 500
+_REPLAYED: Final = 40  # one of so many posts comes twice
+_LATE: Final = 60  # and for so many there is one that comes after its ctx has expired
 
 
 def follow(
@@ -77,25 +81,61 @@ def totals(followed: pl.DataFrame) -> dict[str, tuple[int, Decimal, str]]:
 
 
 def keep_followed(path: Path, database: Database) -> None:
-    """Puts what is not there yet into the tables that the public doors write to."""
-    rows = list(pl.read_parquet(path).sort("at").iter_rows(named=True))
-    for start in range(0, len(rows), _ROWS_AT_A_TIME):
-        some = list(enumerate(rows[start : start + _ROWS_AT_A_TIME], start))
-        with database.begin() as connection:
-            insert_missing(connection, tables.conversions, [_conversion(n, r) for n, r in some if _is_bought(r)])
-            insert_missing(connection, tables.signals, [_signal(n, r) for n, r in some if not _is_bought(r)])
+    """Puts all of them, or nothing, into the tables that the public doors write to; once.
+
+    As with every shop some posts come twice, and some too late.
+    """
+    rows = list(enumerate(pl.read_parquet(path).sort("at").iter_rows(named=True)))
+    bought = [_post(number, row) for number, row in rows if _is_bought(row)]
+    signals = [_signal(number, row) for number, row in rows if not _is_bought(row)]
+    again = [replace(one.conversion, conversion_id=f"{one.conversion.conversion_id}-2") for one in bought[::_REPLAYED]]
+    late = [Refusal(post.conversion.handle, post.conversion.at.date(), "expired") for post in bought[::_LATE]]
+    kept = tables.conversions.c
+    with database.begin() as connection:
+        if connection.execute(select(kept.conversion_id).where(kept.idempotency_key.startswith("demo-"))).first():
+            return
+        record(connection, [*bought, *map(Post, again), *late])
+        insert_missing(connection, tables.signals, signals)
 
 
-def _is_bought(row: dict[str, object]) -> bool:
+def _is_bought(row: Mapping[str, Any]) -> bool:
     return row["confidence"] is None
 
 
-def _time(milliseconds: object) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(str(milliseconds)))
+def _time(milliseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
-def _said(number: int, row: dict[str, object]) -> dict[str, object]:
-    """What a conversion and a signal have in common. The number makes ids that are the same in every run."""
+def _post(number: int, row: Mapping[str, Any]) -> Post:
+    """The number makes ids that are the same in every run."""
+    return Post(
+        Conversion(
+            **_said(number, row),
+            conversion_id=f"demo{number:028d}",
+            idempotency_key=f"demo-{number}",
+            content="",
+            position=None,
+            event_type="purchase",
+            value_e4=row["value_e4"],
+            currency=row["currency"],
+        )
+    )
+
+
+def _signal(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    return _said(number, row) | {
+        "signal_id": f"demo{number:028d}",
+        "signal_key": INTENT,
+        "signal_value": "product page",
+        "confidence": row["confidence"],
+        "source": "demo",
+        "metadata": None,
+        "carried": False,
+    }
+
+
+def _said(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a conversion and a signal have in common."""
     return {
         "handle": row["handle"],
         "slug": row["slug"],
@@ -104,28 +144,4 @@ def _said(number: int, row: dict[str, object]) -> dict[str, object]:
         "session_id": f"sig_{row['handle']}_{row['clicked_at']}_{number}",
         "consent": "full",
         "at": _time(row["at"]),
-        "carried": False,
-    }
-
-
-def _conversion(number: int, row: dict[str, object]) -> dict[str, object]:
-    return _said(number, row) | {
-        "conversion_id": f"demo{number:028d}",
-        "idempotency_key": f"demo-{number}",
-        "content": "",
-        "position": None,
-        "event_type": "purchase",
-        "value_e4": row["value_e4"],
-        "currency": row["currency"],
-    }
-
-
-def _signal(number: int, row: dict[str, object]) -> dict[str, object]:
-    return _said(number, row) | {
-        "signal_id": f"demo{number:028d}",
-        "signal_key": INTENT,
-        "signal_value": "product page",
-        "confidence": row["confidence"],
-        "source": "demo",
-        "metadata": None,
     }

@@ -63,10 +63,12 @@ def test_conversions_and_revenue_are_the_truth(demo: tuple[World, dict[str, obje
 
     response = client.get(
         f"/v2/handles/{handle}/analytics",
-        params={"groupBy": "country", **days},
+        params={"groupBy": "country", "funnel": "true", **days},
         headers={"Authorization": f"Bearer {token}"},
     )
 
+    posts = response.json()["funnel"]["posts"]
+    assert posts["accepted"] == truth["handles"][handle]["conversions"]  # type: ignore[index]
     totals = json.loads(response.content, parse_float=Decimal)["totals"]
     known = truth["handles"][handle]  # type: ignore[index]
     assert totals["conversions"] == known["conversions"] > 0
