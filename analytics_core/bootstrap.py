@@ -12,7 +12,7 @@ from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
 from analytics_core.access.signins import SignIns
 from analytics_core.attribution.conversions import Conversions
-from analytics_core.attribution.hosts import Hosts
+from analytics_core.attribution.hosts import HostLookup
 from analytics_core.attribution.redirect_log import RedirectLog
 from analytics_core.attribution.signals import Signals
 from analytics_core.engines.duckdb import DuckDBEngine
@@ -43,7 +43,7 @@ class Application:
     conversions: Conversions
     signals: Signals
     links: Links
-    hosts: Hosts
+    hosts: HostLookup
     redirect_log: RedirectLog
     personal_tokens: PersonalTokens
     audit: Audit
@@ -101,7 +101,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         conversions=Conversions(writer, settings.ctx_keys),
         signals=Signals(writer, settings.ctx_keys),
         links=links,
-        hosts=Hosts(links, settings.public_domain),
+        hosts=HostLookup(links, settings.public_domain),
         redirect_log=RedirectLog(settings.redirect_log_folder),
         personal_tokens=PersonalTokens(settings, database, policy),
         audit=audit,

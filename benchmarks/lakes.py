@@ -115,4 +115,4 @@ def _load_handles(database: Database) -> None:
     entries = [
         {"handle": handle_name(rank), "plan": "PRO", "planSince": "2026-01-01T00:00:00Z"} for rank in sorted(ranks)
     ]
-    load_accounts(database, AccountsFile.model_validate({"handles": entries}), END)
+    load_accounts(database, AccountsFile.model_validate({"handles": entries}), "clickledger.localhost", END)

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -51,6 +52,7 @@ def sync(arguments: argparse.Namespace, settings: Settings) -> int:
                 raise
             print(f"{error.code}: {error.message} Trying again.", file=sys.stderr, flush=True)
         else:
+            _warn(result)
             print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
             if every is None:
                 return 0 if result.complete else 1
@@ -61,10 +63,26 @@ def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
     sources = open_sources(arguments.source, arguments.fields, settings, now)
     database = Database(settings.database)
     if settings.accounts:
-        keep_in_step(settings.accounts, database, now())
+        keep_in_step(settings.accounts, database, settings.public_domain, now())
     with progress() as shown:
         run = prepare(settings, Lake(settings.lake_url), database, now, shown)
         return run.run(sources, full=arguments.full)
+
+
+def _warn(result: SyncResult) -> None:
+    """What a person should look at, on stderr."""
+    reasons = Counter(result.refused.values())
+    for reason, objects in reasons.most_common():
+        key = next(key for key, said in result.refused.items() if said == reason)
+        print(f"warning: {objects} objects refused, {reason}: {key} for example.", file=sys.stderr)
+    if result.failed:
+        print(f"warning: {result.failed} objects could not be read; the next run tries again.", file=sys.stderr)
+    if result.identity.unknown_hosts > result.identity.clicks:
+        print(
+            f"warning: {result.identity.unknown_hosts:,} redirects on hosts that are no handle's. After loading the "
+            "accounts that they belong to, `sync --full` counts them.",
+            file=sys.stderr,
+        )
 
 
 def _result(result: SyncResult, seconds: float) -> dict[str, float]:
@@ -84,7 +102,7 @@ def _result(result: SyncResult, seconds: float) -> dict[str, float]:
 
 
 def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
-    loaded = load_accounts(Database(settings.database), read_accounts(arguments.file), now())
+    loaded = load_accounts(Database(settings.database), read_accounts(arguments.file), settings.public_domain, now())
     print(json.dumps(asdict(loaded)))
     return 0
 
@@ -161,7 +179,7 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"{settings.state} holds what an older demo world was ingested to; remove that folder.", file=sys.stderr)
         shutil.rmtree(folder)
         return 1
-    load_accounts(database, read_accounts(world.accounts_file), now())
+    load_accounts(database, read_accounts(world.accounts_file), settings.public_domain, now())
     keep_followed(world.followed_file, database)
     settings.redirect_log_folder.mkdir(parents=True, exist_ok=True)
     print(describe_truth(world))

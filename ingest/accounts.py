@@ -93,7 +93,7 @@ def read_accounts(path: Path) -> AccountsFile:
     return parse_accounts(str(path), read_place(str(path)))
 
 
-def keep_in_step(place: str, database: Database, now: datetime) -> Loaded | None:
+def keep_in_step(place: str, database: Database, public_domain: str, now: datetime) -> Loaded | None:
     """Loads the accounts from a file or an `s3://` object; None when it is what was loaded last.
 
     Raises AccountsFileError. Then nothing should be read: the hosts of new handles would be unknown.
@@ -104,7 +104,7 @@ def keep_in_step(place: str, database: Database, now: datetime) -> Loaded | None
     with database.connect() as connection:
         if connection.execute(select(kept.c.sha256).where(kept.c.place == place)).scalar_one_or_none() == digest:
             return None
-    loaded = load_accounts(database, parse_accounts(place, content), now)
+    loaded = load_accounts(database, parse_accounts(place, content), public_domain, now)
     with database.begin() as connection:
         upsert(connection, kept, [{"place": place, "sha256": digest, "loaded_at": now}])
     return loaded
@@ -134,14 +134,22 @@ def parse_accounts(path: str, content: bytes) -> AccountsFile:
     return accounts
 
 
-def load_accounts(database: Database, accounts: AccountsFile, now: datetime) -> Loaded:
+def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> Loaded:
     """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
 
     Each change of a plan, a person, a zone, a domain or a link is told to the audit log in the same transaction.
+    Raises AccountsFileError for a domain that is another handle's, or lies where `{handle}.{public_domain}` do.
     """
+    for place, entry in enumerate(accounts.handles):
+        _check_domains(f"handles[{place}].domains", entry, public_domain)
+    domain = tables.domains.c
     with database.begin() as connection:
         connection.execute(delete(tables.accounts_loads))  # what was in step may not be any more
-        changed = sum(_load_handle(connection, entry, now) for entry in accounts.handles)
+        before = {entry.handle: stored_state(connection, entry.handle) for entry in accounts.handles}
+        for entry in accounts.handles:  # one handle may take over a domain that another gives up
+            given_up = (domain.handle == entry.handle) & domain.domain.not_in(entry.domains)
+            connection.execute(delete(tables.domains).where(given_up))
+        changed = sum(_load_handle(connection, entry, before[entry.handle], now) for entry in accounts.handles)
     entries = accounts.handles
     return Loaded(
         handles=len(entries),
@@ -181,9 +189,14 @@ def _check_unique(path: str, accounts: AccountsFile) -> None:
             raise AccountsFileError(f"{path}: {what} {twice!r} stands twice.")
 
 
-def _load_handle(connection: Connection, entry: HandleEntry, now: datetime) -> int:
+def _check_domains(place: str, entry: HandleEntry, public_domain: str) -> None:
+    for name in entry.domains:
+        if name == public_domain.lower() or name.endswith(f".{public_domain.lower()}"):
+            raise AccountsFileError(f"{place}: {name} belongs to {public_domain}, where every handle has its own host.")
+
+
+def _load_handle(connection: Connection, entry: HandleEntry, before: AccountState | None, now: datetime) -> int:
     own = {"handle": entry.handle}
-    before = stored_state(connection, entry.handle)
     state = {"plan": entry.plan.value, "plan_since": entry.plan_since, "timezone": entry.timezone}
     upsert(connection, tables.handles, [own | state])
     domain = tables.domains

@@ -6,7 +6,10 @@ CloudFront log at all raises UnknownFormatError.
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, r
 BLOCK_BYTES: Final = 8 * 2**20
 LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
+_SALVAGED_BYTES: Final = 2**12
 _COUNTED_BYTES: Final = 2**18  # what stays in the cache
 _PARQUET_ROWS: Final = 32_768
 
@@ -125,11 +129,14 @@ def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Generator[bytes
 def _gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
     """The text of one or more gzip members; returns why the rest is missing, or None at a proper end."""
     data, member = start, isal_zlib.decompressobj(31)
+    read = 0
     while True:
         try:
             text = member.decompress(data, _READ_BYTES * 4)
         except isal_zlib.error:  # pyright: ignore[reportGeneralTypeIssues]  (its stub types the class as a value)
+            yield from _salvage(stream, read)
             return "corrupt_gzip"
+        read += len(text)
         if text:
             yield text
         if member.eof:
@@ -141,6 +148,32 @@ def _gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | Non
         data = member.unconsumed_tail or (b"" if text and len(text) == _READ_BYTES * 4 else stream.read(_READ_BYTES))
         if not data and not text:
             return "truncated_gzip"
+
+
+def _salvage(stream: IO[bytes], read: int) -> Iterator[bytes]:
+    """The text between its first `read` bytes and the damage: gone through again, at the end byte by byte."""
+    stream.seek(0)
+    member = zlib.decompressobj(31)
+    data = b""
+    while data := data or stream.read(_SALVAGED_BYTES):
+        before = member.copy()
+        try:
+            text = member.decompress(data)
+        except zlib.error:
+            if len(data) == 1:
+                return
+            member = before
+            half = len(data) // 2
+            stream.seek(half - len(data), io.SEEK_CUR)
+            data = data[:half]
+            continue
+        data = b""
+        if member.eof:
+            stream.seek(-len(member.unused_data), io.SEEK_CUR)
+            member = zlib.decompressobj(31)
+        if text[read:]:
+            yield text[read:]
+        read = max(0, read - len(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +263,7 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
 
 def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] | None, Fields | None]:
     """(keys of JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
-    head = text.lstrip()[: 2**20]
+    head = text[: 2**20].removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"{"):
         names = _json_keys(head)
         read_field_list(names)
@@ -250,10 +283,10 @@ def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] |
 def _json_keys(head: bytes) -> tuple[str, ...]:
     keys: dict[str, None] = {}
     for line in head.split(b"\n", 100)[:100]:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             value = json.loads(line)
             keys.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    return tuple(keys)
+    return tuple(key for key in keys if key.isascii())
 
 
 def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]:
@@ -297,7 +330,17 @@ def _parquet_blocks(stream: IO[bytes], start: int) -> Iterator[Block]:
         raise UnknownFormatError("a damaged Parquet file") from error
     read_field_list(file.schema_arrow.names)
     position = 0
-    for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+    batches = file.iter_batches(batch_size=_PARQUET_ROWS)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
+                raise
+            yield Block(Rejected(position + 1, "damaged_parquet", ""), position + 1, position + 1, position + 1)
+            return
+        if batch is None:
+            return
         first_line, position = position + 1, position + batch.num_rows
         if position > start:
             yield Block(ParquetRows(pa.Table.from_batches([batch])), first_line, position, position)

@@ -5,7 +5,7 @@ A row is marked as carried after the lake holds it; one that a crash left unmark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,18 +39,18 @@ _LEDGERS: Final = (
 )
 
 
-def carry(lake: Lake, database: Database, now: datetime) -> int:
+def carry(lake: Lake, database: Database, clock: Callable[[], datetime]) -> int:
     """Carries everything that was accepted and is not in the lake yet; how many rows were marked."""
-    return sum(_carry(ledger, lake, database, now) for ledger in _LEDGERS)
+    return sum(_carry(ledger, lake, database, clock) for ledger in _LEDGERS)
 
 
-def _carry(ledger: _Ledger, lake: Lake, database: Database, now: datetime) -> int:
+def _carry(ledger: _Ledger, lake: Lake, database: Database, clock: Callable[[], datetime]) -> int:
     carried = 0
     while True:
         rows = _waiting(ledger, database)
         if not rows:
             return carried
-        _append_missing(ledger, lake, _facts(ledger, rows, now))
+        _append_missing(ledger, lake, _facts(ledger, rows), clock)
         _mark(ledger, database, [row[ledger.identity] for row in rows])
         carried += len(rows)
 
@@ -68,19 +68,19 @@ def _waiting(ledger: _Ledger, database: Database) -> Sequence[RowMapping]:
         )
 
 
-def _facts(ledger: _Ledger, rows: Sequence[RowMapping], now: datetime) -> pl.DataFrame:
+def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
+    """All but when they were learnt, which is when they are committed."""
     kinds = {name: _READ.get(name, pl.String) for name in rows[0]}
     facts = pl.DataFrame(rows, schema=kinds).with_columns(
         day=pl.col("at").dt.date(),
         click_event_id=stable_hash("click_id"),
-        learnt_at=pl.lit(now, dtype=UTC_MICROSECONDS),
     )
     if "value_e4" in kinds:
         facts = facts.with_columns(value=pl.col("value_e4").cast(MONEY) / pl.lit(10_000))
-    return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items())
+    return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items() if name != "learnt_at")
 
 
-def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame) -> None:
+def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Callable[[], datetime]) -> None:
     days = [day.isoformat() for day in facts["day"].unique().to_list()]
     while True:
         table = lake.open(ledger.spec)
@@ -90,7 +90,8 @@ def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame) -> None:
         if missing.is_empty():
             return
         try:
-            lake.append(table, ledger.spec, missing)
+            learnt_at = pl.lit(clock(), dtype=UTC_MICROSECONDS)
+            lake.append(table, ledger.spec, missing.with_columns(learnt_at=learnt_at))
         except CommitConflictError:
             continue
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
-from analytics_core.store.schemas import CLICKS
+from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
 from ingest.ledger import Ledger
@@ -67,7 +67,6 @@ class Built:
     batch: Batch
     clicks: pl.DataFrame
     conflicts: int
-    learnt_at: datetime
 
 
 def build(batch: Batch, facts: Facts, now: datetime) -> Built:
@@ -75,20 +74,30 @@ def build(batch: Batch, facts: Facts, now: datetime) -> Built:
     clicks, conflicts = _once(facts.build(batch.candidates, now))
     batch.candidates.clear()
     handles = pl.Enum(clicks["handle"].unique().sort())  # sorting integers is several times faster than strings
-    return Built(batch, clicks.sort("day", pl.col("handle").cast(handles), "at"), conflicts, now)
+    return Built(batch, clicks.sort("day", pl.col("handle").cast(handles), "at"), conflicts)
 
 
-def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger) -> BatchSummary:
-    """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
+def commit(
+    built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, clock: Callable[[], datetime]
+) -> BatchSummary:
+    """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first.
+
+    The clicks are learnt when they are committed, not when they were read: the lake may have answered meanwhile.
+    """
     batch, clicks = built.batch, built.clicks
-    _keep_rejects(batch, source, ledger, built.learnt_at)
+    _keep_rejects(batch, source, ledger, clock())
     while True:
+        learnt_at = clock()
         table = lake.open(CLICKS)
         if (table.transaction_version(app_id(source)) or 0) != number - 1:
             raise SourceMovedError(source)
         fresh, conflicts = _unknown(lake, table, clicks)
-        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts)
-        rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
+        summary = _summarise(built, fresh, learnt_at, source=source, number=number, conflicts=conflicts)
+        rows = fresh.with_columns(
+            source=pl.lit(source),
+            batch=pl.lit(number, dtype=pl.Int64),
+            learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
+        )
         try:
             version = lake.append(
                 table,
@@ -115,14 +124,20 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        for entry in table.history():
-            summary = summary_of(entry)
-            if summary is None or summary.source != source:
-                continue
-            if summary.number <= recorded:
-                break
-            ledger.record(summary, entry["version"])
+        for version, summary in reversed(list(_unrecorded(table, source, recorded))):
+            ledger.record(summary, version)
     return committed
+
+
+def _unrecorded(table: DeltaTable, source: str, recorded: int) -> Iterator[tuple[int, BatchSummary]]:
+    """The versions and summaries of the source's batches after number `recorded`, newest first."""
+    for entry in table.history():
+        summary = summary_of(entry)
+        if summary is None or summary.source != source:
+            continue
+        if summary.number <= recorded:
+            return
+        yield entry["version"], summary
 
 
 def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:
@@ -168,7 +183,9 @@ def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
     return left.height - left.join(right, on=[*_IDENTITY, *_CONTENT], how="semi").height
 
 
-def _summarise(built: Built, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int) -> BatchSummary:
+def _summarise(
+    built: Built, fresh: pl.DataFrame, learnt_at: datetime, *, source: str, number: int, conflicts: int
+) -> BatchSummary:
     batch = built.batch
     days = pl.concat([_NO_DAYS, *batch.days]).group_by("day", "bucket").agg(pl.col("lines").sum())
     clicks = fresh.group_by("day").agg(clicks=pl.len().cast(pl.Int64))
@@ -183,7 +200,7 @@ def _summarise(built: Built, fresh: pl.DataFrame, *, source: str, number: int, c
         days=identities(pl.concat([days.filter(pl.col("bucket") != CANDIDATE), *split])),
         objects=tuple(batch.progress.values()),
         conflicts=conflicts + built.conflicts,
-        learnt_at=built.learnt_at.isoformat(),
+        learnt_at=learnt_at.isoformat(),
         seconds=round(time.monotonic() - batch.started, 3),
         reasons=_reasons(batch),
     )

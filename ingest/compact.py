@@ -34,7 +34,7 @@ from ingest.rebuild import bring_up_to_date
 from ingest.rollups import catch_up
 
 FILES_A_PARTITION: Final = 24  # from so many on, a sync merges a partition of the roll-ups by itself
-MERGED_ROWS: Final = 1_000_000  # are merged at a time, and a file of half as many is let be: memory stays bounded
+MERGED_ROWS: Final = 500_000  # are merged at a time, and a file of half as many is let be: memory stays bounded
 _FACTS: Final = (
     (CLICKS, ["day", "handle", "at"]),
     (CONVERSIONS, ["day", "handle", "at"]),

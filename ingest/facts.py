@@ -16,15 +16,17 @@ from analytics_core.store.database import Database
 from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 from ingest.agents import Agents, stable_hash
 from ingest.classify import classify_referrers
-from ingest.redirects import CANDIDATE_COLUMNS, Hosts
+from ingest.redirects import CANDIDATE_COLUMNS, KnownHosts
 
 _VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
+_OF_THE_COMMIT: Final = ("learnt_at", "source", "batch")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Campaigns of links over time: handle, slug, valid_from, campaign_id; a link's first row begins in 1970."""
+    """Campaigns of links over time: handle, slug, valid_from, campaign_id; a link's first row begins in 1970, and the
+    last row of one that is gone has no campaign."""
 
     versions: pl.DataFrame
 
@@ -45,15 +47,27 @@ def load_links(database: Database) -> Links:
     link = tables.links
     with database.connect() as connection:
         rows = connection.execute(
-            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.campaign_id).order_by(
+            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.valid_to, link.c.campaign_id).order_by(
                 link.c.handle, link.c.slug, link.c.valid_from
             )
         ).all()
-    schema = {"handle": pl.String, "slug": pl.String, "valid_from": UTC_MICROSECONDS, "campaign_id": pl.String}
-    versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-    is_first = pl.struct("handle", "slug").is_first_distinct()
-    begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
-    return Links(versions.with_columns(valid_from=begun))
+    schema = {
+        "handle": pl.String,
+        "slug": pl.String,
+        "valid_from": UTC_MICROSECONDS,
+        "valid_to": UTC_MICROSECONDS,
+        "campaign_id": pl.String,
+    }
+    states = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    link_of = pl.struct("handle", "slug")
+    begun = (
+        pl.when(link_of.is_first_distinct()).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
+    )
+    has_next = (pl.col("valid_from").shift(-1).over("handle", "slug") == pl.col("valid_to")).fill_null(value=False)
+    gone = states.filter(pl.col("valid_to").is_not_null() & ~has_next).with_columns(
+        valid_from="valid_to", campaign_id=pl.lit(None, dtype=pl.String)
+    )
+    return Links(pl.concat([states.with_columns(valid_from=begun), gone]).drop("valid_to"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +76,14 @@ class Facts:
 
     agents: Agents
     links: Links
-    hosts: Hosts
+    hosts: KnownHosts
     visitor_secret: str
 
-    def build(self, candidates: Sequence[pl.DataFrame], learnt_at: datetime) -> pl.DataFrame:
-        """CLICKS rows (without source and batch), in the candidates' order. Their user agents are in the lake then."""
+    def build(self, candidates: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
+        """CLICKS rows (without what a commit adds), in the candidates' order. Their user agents are in the lake."""
         together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
         together = together.with_columns(logged_id=stable_hash("user_agent"))
-        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), learnt_at)
+        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), now)
         judged = together.join(
             verdicts.select("logged_id", "user_agent_id"),
             on="logged_id",
@@ -83,9 +97,8 @@ class Facts:
                 visitor=_visitor(self.visitor_secret),
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
-                learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
             )
-            .select(name for name in CLICKS.columns if name not in ("source", "batch"))
+            .select(name for name in CLICKS.columns if name not in _OF_THE_COMMIT)
         )
 
 
@@ -103,7 +116,7 @@ def _visitor(secret: str) -> pl.Expr:
     return pl.when(pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")).then(identity)
 
 
-def _with_referrer(clicks: pl.DataFrame, hosts: Hosts) -> pl.DataFrame:
+def _with_referrer(clicks: pl.DataFrame, hosts: KnownHosts) -> pl.DataFrame:
     """Referring host and domain; a handle's own hosts are `direct`."""
     seen = classify_referrers(clicks["referrer"].drop_nulls().unique())
     names: list[str] = seen["referrer_host"].drop_nulls().unique().to_list()

@@ -46,6 +46,7 @@ class ObjectProgress:
     lines: int = 0
     complete: bool = False
     refused: str | None = None
+    unknown_hosts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

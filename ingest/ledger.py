@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
@@ -15,10 +14,9 @@ from sqlalchemy import func, literal, null, select, union_all, update
 from analytics_core.store import tables
 from analytics_core.store.database import Database, insert_missing, upsert
 from ingest.identity import BatchSummary, ObjectProgress
-from ingest.sources import Source, SourceConfig, SourceObject
+from ingest.sources import Past, Source, SourceConfig, SourceObject
 
 _KEYS_A_QUERY: Final = 500
-_RECENT_KEYS: Final = 1_000
 _KEPT_REJECTS: Final = 10_000  # of one batch; the count is always exact
 
 
@@ -26,16 +24,39 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin_run(self, sources: Sequence[SourceConfig], now: datetime) -> str:
-        """Notes that a run of sync began; its id."""
+    def begin_run(self, sources: Sequence[SourceConfig], configured: Sequence[SourceConfig], now: datetime) -> str:
+        """Notes that a run of sync over `sources` began, and which sources were `configured` then; its id."""
         run = str(uuid.uuid4())
-        listed = json.dumps([{"url": source.url, "sampling": source.sampling} for source in sources])
+        urls = {source.url for source in configured}
         with self._database.begin() as connection:
-            connection.execute(tables.syncs.insert().values(id=run, started_at=now, complete=False, sources=listed))
+            connection.execute(tables.syncs.insert().values(id=run, started_at=now, complete=False))
+            rows = [
+                {
+                    "run": run,
+                    "source": source.url,
+                    "configured": source.url in urls,
+                    "sampling": source.sampling,
+                    "started_at": now,
+                    "complete": False,
+                    "listed_all": False,
+                }
+                for source in {one.url: one for one in [*configured, *sources]}.values()
+            ]
+            insert_missing(connection, tables.source_syncs, rows)
         return run
 
+    def end_source(self, run: str, source: str, now: datetime, *, listed_all: bool) -> None:
+        """Notes that the run read the source to its end: that is what makes the numbers fresh."""
+        read = tables.source_syncs
+        with self._database.begin() as connection:
+            connection.execute(
+                update(read)
+                .where(read.c.run == run, read.c.source == source)
+                .values(finished_at=now, complete=True, listed_all=listed_all)
+            )
+
     def end_run(self, run: str, now: datetime, *, complete: bool) -> None:
-        """`complete` says that every source was read to its end: that is what makes the numbers fresh."""
+        """`complete` says that every source of the run was read to its end."""
         with self._database.begin() as connection:
             connection.execute(
                 update(tables.syncs).where(tables.syncs.c.id == run).values(finished_at=now, complete=complete)
@@ -51,21 +72,63 @@ class Ledger:
         with self._database.connect() as connection:
             return connection.execute(select(func.max(batch.c.number)).where(batch.c.source == source)).scalar() or 0
 
-    def recent_keys(self, source: str) -> frozenset[str]:
-        item = tables.objects
+    def past(self, source: str) -> Past:
+        """What earlier runs know of the source."""
+        layout, read = tables.layouts, tables.source_syncs
+        ends = select(func.max(read.c.started_at)).where(read.c.source == source, read.c.complete)
         with self._database.connect() as connection:
-            keys = connection.execute(
-                select(item.c.key).where(item.c.source == source).order_by(item.c.number.desc()).limit(_RECENT_KEYS)
+            layouts = connection.execute(select(layout.c.layout).where(layout.c.source == source)).scalars()
+            return Past(
+                frozenset(layouts),
+                read_at=connection.execute(ends).scalar(),
+                listed_at=connection.execute(ends.where(read.c.listed_all)).scalar(),
             )
-            return frozenset(keys.scalars())
+
+    def keep_layouts(self, source: str, layouts: Iterable[str]) -> None:
+        with self._database.begin() as connection:
+            insert_missing(connection, tables.layouts, [{"source": source, "layout": one} for one in sorted(layouts)])
+
+    def is_misread(self, source: str) -> bool:
+        """Whether every object of the source that was read was refused: its configuration must be wrong."""
+        item = tables.objects
+        refused = select(item.c.key).where(item.c.source == source, item.c.refused.is_not(None)).limit(1)
+        others = select(item.c.key).where(item.c.source == source, item.c.refused.is_(None)).limit(1)
+        with self._database.connect() as connection:
+            return connection.execute(refused).first() is not None and connection.execute(others).first() is None
 
     def unread(
         self, source: Source, items: Sequence[SourceObject], *, full: bool
     ) -> list[tuple[SourceObject, ObjectProgress]]:
-        """The objects that are not read to their end, each with where to go on; with `full` also the refused ones."""
+        """The objects that are not read to their end, each with where to go on.
+
+        With `full` also those that were refused, and, from their beginning, those with lines of hosts that nobody was
+        known to have, when handles or domains have come since.
+        """
         known = self._progress(source.config.url, items)
-        found = [(one, _start(source, one, known.get(one.key, []))) for one in items]
-        return [(one, state) for one, state in found if not state.complete or (full and state.refused)]
+        again = self._with_new_hosts(source.config.url) if full else set[tuple[str, str]]()
+        unread: list[tuple[SourceObject, ObjectProgress]] = []
+        for one in items:
+            state = _start(source, one, known.get(one.key, []))
+            if (one.key, one.version) in again:
+                unread.append((one, ObjectProgress(one.key, one.version)))
+            elif not state.complete or (full and state.refused):
+                unread.append((one, state))
+        return unread
+
+    def _with_new_hosts(self, source: str) -> set[tuple[str, str]]:
+        """Objects that were read with lines of unknown hosts, before handles or domains were added."""
+        event, item = tables.audit_events, tables.objects
+        changed = select(func.max(event.c.at)).where(event.c.action.in_(("handle.added", "domains.changed")))
+        with self._database.connect() as connection:
+            rows = connection.execute(
+                select(item.c.key, item.c.version).where(
+                    item.c.source == source,
+                    item.c.unknown_hosts > 0,
+                    item.c.complete,
+                    item.c.read_at < changed.scalar_subquery(),
+                )
+            )
+            return {(row.key, row.version) for row in rows}
 
     def _progress(self, source: str, items: Sequence[SourceObject]) -> dict[str, list[ObjectProgress]]:
         """How far every version of the objects has been read, by key."""
@@ -77,7 +140,9 @@ class Ledger:
                 rows = connection.execute(select(item).where(item.c.source == source, item.c.key.in_(keys)))
                 for row in rows:
                     progress.setdefault(row.key, []).append(
-                        ObjectProgress(row.key, row.version, row.position, row.lines, row.complete, row.refused)
+                        ObjectProgress(
+                            row.key, row.version, row.position, row.lines, row.complete, row.refused, row.unknown_hosts
+                        )
                     )
         return progress
 
@@ -109,7 +174,7 @@ class Ledger:
             days = [{**identity, "day": day, **asdict(counts)} for day, counts in summary.days.items()]
             insert_missing(connection, tables.batch_days, days)
             objects = [{**identity, **asdict(item), "read_at": learnt_at} for item in summary.objects]
-            upsert(connection, tables.objects, objects)
+            upsert(connection, tables.objects, objects, newest="number")
 
     def rejects(self, limit: int, reason: str | None = None) -> list[dict[str, object]]:
         """Rejected lines and refused objects, newest first: source, key, line (null: the whole object), reason, raw."""

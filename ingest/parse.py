@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -167,15 +166,19 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
-    numbered = [(number, line) for number, line in enumerate(text.split(b"\n"), first_line) if line.strip()]
-    good: list[tuple[int, bytes]] = []
+    numbers: list[int] = []
+    columns: dict[str, list[str | None]] = {name: [] for name in names}
     rejected: list[Rejected] = []
-    for number, line in numbered:
-        reason = _check_json(line)
-        if reason is None:
-            good.append((number, line))
-        else:
-            rejected.append(Rejected(number, reason, line[: RAW_CHARACTERS * 4].decode("utf-8", "replace")))
+    for number, line in enumerate(text.split(b"\n"), first_line):
+        if not line.strip():
+            continue
+        row = _json_object(line)
+        if isinstance(row, str):
+            rejected.append(Rejected(number, row, line[: RAW_CHARACTERS * 4].decode("utf-8", "replace")))
+            continue
+        numbers.append(number)
+        for name, values in columns.items():
+            values.append(_as_text(row.get(name)))
     refused = pl.DataFrame(
         {
             "line_number": [line.line_number for line in rejected],
@@ -184,25 +187,31 @@ def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
         },
         schema=REJECTED_COLUMNS,
     )
-    if not good:
+    if not numbers:
         return Parsed(_no_lines(), refused)
-    objects = io.BytesIO(b"\n".join(line for _, line in good))
-    rows = pl.read_ndjson(objects, schema=dict.fromkeys(names, pl.String))
-    return Parsed(_named_rows(rows, pl.Series([number for number, _ in good], dtype=pl.Int64)), refused)
+    rows = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+    return Parsed(_named_rows(rows, pl.Series(numbers, dtype=pl.Int64)), refused)
 
 
-def _check_json(line: bytes) -> str | None:
+def _json_object(line: bytes) -> dict[str, Any] | str:
+    """The object that a line holds, its numbers as they are written; or why it holds none."""
     if len(line) > LINE_BYTES:
         return "line_too_long"
     if b"\0" in line:
         return "nul_byte"
     try:
-        value = json.loads(line)
-    except UnicodeDecodeError:
+        value = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        if b"\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:  # in the bytes, or half of a \ud83d\ude00
         return "invalid_utf8"
-    except ValueError:
+    except (ValueError, RecursionError):
         return "invalid_json"
-    return None if isinstance(value, dict) else "invalid_json"
+    return value if isinstance(value, dict) else "invalid_json"
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:

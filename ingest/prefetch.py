@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
+import polars as pl
+import pyarrow as pa
 import structlog
 
 from ingest.blocks import Block, read_blocks
@@ -102,6 +104,8 @@ class _Reader(threading.Thread):
                 )
         except UnknownFormatError as error:
             yield Finished(refused=str(error))
+        except (pl.exceptions.PolarsError, pa.ArrowException) as error:  # Parquet columns that are no text
+            yield Finished(refused=f"content that cannot be read ({type(error).__name__})")
         except OSError as error:
             log.warning("object_unreadable", key=self.item.key, error=str(error))
             yield Finished(failed=True)

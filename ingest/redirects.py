@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics_core.store.hosts import host_name, label_below
 from analytics_core.store.schemas import UTC_MICROSECONDS
 from ingest.blocks import Block
 from ingest.classify import decode_once
@@ -47,7 +48,7 @@ _BUCKETS: Final = pl.Enum([CANDIDATE, NOT_REDIRECT, UNKNOWN_HOST, INVALID_SLUG, 
 
 
 @dataclass(frozen=True, slots=True)
-class Hosts:
+class KnownHosts:
     """Which handle a viewer's host belongs to: `{handle}.{public_domain}` and custom domains."""
 
     public_domain: str
@@ -57,18 +58,19 @@ class Hosts:
 
     def handle(self, host: str) -> str | None:
         """The handle of a host as logged; case, port and trailing dot do not matter."""
-        if host not in self._found:
+        try:
+            return self._found[host]
+        except KeyError:
             if len(self._found) > _REMEMBERED_HOSTS:
                 self._found.clear()
-            self._found[host] = self._handle(host)
-        return self._found[host]
+            return self._found.setdefault(host, self._handle(host))
 
     def _handle(self, host: str) -> str | None:
-        name = host.lower().split(":", 1)[0].rstrip(".")
-        if name in self.domains:
-            return self.domains[name]
-        label, _, rest = name.partition(".")
-        return label if rest == self.public_domain and label in self.handles else None
+        name = host_name(host)
+        label = label_below(name, self.public_domain)
+        if label is None:
+            return self.domains.get(name)
+        return label if label in self.handles else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Sorted:
     rejected: pl.DataFrame
 
 
-def sort_lines(block: Block, hosts: Hosts, now: datetime) -> Sorted:
+def sort_lines(block: Block, hosts: KnownHosts, now: datetime) -> Sorted:
     """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate."""
     parsed = parse(block)
     lines = (
@@ -150,7 +152,7 @@ def _is_redirect() -> pl.Expr:
     return pl.col("status").is_in([302, 307]) & ~upgrade
 
 
-def _handles(logged: pl.Series, hosts: Hosts) -> pl.LazyFrame:
+def _handles(logged: pl.Series, hosts: KnownHosts) -> pl.LazyFrame:
     """(host, handle) of every host that was logged."""
     names: list[str] = logged.drop_nulls().unique().to_list()
     found = {"host": names, "handle": [hosts.handle(name) for name in names]}

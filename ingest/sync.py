@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+import polars as pl
 import structlog
 
 from analytics_core.errors import SourceError
@@ -25,9 +26,9 @@ from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
 from ingest.prefetch import Finished, Read, one_ahead, prefetch
 from ingest.rebuild import bring_up_to_date
-from ingest.redirects import Hosts, Sorted, sort_lines
+from ingest.redirects import UNKNOWN_HOST, KnownHosts, Sorted, sort_lines
 from ingest.rollups import CLICKS_AT_A_TIME, catch_up
-from ingest.sources import Source, SourceObject
+from ingest.sources import Past, Source, SourceObject, configured_sources
 
 log = structlog.get_logger()
 
@@ -42,17 +43,25 @@ class Progress(Protocol):
 
 @dataclass(slots=True)
 class SyncResult:
-    """What a run did. `complete`: every source was read to its end."""
+    """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
+    `refused`: keys of objects that are no logs as configured, and why."""
 
     batches: int = 0
     objects: int = 0
     identity: Identity = field(default_factory=Identity)
     complete: bool = True
+    failed: int = 0
+    refused: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, summary: BatchSummary) -> None:
         self.batches += 1
         self.objects += sum(item.complete for item in summary.objects)
         self.identity += summary.identity
+
+    def note(self, item: SourceObject, end: Finished) -> None:
+        self.failed += end.failed
+        if end.refused is not None:
+            self.refused[item.key] = end.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +81,15 @@ class Sync:
 
         Raises SourceError, after the other sources were read, when one cannot be listed.
         """
-        run = self.ledger.begin_run([source.config for source in sources], self.clock())
-        carry(self.lake, self.database, self.clock())
+        configs = [source.config for source in sources]
+        run = self.ledger.begin_run(configs, configured_sources(self.settings), self.clock())
+        carry(self.lake, self.database, self.clock)
         bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock())
         result = SyncResult()
         failed: SourceError | None = None
         for source in sources:
             try:
-                while not self._read_source(source, result, full=full):
-                    log.info("source_moved", source=source.config.url)
+                self._read_to_its_end(source, run, result, full=full)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
         catch_up(self.lake, self.settings.segment_rules)
@@ -90,12 +99,30 @@ class Sync:
             raise failed
         return result
 
-    def _read_source(self, source: Source, result: SyncResult, *, full: bool) -> bool:
-        """Reads what is new in one source; False when another process moved it on, so that it must be planned again."""
+    def _read_to_its_end(self, source: Source, run: str, result: SyncResult, *, full: bool) -> None:
+        """Reads what is new in one source, planned again as often as another process moves it on."""
+        url = source.config.url
+        past = self.ledger.past(url)
+        everything = full or source.must_list_all(past)
+        while (is_complete := self._read_source(source, past, result, full=full, everything=everything)) is None:
+            log.info("source_moved", source=url)
+        if self.ledger.is_misread(url):
+            log.error("source_misread", source=url, hint="every object was refused: are its fields right?")
+            is_complete = False
+        if is_complete:
+            self.ledger.end_source(run, url, self.clock(), listed_all=everything)
+        result.complete &= is_complete
+
+    def _read_source(
+        self, source: Source, past: Past, result: SyncResult, *, full: bool, everything: bool
+    ) -> bool | None:
+        """Whether every object could be read; None when another process moved the source on."""
         url = source.config.url
         committed = recover(url, self.lake, self.ledger)
-        listed = list(source.objects(self.ledger.recent_keys(url), full=full))
+        listed = [item for item in source.objects(past, everything=everything) if source.config.holds(item.key)]
+        self.ledger.keep_layouts(url, {source.layout(item.key) for item in listed} - past.layouts)
         unread = self.ledger.unread(source, listed, full=full)
+        failed = result.failed
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
             with closing(one_ahead(self._build, self._batches(source, unread, result))) as batches:
@@ -108,8 +135,8 @@ class Sync:
                         catch_up(self.lake, self.settings.segment_rules)
                         clicks = 0
         except SourceMovedError:
-            return False
-        return True
+            return None
+        return result.failed == failed
 
     def _batches(
         self, source: Source, unread: list[tuple[SourceObject, ObjectProgress]], result: SyncResult
@@ -122,7 +149,7 @@ class Sync:
                 reached = {item.key: progress}
                 if isinstance(piece, Finished):
                     self.progress.read(item.size)
-                    result.complete &= not piece.failed
+                    result.note(item, piece)
                 if batch.size >= self.settings.batch_megabytes * 2**20:
                     yield batch
                     batch = Batch()
@@ -132,7 +159,13 @@ class Sync:
     def _take(self, batch: Batch, before: ObjectProgress, piece: Read | Finished) -> ObjectProgress:
         """Adds a piece to the batch; how far its object has been read with it."""
         if isinstance(piece, Read):
-            after = replace(before, position=piece.position, lines=piece.lines)
+            unknown = piece.found.days.filter(pl.col("bucket") == UNKNOWN_HOST)["lines"].sum()
+            after = replace(
+                before,
+                position=piece.position,
+                lines=piece.lines,
+                unknown_hosts=before.unknown_hosts + unknown,
+            )
             batch.add(piece.found, after, piece.size)
             return after
         if piece.failed or piece.is_open:
@@ -148,7 +181,7 @@ class Sync:
         return build(batch, self.facts, self.clock())
 
     def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
-        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger)
+        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, clock=self.clock)
         log.info(
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )
@@ -162,6 +195,6 @@ def prepare(
     accounts = Accounts(database)
     secret = settings.visitor_secret
     assert secret is not None  # load_settings fills it or refuses
-    hosts = Hosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
+    hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
     facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
     return Sync(settings, lake, database, Ledger(database), facts, clock, progress)

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from analytics_core.errors import StoreUnavailableError
+from analytics_core.store.hosts import host_name, label_below
 from analytics_core.store.links import Links
 
 _REMEMBERED_SECONDS: Final = 10.0
@@ -18,7 +19,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Hosts:
+class HostLookup:
     """Remembers answers for some seconds: every request of a dashboard on a host of its own asks."""
 
     links: Links
@@ -30,19 +31,18 @@ class Hosts:
 
         Raises StoreUnavailableError for a name below the public domain: nothing else answers there.
         """
-        name = host.lower().rsplit(":", 1)[0].rstrip(".")
+        name = host_name(host)
         now = time.monotonic()
         until, handle = self._remembered.get(name, (now, None))
         if now < until:
             return handle
-        label, _, rest = name.partition(".")
-        is_below = rest == self.public_domain.lower()
+        label = label_below(name, self.public_domain)
         try:
-            handle = self.links.handle_of_domain(name)
-            if handle is None and is_below and self.links.is_handle(label):
-                handle = label
+            handle = (
+                self.links.handle_of_domain(name) if label is None else label if self.links.is_handle(label) else None
+            )
         except StoreUnavailableError:
-            if is_below:
+            if label is not None:
                 raise
             log.warning("host_not_looked_up", host=name)
             return None

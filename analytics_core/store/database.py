@@ -53,15 +53,22 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts the rows; where the primary key is there already, the other columns are overwritten."""
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, newest: str | None = None
+) -> None:
+    """Inserts the rows; where the primary key is there already, the other columns are overwritten.
+
+    `newest`: a column that must not be less than it was; rows that are older than what is there change nothing.
+    """
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key.columns]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    is_newer = None if newest is None else statement.excluded[newest] >= table.c[newest]
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=is_newer)
+    connection.execute(statement, list(rows))
 
 
 def _open(url: str) -> Engine:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select, true
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
@@ -14,7 +13,7 @@ from analytics_core.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class CompleteSync:
-    """A run that read every configured source to its end. `sampling`: percent of lines logged, by source."""
+    """Up to when every configured source was read to its end. `sampling`: percent of lines logged, by source."""
 
     finished_at: datetime
     sampling: dict[str, int]
@@ -33,20 +32,51 @@ class Syncs:
         self._database = database
 
     def last_complete(self, until: datetime | None = None) -> CompleteSync | None:
-        """The newest run that read everything; with `until` the newest that had ended by then."""
-        sync = tables.syncs
-        ended = sync.c.finished_at.is_not(None) if until is None else sync.c.finished_at <= until
+        """When the configured source that was read least recently was last read to its end; with `until`, by then.
+
+        Configured is what the newest run found in sources.toml. When that was nothing, the newest run counts that read
+        all of its sources. None while a configured source was never read to its end.
+        """
+        read = tables.source_syncs
         with self._database.connect() as connection:
-            row = connection.execute(
-                select(sync.c.finished_at, sync.c.sources)
-                .where(sync.c.complete, ended)
-                .order_by(sync.c.finished_at.desc())
-                .limit(1)
-            ).one_or_none()
+            run = self._newest_run(connection, until)
+            if run is None:
+                return None
+            configured = connection.execute(
+                select(read.c.source, read.c.sampling).where(read.c.run == run, read.c.configured)
+            )
+            sampling = {row.source: row.sampling for row in configured}
+            if not sampling:
+                return self._last_complete_run(connection, until)
+            ends = [self._last_read(connection, source, until) for source in sampling]
+        known = [end for end in ends if end is not None]
+        return CompleteSync(min(known), sampling) if len(known) == len(ends) else None
+
+    def _newest_run(self, connection: Connection, until: datetime | None) -> str | None:
+        sync = tables.syncs
+        begun = sync.c.started_at <= until if until is not None else true()
+        return connection.execute(select(sync.c.id).where(begun).order_by(sync.c.started_at.desc()).limit(1)).scalar()
+
+    def _last_read(self, connection: Connection, source: str, until: datetime | None) -> datetime | None:
+        read = tables.source_syncs
+        ended = read.c.finished_at <= until if until is not None else read.c.finished_at.is_not(None)
+        return connection.execute(
+            select(func.max(read.c.finished_at)).where(read.c.source == source, read.c.complete, ended)
+        ).scalar()
+
+    def _last_complete_run(self, connection: Connection, until: datetime | None) -> CompleteSync | None:
+        sync, read = tables.syncs, tables.source_syncs
+        ended = sync.c.finished_at <= until if until is not None else sync.c.finished_at.is_not(None)
+        row = connection.execute(
+            select(sync.c.id, sync.c.finished_at)
+            .where(sync.c.complete, ended)
+            .order_by(sync.c.finished_at.desc())
+            .limit(1)
+        ).one_or_none()
         if row is None:
             return None
-        sources: list[dict[str, str | int]] = json.loads(row.sources)
-        return CompleteSync(row.finished_at, {str(source["url"]): int(source["sampling"]) for source in sources})
+        sources = connection.execute(select(read.c.source, read.c.sampling).where(read.c.run == row.id))
+        return CompleteSync(row.finished_at, {row.source: row.sampling for row in sources})
 
     def line_counts(self, from_day: date, to_day: date) -> LineCounts:
         """Lines of all sources whose UTC day lies in the range (both inclusive).

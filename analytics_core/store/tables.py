@@ -148,7 +148,17 @@ objects = Table(
     Column("lines", BigInteger, nullable=False),  # lines up to `position`, for line numbers that go on counting
     Column("complete", Boolean, nullable=False),
     Column("refused", String(255)),  # why an object was rejected as a whole
+    Column("unknown_hosts", BigInteger, nullable=False),  # lines that may be clicks once more accounts are known
     Column("read_at", UtcTime, nullable=False),
+    Index("objects_by_outcome", "source", "refused"),
+)
+
+# Ways in which a source's keys hold their hour: strftime patterns of what comes before and with it, '' for none.
+layouts = Table(
+    "layouts",
+    metadata,
+    Column("source", String(1024), primary_key=True),
+    Column("layout", String(1024), primary_key=True),
 )
 
 # Lines that could not be read: raw, capped.
@@ -164,7 +174,7 @@ rejects = Table(
     Column("learnt_at", UtcTime, nullable=False),
 )
 
-# Runs of `ingest sync`. A run that read every configured source to its end makes the numbers fresh.
+# Runs of `ingest sync`. `complete`: every source of the run was read to its end.
 syncs = Table(
     "syncs",
     metadata,
@@ -172,8 +182,24 @@ syncs = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("complete", Boolean, nullable=False),
-    Column("sources", Text, nullable=False),  # JSON: [{"url", "sampling"}]
     Index("syncs_by_end", "complete", "finished_at"),
+    Index("syncs_by_start", "started_at"),
+)
+
+# What a run did with each of its sources, and which were configured then, read or not. A source that was read to its
+# end makes the numbers fresh.
+source_syncs = Table(
+    "source_syncs",
+    metadata,
+    Column("run", ForeignKey("syncs.id"), primary_key=True),
+    Column("source", String(1024), primary_key=True),
+    Column("configured", Boolean, nullable=False),
+    Column("sampling", Integer, nullable=False),  # percent
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("complete", Boolean, nullable=False),
+    Column("listed_all", Boolean, nullable=False),  # not only the keys of the last hours
+    Index("source_syncs_by_end", "source", "complete", "finished_at"),
 )
 
 # --- exports --------------------------------------------------------------------------------------------------------

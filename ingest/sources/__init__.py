@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,11 @@ from typing import Any, Final
 from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
 from ingest.cloudfront import Fields, UnknownFormatError, read_field_list
-from ingest.sources.base import Source, SourceConfig, SourceObject
+from ingest.sources.base import Past, Source, SourceConfig, SourceObject
 from ingest.sources.files import FileSource
 from ingest.sources.s3 import S3Source
 
-__all__ = ["Source", "SourceConfig", "SourceObject", "open_sources"]
+__all__ = ["Past", "Source", "SourceConfig", "SourceObject", "configured_sources", "open_sources"]
 
 _KEYS: Final = {"url": str, "fields": str, "sampling": int, "lookback_hours": int, "distribution": str}
 
@@ -28,16 +29,14 @@ def open_sources(
 
     Raises SourceError for an unknown kind, a wrong key, or when there is no source at all.
     """
-    configs = _configured(settings)
+    configs = configured_sources(settings)
     if named:
         known = {config.url: config for config in configs}
         fallback = _fields(fields or settings.realtime_fields)
         named_configs = [
             known.get(_name(url), SourceConfig(_name(url), fallback, 100, settings.lookback_hours)) for url in named
         ]
-        configs = [
-            SourceConfig(c.url, _fields(fields), c.sampling, c.lookback_hours) if fields else c for c in named_configs
-        ]
+        configs = [replace(config, fields=_fields(fields)) if fields else config for config in named_configs]
     if not configs:
         raise SourceError("No source: name one with --source, or list them in the file that CLICKLEDGER_SOURCES names.")
     return tuple(_open(config, clock) for config in configs)
@@ -64,7 +63,8 @@ def _fields(names: str) -> Fields:
         raise SourceError(f"The field list cannot show clicks: {error}.") from None
 
 
-def _configured(settings: Settings) -> list[SourceConfig]:
+def configured_sources(settings: Settings) -> list[SourceConfig]:
+    """The sources of the file that CLICKLEDGER_SOURCES names; none without it. Raises SourceError."""
     path = settings.sources
     if path is None:
         return []
@@ -91,4 +91,5 @@ def _configured_source(table: dict[str, Any], place: int, path: Path, settings: 
         fields=_fields(table.get("fields", settings.realtime_fields)),
         sampling=sampling,
         lookback_hours=table.get("lookback_hours", settings.lookback_hours),
+        distribution=table.get("distribution"),
     )

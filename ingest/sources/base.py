@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Protocol
 
 from ingest.cloudfront import Fields
@@ -11,12 +13,31 @@ from ingest.cloudfront import Fields
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One source as configured. `url` names it in the ledger: another spelling is another source."""
+    """One source as configured. `url` names it in the ledger: another spelling is another source.
+
+    `distribution`: of standard logs, the one whose objects belong to it; None: all.
+    """
 
     url: str
     fields: Fields
     sampling: int = 100
     lookback_hours: int = 48
+    distribution: str | None = None
+
+    def holds(self, key: str) -> bool:
+        """Whether an object belongs to the source: its key names the distribution as a word of its own."""
+        if self.distribution is None:
+            return True
+        return re.search(rf"(?<![A-Za-z0-9]){re.escape(self.distribution)}(?![A-Za-z0-9])", key) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs know of a source. Times are those at which runs began."""
+
+    layouts: frozenset[str] = frozenset()  # how keys hold their hour; '' for keys without
+    read_at: datetime | None = None  # the last run that read it to its end
+    listed_at: datetime | None = None  # the last of those that listed everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +54,19 @@ class Source(Protocol):
     @property
     def config(self) -> SourceConfig: ...
 
-    def objects(self, known_keys: frozenset[str], *, full: bool) -> Iterator[SourceObject]:
-        """What the source holds now, in a stable order. Unless `full`, a large source may list only recent keys."""
+    def must_list_all(self, past: Past) -> bool:
+        """Whether listing what is recent would not do."""
+        ...
+
+    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:
+        """What the source holds now, in a stable order; unless `everything`, recent keys suffice.
+
+        Raises SourceError when it cannot be listed.
+        """
+        ...
+
+    def layout(self, key: str) -> str:
+        """How the key holds its hour, as a strftime pattern; '' when it does not or it does not matter."""
         ...
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:

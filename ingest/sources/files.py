@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from analytics_core.errors import SourceError
-from ingest.sources.base import SourceConfig, SourceObject
+from ingest.sources.base import Past, SourceConfig, SourceObject
 
 _PACKED: Final = (".gz", ".parquet")
 _GROWING_SECONDS: Final = 60
@@ -29,7 +29,13 @@ class FileSource:
         self.config = config
         self._place = place
 
-    def objects(self, known_keys: frozenset[str], *, full: bool) -> Iterator[SourceObject]:  # noqa: ARG002  (a listing is cheap here)
+    def must_list_all(self, past: Past) -> bool:  # noqa: ARG002  (a listing is cheap here)
+        return True
+
+    def layout(self, key: str) -> str:  # noqa: ARG002
+        return ""
+
+    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:  # noqa: ARG002
         for path in self._paths():
             try:
                 yield _listed(path)

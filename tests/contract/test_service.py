@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from sqlalchemy import update
 from support.filled import (
     LISTS,
     NOW,
@@ -37,6 +37,7 @@ from analytics_core.errors import (
 )
 from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, SegmentRules, TimeToConversion
 from analytics_core.store import tables
+from analytics_core.store.database import insert_missing
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.compact import compact
 
@@ -58,16 +59,19 @@ def world(tmp_path: Path, engine: Engine) -> Filled:
     return filled(tmp_path, engine, [early, Click(DAY, agent=3)], [Click(DAY, country="AT")])
 
 
-def synced(world: Filled, finished_at: datetime | None, *, complete: bool = True, sampling: int = 100) -> None:
-    row = {
-        "id": str(finished_at),
-        "started_at": DAY,
-        "finished_at": finished_at,
-        "complete": complete,
-        "sources": json.dumps([{"url": "logs", "sampling": 100}, {"url": "edge", "sampling": sampling}]),
-    }
+def synced(
+    world: Filled, finished_at: datetime | None, *, complete: bool = True, sampling: int = 100, configured: bool = False
+) -> None:
+    run = {"id": str(finished_at), "started_at": DAY, "finished_at": finished_at, "complete": complete}
+    sources = [
+        {**run, "run": run["id"], "source": source, "sampling": percent, "configured": configured, "listed_all": True}
+        for source, percent in (("logs", 100), ("edge", sampling))
+    ]
     with world.database.begin() as connection:
-        connection.execute(tables.syncs.insert().values(row))
+        connection.execute(tables.syncs.insert().values(run))
+        insert_missing(
+            connection, tables.source_syncs, [{k: v for k, v in one.items() if k != "id"} for one in sources]
+        )
 
 
 def lines(world: Filled, number: int, day: str, read: int, rejected: int) -> None:
@@ -99,6 +103,21 @@ def test_a_stranger_gets_no_answer_and_a_free_plan_no_export(world: Filled) -> N
 def test_a_query_made_by_hand_is_checked_too(world: Filled, query: Query, error: type[InvalidParameterError]) -> None:
     with pytest.raises(error):
         world.analytics.run(query, ANN)
+
+
+def test_the_numbers_are_as_current_as_the_configured_source_that_was_read_least_recently(world: Filled) -> None:
+    synced(world, NOW - timedelta(minutes=90), configured=True)
+    synced(world, NOW - timedelta(minutes=5), configured=True)
+    with world.database.begin() as connection:
+        read = tables.source_syncs
+        is_edge = (read.c.source == "edge") & (read.c.finished_at > NOW - timedelta(minutes=60))
+        connection.execute(update(read).where(is_edge).values(complete=False))
+    freshness = world.analytics.freshness()
+    assert (freshness.status, freshness.last_updated_at) == (FreshnessStatus.STALE, NOW - timedelta(minutes=90))
+
+    with world.database.begin() as connection:
+        connection.execute(update(read).where(read.c.source == "edge").values(configured=False))
+    assert world.analytics.freshness().status is FreshnessStatus.FRESH
 
 
 def test_an_answer_says_how_current_it_is(world: Filled) -> None:

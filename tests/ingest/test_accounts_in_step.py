@@ -84,12 +84,12 @@ def test_a_sync_loads_what_changed_first(world: World, tmp_path: Path) -> None:
 def test_a_load_by_hand_does_not_outlive_the_next_sync(world: World, tmp_path: Path) -> None:
     file = tmp_path / "accounts.json"
     file.write_text(json.dumps(ACCOUNTS))
-    assert keep_in_step(str(file), world.database, NOW) is not None
-    assert keep_in_step(str(file), world.database, NOW) is None
+    assert keep_in_step(str(file), world.database, world.settings.public_domain, NOW) is not None
+    assert keep_in_step(str(file), world.database, world.settings.public_domain, NOW) is None
 
     world.load(changed(plan="ENTERPRISE"))
 
-    assert keep_in_step(str(file), world.database, NOW) is not None
+    assert keep_in_step(str(file), world.database, world.settings.public_domain, NOW) is not None
     found = Accounts(world.database).find("acme")
     assert found is not None
     assert found.plan == "PRO"
@@ -123,8 +123,8 @@ def test_accounts_come_from_object_storage(
         storage.create_bucket(Bucket="accounts")
         storage.put_object(Bucket="accounts", Key="all.json", Body=json.dumps(changed(plan="FREE")).encode())
 
-        assert keep_in_step("s3://accounts/all.json", world.database, NOW) is not None
-        assert keep_in_step("s3://accounts/all.json", world.database, NOW) is None
+        assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is not None
+        assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is None
         object_storage.client.cache_clear()
     found = Accounts(world.database).find("acme")
     assert found is not None

@@ -5,12 +5,25 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from sqlalchemy import Row, Table, delete, select
 from support.logs import Request, realtime_text, requests, standard_text, write
-from support.world import World
+from support.world import ACCOUNTS, NOW, World
+
+from analytics_core.store import tables
+from ingest.identity import BatchSummary, ObjectProgress
+from ingest.ledger import Ledger
+
+FUTURE = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever processes of their own call now
+
+
+def rows_of(world: World, table: Table) -> list[Row]:
+    with world.database.connect() as connection:
+        return list(connection.execute(select(table).order_by(*table.primary_key.columns)))
 
 
 def facts(world: World) -> set[tuple[object, ...]]:
@@ -170,3 +183,80 @@ def test_a_source_that_is_gone_does_not_keep_the_others_from_being_read(world: W
     assert world.clicks().height == 3
     with world.database.connect() as connection:
         assert connection.exec_driver_sql("SELECT complete FROM syncs").scalars().all() == [0]
+
+
+def test_a_ledger_that_lost_its_last_batches_learns_them_again_in_their_order(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "edge.log"
+    source = str(tmp_path / "*.log")
+    for lines in (10, 20, 30, 40):
+        write(log, realtime_text(requests(lines)))
+        world.sync(source)
+    ledger = Ledger(world.database)
+    before = rows_of(world, tables.objects), rows_of(world, tables.batches)
+    with world.database.begin() as connection:
+        connection.execute(delete(tables.batches).where(tables.batches.c.number > 1))
+        connection.execute(delete(tables.objects).where(tables.objects.c.number > 1))
+
+    again = world.sync(source)
+
+    assert again.identity.lines == 0
+    assert (rows_of(world, tables.objects), rows_of(world, tables.batches)) == before
+    assert ledger.last_number(source) == 4
+
+
+def test_a_late_record_of_an_earlier_batch_does_not_set_progress_back(world: World, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", realtime_text(requests(10)))
+    world.sync(path)
+    [known] = rows_of(world, tables.objects)
+    earlier = BatchSummary(
+        source=known.source,
+        number=0,
+        days={},
+        objects=(ObjectProgress(known.key, known.version, position=1, lines=1),),
+        conflicts=0,
+        learnt_at=NOW.isoformat(),
+    )
+
+    Ledger(world.database).record(earlier, 0)
+
+    assert rows_of(world, tables.objects) == [known]
+
+
+def test_a_click_on_a_link_that_is_gone_has_no_campaign(world: World, tmp_path: Path) -> None:
+    without_links = {**ACCOUNTS["handles"][0], "links": []}
+    world.load({"handles": [without_links]}, at=NOW)
+    before, after = Request(1, at=NOW - timedelta(hours=1)), Request(2, at=NOW + timedelta(hours=1))
+
+    world.sync(write(tmp_path / "a.gz", realtime_text([before, after])))
+
+    assert world.clicks().sort("at")["campaign_id"].to_list() == ["spring-launch", None]
+
+
+def test_a_field_list_that_fits_no_object_fails_the_sync_until_it_is_mended(world: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "logs" / "a.gz", realtime_text(requests(5)))
+    words = ("sync", "--source", str(log.parent))
+    wrong = ("--fields", "timestamp,sc-status,cs-host,cs-uri-stem,x-edge-request-id")
+
+    first, second = world.run(*words, *wrong, check=False), world.run(*words, *wrong, check=False)
+
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert "1 objects refused, no header, and no line has the 5 columns" in first.stderr
+    assert world.run(*words, "--full").returncode == 0
+    write(log.parent / "foreign.csv", "a,b\n")
+    assert world.run(*words).returncode == 0  # one foreign file among logs is no mistake
+    assert world.clicks().height == 5
+
+
+def test_hosts_that_become_known_are_counted_by_a_full_sync(world: World, tmp_path: Path) -> None:
+    lines = [Request(number, host="nova.clickledger.localhost") for number in range(5)]
+    log = write(tmp_path / "a.gz", realtime_text([*lines, Request(9)]))
+    ran = world.run("sync", "--source", str(log))
+    assert "5 redirects on hosts that are no handle's" in ran.stderr
+    assert world.sync(log, full=True).identity.lines == 0
+
+    world.load({"handles": [{"handle": "nova", "plan": "FREE", "planSince": "2026-01-01T00:00:00Z"}]}, at=FUTURE)
+    again = world.sync(log, full=True)
+
+    assert (again.identity.clicks, again.identity.duplicates, again.identity.unknown_hosts) == (5, 1, 0)
+    assert replace(world, now=FUTURE).sync(log, full=True).identity.lines == 0
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))

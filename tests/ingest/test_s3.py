@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,16 @@ from support.world import NOW, World
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
+from analytics_core.settings import Settings
 from analytics_core.store import object_storage
+from ingest.cloudfront import read_field_list
+from ingest.ledger import Ledger
+from ingest.sources.base import SourceConfig
+from ingest.sources.s3 import S3Source
 
 pytestmark = pytest.mark.s3
+
+CANONICAL = read_field_list(Settings.model_fields["realtime_fields"].default.split(","))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +68,23 @@ def test_keys_that_arrive_out_of_order_are_all_read_once(world: World, endpoint:
     assert [run.objects for run in (first, second, third)] == [1, 2, 0]
 
 
-def test_an_object_older_than_the_look_back_is_found_by_a_full_listing(
+def later(world: World, **duration: float) -> World:
+    return replace(world, now=world.now + timedelta(**duration))
+
+
+def test_an_object_older_than_the_look_back_is_found_within_a_day(world: World, endpoint: str, bucket: str) -> None:
+    source = f"s3://{bucket}/logs/"
+    put(endpoint, bucket, hour_key(NOW, "new"), standard_text(requests(5)))
+    world.sync(source)
+    put(endpoint, bucket, hour_key(NOW - timedelta(days=9), "old"), standard_text(requests(5, start=5)))
+    put(endpoint, bucket, "logs/E3OTHER.2026-03-12-09.a.gz", standard_text(requests(5, start=10)))
+
+    assert later(world, hours=1).sync(source).objects == 0
+    assert later(world, hours=25).sync(source).objects == 2
+    assert world.clicks().height == 15
+
+
+def test_an_object_older_than_the_look_back_is_found_at_once_by_a_full_listing(
     world: World, endpoint: str, bucket: str
 ) -> None:
     source = f"s3://{bucket}/logs/"
@@ -68,8 +92,63 @@ def test_an_object_older_than_the_look_back_is_found_by_a_full_listing(
     world.sync(source)
     put(endpoint, bucket, hour_key(NOW - timedelta(days=9), "old"), standard_text(requests(5, start=5)))
 
-    assert world.sync(source).objects == 0
     assert world.sync(source, full=True).identity.clicks == 5
+
+
+def test_a_quiet_distribution_beside_a_busy_one_is_not_forgotten(world: World, endpoint: str, bucket: str) -> None:
+    source = f"s3://{bucket}/logs/"
+    put(endpoint, bucket, "logs/E3QUIET.2026-03-12-08.a.gz", standard_text(requests(5)))
+    for part in range(12):
+        put(endpoint, bucket, hour_key(NOW, f"busy{part}"), standard_text(requests(1, start=100 + part)))
+    world.sync(source)
+    put(endpoint, bucket, hour_key(NOW, "more"), standard_text(requests(5, start=10)))
+    later(world, hours=2).sync(source)
+    put(endpoint, bucket, "logs/E3QUIET.2026-03-12-11.b.gz", standard_text(requests(5, start=20)))
+
+    assert later(world, hours=3).sync(source).identity.clicks == 5
+
+
+def test_nothing_is_missed_after_a_pause_longer_than_the_look_back(world: World, endpoint: str, bucket: str) -> None:
+    source = f"s3://{bucket}/logs/"
+    put(endpoint, bucket, hour_key(NOW, "new"), standard_text(requests(5)))
+    world.sync(source)
+    for hours in (1, 30, 80):
+        key = hour_key(NOW + timedelta(hours=hours), "later")
+        put(endpoint, bucket, key, standard_text(requests(5, start=10 * hours)))
+
+    listing = S3Source(SourceConfig(source, CANONICAL), lambda: NOW + timedelta(hours=81))
+    past = Ledger(world.database).past(listing.config.url)
+    found = [item.key for item in listing.objects(past, everything=False)]
+
+    assert len(found) == 4
+    assert later(world, hours=81).sync(source).objects == 3
+
+
+def test_a_source_may_be_one_distribution_of_a_bucket(world: World, endpoint: str, bucket: str, tmp_path: Path) -> None:
+    put(endpoint, bucket, hour_key(NOW, "mine"), standard_text(requests(5)))
+    put(endpoint, bucket, "logs/E2EXAMPLES.2026-03-12-09.other.gz", standard_text(requests(5, start=10)))
+    (tmp_path / "sources.toml").write_text(f'[[source]]\nurl = "s3://{bucket}/logs/"\ndistribution = "E2EXAMPLE"\n')
+    there = replace(world, environment={"CLICKLEDGER_SOURCES": str(tmp_path / "sources.toml")})
+
+    assert there.sync().identity.clicks == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "layout"),
+    [
+        ("logs/E2.2026-03-12-09.ab.gz", "logs/E2.%Y-%m-%d-%H"),
+        ("logs/50%/2026/03/12/09/s-1-2026-03-12-09-01-02-ab.gz", "logs/50%%/%Y/%m/%d/%H"),
+        ("logs/year=2026/month=03/day=12/hour=09/a", "logs/year=%Y/month=%m/day=%d/hour=%H"),
+        ("logs/README.txt", ""),
+    ],
+)
+def test_how_a_key_holds_its_hour(key: str, layout: str) -> None:
+    assert S3Source(SourceConfig("s3://bucket/logs/", CANONICAL), lambda: NOW).layout(key) == layout
+
+
+def test_a_date_in_the_prefix_of_the_source_is_no_hour() -> None:
+    source = S3Source(SourceConfig("s3://bucket/export-2026-01-01-00/", CANONICAL), lambda: NOW)
+    assert source.layout("export-2026-01-01-00/E2.2026-03-12-09.ab.gz") == "export-2026-01-01-00/E2.%Y-%m-%d-%H"
 
 
 def test_a_replaced_object_adds_what_was_missing(world: World, endpoint: str, bucket: str) -> None:

@@ -52,6 +52,7 @@ def running(folder: Path) -> Generator[str]:
     grpc = ("master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc")
     ports = dict(zip((*names, *grpc), _free_ports(8), strict=True))
     words = [weed(), "server", "-s3", "-ip=127.0.0.1", f"-dir={folder}", f"-s3.config={folder / 's3.json'}"]
+    words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # they would want fixed ports
     words += ["-master.volumeSizeLimitMB=64", "-volume.max=0", *(f"-{name}={port}" for name, port in ports.items())]
     endpoint = f"http://127.0.0.1:{ports['s3.port']}"
     with (folder / "server.log").open("wb") as log:

@@ -66,7 +66,7 @@ class World:
         return Database(self.settings.database)
 
     def load(self, accounts: Mapping[str, Any] = ACCOUNTS, at: datetime | None = None) -> None:
-        load_accounts(self.database, AccountsFile.model_validate(accounts), at or self.now)
+        load_accounts(self.database, AccountsFile.model_validate(accounts), self.settings.public_domain, at or self.now)
 
     def sync(self, *sources: Path | str, fields: str | None = None, full: bool = False) -> SyncResult:
         """One run in this process."""

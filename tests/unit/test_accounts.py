@@ -109,3 +109,18 @@ def test_the_command_says_what_was_wrong_and_ends_with_1(world: World, tmp_path:
     assert "handles[0].planSince: Field required" in ran.stderr
     assert "does not exist" in missing.stderr
     assert world.run("accounts", check=False).returncode == 2
+
+
+@pytest.mark.parametrize("domain", ["zed.clickledger.localhost", "clickledger.localhost", "a.b.clickledger.localhost"])
+def test_no_domain_lies_where_handles_have_their_hosts(world: World, domain: str) -> None:
+    entry = {**ACCOUNTS["handles"][0], "domains": ["go.acme.example", domain]}
+    with pytest.raises(AccountsFileError, match=r"handles\[0\]\.domains: .*belongs to clickledger\.localhost"):
+        world.load({"handles": [entry]})
+
+
+def test_a_domain_moves_to_a_handle_that_stands_before_the_one_that_gives_it_up(world: World) -> None:
+    acme, zed = ACCOUNTS["handles"]
+    world.load({"handles": [zed, acme]})
+    world.load({"handles": [{**zed, "domains": acme["domains"]}, {**acme, "domains": []}]})
+    with world.database.connect() as connection:
+        assert connection.execute(select(tables.domains)).all() == [("go.acme.example", "zed")]
