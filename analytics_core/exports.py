@@ -1,7 +1,8 @@
 """Downloads: rows as CSV, JSON or Parquet, written to disk while they are hashed, with a manifest that is kept.
 
 A manifest says what the file answers (query, data version, metric definitions), how many rows it has and the SHA-256
-of its bytes: of the whole CSV, or of the `rows` array of the JSON, brackets included.
+of its bytes: of the whole CSV, or of the `rows` array of the JSON, brackets included. Its query says as of when it was
+answered, so that the same query gives the same bytes whatever has been learnt since.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, Any, Final
@@ -25,8 +26,9 @@ from sqlalchemy import select
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application
 from analytics_core.errors import InvalidFormatError, NotFoundError
-from analytics_core.model import Filter, Query
+from analytics_core.model import Query
 from analytics_core.query.catalog import DEFINITIONS_VERSION, EVENT
+from analytics_core.query.parse import filter_text
 from analytics_core.service import Export
 from analytics_core.store import tables
 from analytics_core.store.audit import AuditEvent, record
@@ -118,7 +120,7 @@ def export(application: Application, query: Query, actor: Actor, format_name: st
         created_at=application.clock(),
         created_by=actor.user_id,
         format=chosen.name,
-        query=describe(query),
+        query=describe(replace(query, as_of=rows.as_of)),
         data_version=rows.data_version,
         definitions_version=DEFINITIONS_VERSION,
         rows=count,
@@ -168,11 +170,6 @@ def describe(query: Query) -> dict[str, Any]:
         "sort": query.sort,
         "asOf": query.as_of.isoformat().replace("+00:00", "Z") if query.as_of else None,
     }
-
-
-def filter_text(one: Filter) -> str:
-    """A filter as the parameter that asks for it: `DE,AT`, or `-BR` to exclude."""
-    return ("-" if one.exclude else "") + ",".join(one.values)
 
 
 def _keep(database: Database, manifest: Manifest, actor: Actor, request_id: str) -> None:

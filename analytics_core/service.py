@@ -53,6 +53,7 @@ class Export:
     columns: pl.Schema
     frames: Iterator[pl.DataFrame]
     data_version: str
+    as_of: datetime | None  # asking as of then gives the same rows, whatever is learnt later; None: there are no facts
 
 
 class Analytics:
@@ -206,7 +207,8 @@ class Analytics:
 
     def _export(self, query: Query, columns: pl.Schema, frames: Iterator[pl.DataFrame], snapshot: Snapshot) -> Export:
         first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
-        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot))
+        as_of = query.as_of or self._facts.learnt_at(snapshot)
+        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot), as_of)
 
 
 def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -11,8 +11,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from analytics_core.exports import filter_text, money
+from analytics_core.exports import money
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, Row
+from analytics_core.query.parse import filter_text
 
 
 class _Schema(BaseModel):

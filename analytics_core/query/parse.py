@@ -104,6 +104,16 @@ def parse_filter(dimension: str, text: str) -> Filter:
     return Filter(dimension, tuple(dict.fromkeys(_spelled(dimension, part) for part in (first, *others))), exclude)
 
 
+def filter_text(one: Filter) -> str:
+    """A filter as the parameter that asks for it: `DE,AT`, or `-BR` to exclude. What parse_filter reads back."""
+    first, *others = one.values
+    if first.startswith(("-", "\\")):
+        first = f"\\{first}"
+    if not one.exclude:
+        return ",".join((first, *others))
+    return "-" + ",".join((first, *(f"-{value}" if value.startswith("-") else value for value in others)))
+
+
 def _spelled(dimension: str, value: str) -> str:
     return value if value.startswith("(") else DIMENSIONS[dimension].spelling(value)
 

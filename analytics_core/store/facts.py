@@ -15,7 +15,8 @@ from deltalake.exceptions import DeltaError
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, Snapshot, files_of, newest_append, unavailable
-from analytics_core.store.schemas import CLICKS, VERDICTS
+from analytics_core.store.parts import newest
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS, TableSpec
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -63,6 +64,7 @@ class Facts:
         self._lake = lake
         self._lock = threading.Lock()
         self._version: tuple[Snapshot, str] | None = None
+        self._learnt: tuple[Snapshot, datetime | None] | None = None
         self._clicks: tuple[int, DeltaTable] | None = None
 
     def version(self, snapshot: Snapshot) -> str:
@@ -77,6 +79,17 @@ class Facts:
                 parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
                 self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
             return self._version[1]
+
+    def learnt_at(self, snapshot: Snapshot) -> datetime | None:
+        """When the newest fact was learnt that the snapshot holds: an answer as of then holds the same facts."""
+        if snapshot.data_version < 0:
+            return None
+        with self._lock:
+            if self._learnt is None or self._learnt[0] is not snapshot:
+                tables = (self._at(CLICKS, snapshot.data_version), self._at(ATTRIBUTIONS, snapshot.versions[-1]))
+                known = [moment for table in tables if (moment := newest(table, "learnt_at")) is not None]
+                self._learnt = snapshot, max(known, default=None)
+            return self._learnt[1]
 
     def files(
         self, snapshot: Snapshot, start: datetime, end: datetime, segments: SegmentRules | None = None
@@ -103,9 +116,11 @@ class Facts:
     def _clicks_at(self, version: int) -> DeltaTable:
         with self._lock:
             if self._clicks is None or self._clicks[0] != version:
-                uri, options = self._lake.uri(CLICKS), self._lake.storage_options
-                self._clicks = version, DeltaTable(uri, version=version, storage_options=options)
+                self._clicks = version, self._at(CLICKS, version)
             return self._clicks[1]
+
+    def _at(self, spec: TableSpec, version: int) -> DeltaTable:
+        return DeltaTable(self._lake.uri(spec), version=version, storage_options=self._lake.storage_options)
 
     def _list_version(self, snapshot: Snapshot) -> str:
         """What the roll-ups say of themselves; where the log has forgotten it, the greatest version of all verdicts."""

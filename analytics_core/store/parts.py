@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import polars as pl
@@ -55,6 +55,12 @@ def parts_of(table: DeltaTable) -> list[Part]:
         ),
         key=lambda part: part.path,
     )
+
+
+def newest(table: DeltaTable, column: str) -> datetime | None:
+    """The greatest time in a column of `bounds`, rounded up to milliseconds as the log has it; None without rows."""
+    logged = pl.DataFrame(table.get_add_actions(flatten=True))
+    return cast(datetime | None, logged[f"max.{column}"].max()) if f"max.{column}" in logged.columns else None
 
 
 def write_parts(

@@ -53,7 +53,7 @@ CLICKS: Final = TableSpec(
         "learnt_at": UTC_MICROSECONDS,
     },
     partition_by=("day",),
-    bounds=("handle", "at"),
+    bounds=("handle", "at", "learnt_at"),
 )
 
 # One row an accepted conversion, as its ctx and its post tell it; never changed.
@@ -181,7 +181,7 @@ ATTRIBUTIONS: Final = TableSpec(
     },
     partition_by=("month",),
     row_group_rows=32_768,
-    bounds=("handle", "slot"),
+    bounds=("handle", "slot", "learnt_at"),
 )
 
 # Since when a handle's clicks carry a dimension (country, device, referrer). The least from_day of a key counts.

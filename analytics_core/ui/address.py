@@ -12,7 +12,7 @@ import streamlit as st
 
 from analytics_core.model import Filter
 from analytics_core.query.catalog import FILTERS
-from analytics_core.query.parse import parse_filter
+from analytics_core.query.parse import filter_text, parse_filter
 
 
 def read(name: str, default: str = "") -> str:
@@ -60,8 +60,4 @@ def _filter(dimension: str) -> Filter | None:
 
 
 def _spelled(one: Filter) -> str:
-    """The text that `parse_filter` reads back."""
-    if not one.values:
-        return ""
-    sign = "-" if one.exclude else "\\" if one.values[0].startswith("-") else ""
-    return sign + ",".join(one.values)
+    return filter_text(one) if one.values else ""

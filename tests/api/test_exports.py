@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 from support.api import NOW, Api, accounts
-from support.filled import Click, Conversion, Signal, fill
+from support.filled import Click, Conversion, Signal, add_batch, fill
 from support.world import World
 
 from analytics_core.api import create_app
@@ -125,3 +125,45 @@ def test_money_in_a_download_is_exact_and_has_a_column_a_currency(tmp_path: Path
     assert [row["value"] for row in single.json()["rows"]] == [99.99, 100]
     assert single.json()["manifest"]["query"]["metric"] == "conversions"
     assert refused.json()["error"] == "invalid_parameter"
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+@pytest.mark.parametrize("group_by", ["day", "slug", "country", "segment", "event", "event:conversions"])
+def test_asking_for_a_manifest_again_gives_the_same_bytes_whatever_was_learnt_since(
+    tmp_path: Path, group_by: str, file_format: str
+) -> None:
+    world = World(tmp_path, now=NOW)
+    world.load(accounts())
+    day, first, second = NOW - timedelta(days=2), NOW - timedelta(hours=3), NOW - timedelta(hours=1)
+    clicks = [Click(day + timedelta(hours=n), number=n, visitor=n % 3, learnt_at=first) for n in range(1, 12)]
+    sold = [Conversion(day + timedelta(hours=n), n, day, Decimal(n), "EUR", learnt_at=first) for n in (1, 4, 20)]
+    late = [
+        Click(day, number=20, visitor=1, country="AT", learnt_at=second),
+        Click(day - timedelta(days=3), number=21, visitor=2, learnt_at=second),
+        Conversion(day, 2, day, Decimal(5), "USD", learnt_at=second),
+        Signal(day, 3, day, "launch", learnt_at=second),
+    ]
+    fill(world.lake, [[*clicks, *sold]])
+    application = build(world.settings, clock=lambda: NOW)
+    asked = {"groupBy": group_by.partition(":")[0], "metric": group_by.partition(":")[2], "format": file_format}
+    with TestClient(create_app(lambda: application)) as client:
+        api = Api(client, application, world)
+        made = api.get(PATH, **{name: value for name, value in asked.items() if value}, slug="launch", **DAYS)
+        add_batch(world.lake, late)
+        manifest = api.get(f"/v2/handles/acme/analytics/exports/{made.headers['X-Export-Manifest']}").json()
+        query = {name: value for name, value in manifest["query"].items() if name != "filters" and value is not None}
+        again = api.get(PATH, format=file_format, **query, **manifest["query"]["filters"])
+        newest = api.get(PATH, **{name: value for name, value in asked.items() if value}, slug="launch", **DAYS)
+        one, other, third = (
+            api.get(f"/v2/handles/acme/analytics/exports/{response.headers['X-Export-Manifest']}").json()["sha256"]
+            for response in (made, again, newest)
+        )
+    application.analytics.close()
+
+    assert one == other
+    assert one != third
+    assert rows_in(made.content) == rows_in(again.content)
+
+
+def rows_in(file: bytes) -> bytes:
+    return file.partition(b'},"rows":')[2] or file

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analytics_core.errors import ClickledgerError, InvalidParameterError
 from analytics_core.model import Filter, Period, Query
-from analytics_core.query.catalog import FILTERS, GROUPINGS
-from analytics_core.query.parse import check_query, parse_query
+from analytics_core.query.catalog import DIMENSIONS, FILTERS, GROUPINGS
+from analytics_core.query.parse import check_query, filter_text, parse_filter, parse_query
 
 NOW = datetime(2026, 2, 28, 22, 30, tzinfo=UTC)
 
@@ -171,3 +172,20 @@ def test_single_conversions_are_asked_for_by_metric() -> None:
     assert parse_query("acme", asked, NOW, for_export=True).events == "conversions"
     with pytest.raises(InvalidParameterError, match="metric"):
         parse_query("acme", {"groupBy": "day", "metric": "conversions"}, NOW, for_export=True)
+
+
+@given(
+    dimension=st.sampled_from(["slug", "referrer", "country"]),
+    values=st.lists(st.from_regex(r"[-\\\\A-Za-z0-9_.()]{1,12}", fullmatch=True), min_size=1, max_size=5, unique=True),
+    exclude=st.booleans(),
+)
+def test_a_filter_is_spelled_as_it_is_read(dimension: str, values: list[str], exclude: bool) -> None:
+    one = Filter(dimension, tuple(values), exclude)
+    one = replace(one, values=tuple(dict.fromkeys(_as_stored(dimension, value) for value in values)))
+    assume(dimension == "slug" or exclude or not any(value.startswith("-") for value in one.values[1:]))
+
+    assert parse_filter(dimension, filter_text(one)) == one
+
+
+def _as_stored(dimension: str, value: str) -> str:
+    return value if value.startswith("(") else DIMENSIONS[dimension].spelling(value)
