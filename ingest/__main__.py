@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
 from rich.console import Console
@@ -35,6 +36,8 @@ from ingest.progress import progress
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
 from ingest.verify import verify
+
+_PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^@]*@")  # of a URL
 
 
 def now() -> datetime:
@@ -191,7 +194,7 @@ def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
     rows = [
         {
             "name": f"CLICKLEDGER_{name.upper()}",
-            "value": None if value is None else str(value),
+            "value": None if value is None else _PASSWORD.sub(r"\1***@", str(value)),
             "meaning": Settings.model_fields[name].description,
         }
         for name, value in settings

@@ -17,6 +17,7 @@ from analytics_core.api.errors import documented, request_id
 from analytics_core.api.schemas import AnswerSchema, ManifestSchema, answer_json
 from analytics_core.bootstrap import Application
 from analytics_core.model import Query as Question
+from analytics_core.query.catalog import FILTERS
 from analytics_core.query.parse import parse_query
 
 _ACCESS: Final = (
@@ -38,7 +39,7 @@ _PARAMETERS: Final = (
     errors.InvalidAsOfError,
     errors.InvalidParameterError,
 )
-_MANY: Final = "Several values with commas (`DE,AT`); a `-` first excludes them (`-BR`)."
+_MANY: Final = "Several values with commas (`DE,AT`) or repeated; a `-` first excludes them (`-BR`)."
 
 _CONVERSION_DAY: Final = (
     "Which day conversions, revenue and impressions count on: conversion, their own (default), or click, that of their "
@@ -60,6 +61,7 @@ class Parameters:
 
     def __init__(
         self,
+        request: Request,
         groupBy: Annotated[Text, _described("day, slug, country, device, referrer or segment.", "day")] = None,
         fromDay: Annotated[Text, _described("First day, yyyymmdd, inclusive. Default: 30 days.", "20260201")] = None,
         toDay: Annotated[Text, _described("Last day, yyyymmdd, inclusive. At most 1,100 days.", "20260228")] = None,
@@ -75,7 +77,22 @@ class Parameters:
         sort: Annotated[Text, _described("asc or desc: days by key, all else by clicks, then key.", "desc")] = None,
         asOf: Annotated[Text, _described("RFC 3339 time: the answer as it stood then.", "2026-02-25T12:00:00Z")] = None,
     ) -> None:
-        self.given = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        known = {name: value for name, value in locals().items() if name not in ("self", "request")}
+        self._given = {name: value for name, value in known.items() if value is not None}
+        self._all = request.query_params.multi_items()
+
+    def given(self, **more: Text) -> dict[str, str]:
+        """By name, with those of one route. A filter that stands several times has the values of all of them.
+
+        Raises InvalidParameterError for another one that does.
+        """
+        given = self._given | {name: value for name, value in more.items() if value is not None}
+        for name in given.keys() & {*FILTERS}:
+            given[name] = ",".join(value for other, value in self._all if other == name and value)
+        for name in given.keys() | more.keys():
+            if name not in FILTERS and [other for other, _ in self._all].count(name) > 1:
+                raise errors.InvalidParameterError(f"{name} stands more than once.")
+        return given
 
 
 def analytics(
@@ -90,8 +107,7 @@ def analytics(
 ) -> Response:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.READ, handle.lower())
-    more = {"limit": limit, "compare": compare, "confidence": confidence, "funnel": funnel}
-    given = parameters.given | {name: value for name, value in more.items() if value is not None}
+    given = parameters.given(limit=limit, compare=compare, confidence=confidence, funnel=funnel)
     question = parse_query(handle.lower(), given, application.clock())
     headers = {"ETag": _etag(application, question), "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if _matches(if_none_match, headers["ETag"]):
@@ -110,7 +126,7 @@ def export(
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
     exports.format_named(format)
-    given = parameters.given | ({"metric": metric} if metric else {})
+    given = parameters.given(metric=metric or None)
     question = parse_query(handle.lower(), given, application.clock(), for_export=True)
     made = exports.export(application, question, actor, format or "", request_id(request))
     headers = {

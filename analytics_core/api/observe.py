@@ -17,6 +17,7 @@ from analytics_core.api.errors import error_response, request_id
 from analytics_core.api.headers import security_headers
 from analytics_core.errors import ClickledgerError
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = structlog.get_logger()
@@ -79,8 +80,9 @@ class Observe:
 
     def _note(self, scope: Scope, status: int, seconds: float, own_id: str) -> None:
         route = getattr(scope.get("route"), "path", "(none)")
-        self._observations.requests.labels(scope["method"], route, status).inc()
-        self._observations.seconds.labels(scope["method"], route).observe(seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"  # a label of anyone's choice has no end
+        self._observations.requests.labels(method, route, status).inc()
+        self._observations.seconds.labels(method, route).observe(seconds)
         log.info(
             "request",
             method=scope["method"],

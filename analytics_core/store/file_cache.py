@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import client, parse_location
 
 _DOWNLOADS_AT_ONCE: Final = 8
+_ABANDONED_SECONDS: Final = 3_600
 _MISSING: Final = frozenset({"404", "NoSuchKey"})
 
 
@@ -42,8 +44,10 @@ class FileCache:
         self._downloads: dict[Path, threading.Lock] = {}
         self._pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="lake-files")
         folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime):
-            self._sizes[path] = path.stat().st_size
+        self._remove_abandoned()
+        known = [(found.st_mtime, path, found.st_size) for path in folder.glob("*.parquet") if (found := _stat(path))]
+        for _, path, size in sorted(known):
+            self._sizes[path] = size
 
     @contextmanager
     def held(self, urls: Sequence[str]) -> Generator[list[str]]:
@@ -69,13 +73,18 @@ class FileCache:
                 self._sizes.move_to_end(path)
             download = self._downloads.setdefault(path, threading.Lock())
         with download:
-            if path.exists():
-                os.utime(path)
-            else:
+            while (found := _touched(path)) is None:  # not here, or another process dropped it this moment
                 _download(url, path)
         with self._lock:
-            self._sizes[path] = path.stat().st_size
+            self._sizes[path] = found.st_size
             self._downloads.pop(path, None)
+
+    def _remove_abandoned(self) -> None:
+        """Downloads of processes that were killed: nobody has written to them for an hour."""
+        for path in self._folder.glob("*.partial"):
+            found = _stat(path)
+            if found is not None and time.time() - found.st_mtime > _ABANDONED_SECONDS:
+                path.unlink(missing_ok=True)
 
     def _drop_oldest(self) -> None:
         excess = sum(self._sizes.values()) - self._max_bytes
@@ -84,6 +93,22 @@ class FileCache:
                 return
             excess -= self._sizes.pop(path)
             path.unlink(missing_ok=True)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _touched(path: Path) -> os.stat_result | None:
+    """Marks the file as used; None when it is not there."""
+    try:
+        os.utime(path)
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _download(url: str, path: Path) -> None:

@@ -44,9 +44,16 @@ async def _store(request: Request) -> Response:
         return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
     except ClickledgerError as error:
         return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
-    is_secure = request.url.scheme == "https"
-    response.set_cookie(NAME, token, expires=actor.expires_at, httponly=True, samesite="strict", secure=is_secure)
+    response.set_cookie(
+        NAME, token, expires=actor.expires_at, httponly=True, samesite="strict", secure=_came_encrypted(request)
+    )
     return response
+
+
+def _came_encrypted(request: Request) -> bool:
+    """Whether the browser spoke TLS, to us or to a proxy that is trusted."""
+    said = request.headers.get("x-forwarded-proto", "") if shared().settings.trusted_proxies else ""
+    return "https" in (request.url.scheme, said.split(",")[0].strip().lower())
 
 
 async def _script(_: Request) -> Response:

@@ -187,3 +187,28 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
     if code == "invalid_group_by":
         said = "groupBy must be one of day, slug, country, device, referrer, segment."
         assert response.json()["message"] == said
+
+
+def test_a_filter_that_stands_twice_has_both_values(api: Api) -> None:
+    both = api.client.get(
+        f"{PATH}?groupBy=country&country=US&country=&country=AT&fromDay=20260301&toDay=20260312&utm=1&utm=2",
+        headers={"Authorization": f"Bearer {api.token()}"},
+    )
+    assert {row["key"] for row in both.json()["rows"]} == {"US", "AT"}
+    assert both.json()["filters"]["country"] == "US,AT"
+
+
+@pytest.mark.parametrize("name", ["groupBy", "tz", "limit", "funnel"])
+def test_another_parameter_may_not_stand_twice(api: Api, name: str) -> None:
+    refused = api.client.get(
+        f"{PATH}?groupBy=country&{name}=1&{name}=2", headers={"Authorization": f"Bearer {api.token()}"}
+    )
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
+    assert name in refused.json()["message"]
+
+
+def test_a_method_of_anyones_choice_is_no_label(api: Api) -> None:
+    api.client.request("PROPFIND", PATH)
+    told = api.client.get("/metrics").text
+    assert 'method="OTHER"' in told
+    assert "PROPFIND" not in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -126,3 +128,37 @@ def test_a_lake_in_a_bucket_answers_and_exports(tmp_path: Path) -> None:
     assert sum(frame.height for frame in events) == 3
     assert kept(tmp_path / "files") == 0
     analytics.close()
+
+
+def test_files_that_others_drop_at_any_moment_are_fetched_again(endpoint: str, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    cache = FileCache(folder, 10**9)
+    url = put(endpoint, "dropped")
+    stopped = threading.Event()
+
+    def drop() -> None:
+        while not stopped.is_set():
+            for path in folder.glob("*.parquet"):
+                path.unlink(missing_ok=True)
+
+    dropper = threading.Thread(target=drop)
+    dropper.start()
+    try:
+        for _ in range(200):
+            with cache.held([url]):
+                pass
+    finally:
+        stopped.set()
+        dropper.join()
+        cache.close()
+
+
+def test_a_new_cache_removes_what_killed_downloads_left(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "a.1.partial", tmp_path / "b.2.partial"
+    for path in (old, fresh):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    FileCache(tmp_path, 10).close()
+
+    assert [path.name for path in tmp_path.iterdir()] == [fresh.name]

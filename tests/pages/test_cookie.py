@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -49,3 +50,17 @@ def test_a_form_of_another_site_sets_nothing(unsynced: Dashboard, client: TestCl
     answer = client.post(cookie.PATH, data={"token": token(unsynced.world, "user_ann")})
     assert answer.status_code == 415
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("proxies", "proto", "is_secure"), [(1, "https", True), (1, "http", False), (0, "https", False)]
+)
+def test_a_trusted_proxy_says_whether_the_browser_spoke_tls(
+    unsynced: Dashboard, client: TestClient, monkeypatch: pytest.MonkeyPatch, proxies: int, proto: str, is_secure: bool
+) -> None:
+    application = cookie.shared()
+    there = replace(application, settings=application.settings.model_copy(update={"trusted_proxies": proxies}))
+    monkeypatch.setattr(cookie, "shared", lambda: there)
+    body = {"token": token(unsynced.world, "user_ann")}
+    answer = client.post(cookie.PATH, json=body, headers={"X-Forwarded-Proto": proto})
+    assert ("secure" in answer.headers["set-cookie"].lower()) == is_secure

@@ -100,6 +100,15 @@ def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
     assert all(row["meaning"] for row in rows)
 
 
+def test_the_command_prints_no_password_of_a_url(world: World) -> None:
+    world.environment = {"CLICKLEDGER_RATE_LIMIT_URL": "redis://:hunter2@cache:6379/0"}
+
+    told = world.run("settings", "--json").stdout
+
+    assert "hunter2" not in told
+    assert "redis://:***@cache:6379/0" in told
+
+
 def test_processes_that_start_at_once_use_the_same_secrets(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: with_secrets(Settings(state=tmp_path / "fresh")), range(16)))
