@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import io
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from support.logs import Request, json_text, realtime_text, requests, standard_text, write
+from support.logs import Request, json_text, realtime_text, requests, standard_text, write, write_parquet
 from support.world import NOW, World
+
+from ingest.progress import ProgressLines
+from ingest.sources import SourceObject, open_sources
+from ingest.sources.files import FileSource
+from ingest.sync import SyncResult, prepare
 
 
 @pytest.mark.parametrize(
@@ -114,6 +123,32 @@ def test_corrupt_gzip_counts_what_came_before(world: World, tmp_path: Path) -> N
     assert world.run_json("verify", "--json")[0]["holds"]
 
 
+def test_a_wrong_checksum_costs_no_whole_line(world: World, tmp_path: Path) -> None:
+    whole = gzip.compress(realtime_text(requests(2_000)).encode() + b"half a li")
+    path = tmp_path / "a.gz"
+    path.write_bytes(whole[:-8] + bytes([whole[-8] ^ 0xFF]) + whole[-7:])
+    first = world.sync(path).identity
+    [reject] = world.run_json("rejects", "--json")
+
+    write(path, realtime_text(requests(2_001)))
+    second = world.sync(path).identity
+
+    assert (first.clicks, first.rejected) == (2_000, 1)
+    assert (reject["reason"], reject["line_number"], reject["raw"]) == ("corrupt_gzip", 2_001, "half a li")
+    assert (second.clicks, second.duplicates) == (1, 2_000)
+
+
+def test_a_wrong_checksum_of_one_member_keeps_the_members_before_it(world: World, tmp_path: Path) -> None:
+    members = [gzip.compress(realtime_text(requests(300, start=300 * part)).encode()) for part in range(3)]
+    members[1] = members[1][:-8] + bytes(4) + members[1][-4:]
+    path = tmp_path / "a.gz"
+    path.write_bytes(b"".join(members))
+
+    found = world.sync(path).identity
+
+    assert (found.clicks, found.rejected) == (600, 1)
+
+
 def test_joined_gzip_members_are_one_log(world: World, tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(b"".join(gzip.compress(realtime_text(requests(10, start=start)).encode()) for start in (0, 10)))
@@ -132,3 +167,96 @@ def test_a_line_without_end_does_not_fill_the_memory(world: World, tmp_path: Pat
     result = world.sync(path)
 
     assert (result.identity.clicks, result.identity.rejected) == (4, 1)
+
+
+def test_a_header_in_the_middle_that_cannot_be_read_rejects_its_lines_alone(world: World, tmp_path: Path) -> None:
+    text = (
+        standard_text(requests(2)) + "#Fields: date time\n2026-03-10\t09:00:00\n" + standard_text(requests(2, start=2))
+    )
+
+    found = world.sync(write(tmp_path / "a.log", "#Version: 1.0\nnobody knows\n" + text)).identity
+
+    assert (found.lines, found.clicks, found.rejected) == (6, 4, 2)
+    assert {row["reason"] for row in world.run_json("rejects", "--json")} == {"no_field_list"}
+
+
+def test_a_damaged_parquet_page_is_a_refusal_with_a_reason(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_parquet(path, requests(3_000))
+    content = bytearray(path.read_bytes())
+    content[8 : len(content) // 2] = bytes(len(content) // 2 - 8)
+    path.write_bytes(bytes(content))
+
+    result = world.sync(path)
+
+    assert (result.complete, result.identity.clicks) == (True, 0)
+    [reject] = world.run_json("rejects", "--json")
+    assert (reject["reason"], reject["line_number"]) == ("a damaged Parquet file", None)
+    assert world.sync(path).batches == 0
+
+
+def test_bytes_in_parquet_that_are_no_text_reject_their_row_alone(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_parquet(path, requests(5))
+    rows = pq.read_table(path)
+    agents = [value.as_py().encode() for value in rows["cs_user_agent"]]
+    agents[2] = b"Mozi\xfflla"
+    column = rows.column_names.index("cs_user_agent")
+    pq.write_table(rows.set_column(column, "cs_user_agent", pa.array(agents, pa.binary())), path)
+
+    found = world.sync(path).identity
+
+    assert (found.clicks, found.rejected) == (4, 1)
+    [reject] = world.run_json("rejects", "--json")
+    assert (reject["reason"], reject["line_number"]) == ("invalid_utf8", 3)
+
+
+class Failing(io.BytesIO):
+    """A file on a disk that gives up after some bytes."""
+
+    def __init__(self, content: bytes, good: int, error: Exception) -> None:
+        super().__init__(content)
+        self._good, self._error = good, error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._good -= 1
+        if self._good < 0:
+            raise self._error
+        return super().read(size)
+
+
+class FailingSource(FileSource):
+    """A folder of which one file cannot be read to its end."""
+
+    failing: tuple[str, int, Exception] | None = None
+
+    def open(self, item: SourceObject) -> IO[bytes]:
+        name, good, error = self.failing or ("", 0, OSError())
+        content = Path(item.key).read_bytes()
+        return Failing(content, good, error) if Path(item.key).name == name else io.BytesIO(content)
+
+
+@pytest.mark.parametrize("name", ["b.parquet", "b.gz"])
+@pytest.mark.parametrize("error", [OSError("the disk is gone"), RuntimeError("a defect")], ids=["disk", "defect"])
+def test_an_object_that_cannot_be_read_now_waits_for_the_next_run(
+    world: World, tmp_path: Path, name: str, error: Exception
+) -> None:
+    folder = tmp_path / "logs"
+    write(folder / "a.gz", realtime_text(requests(3)))
+    write_parquet(folder / name, requests(3, start=3)) if name.endswith("t") else write(
+        folder / name, standard_text(requests(3, start=3))
+    )
+    write(folder / "c.gz", realtime_text(requests(3, start=6)))
+    config = open_sources([str(folder)], None, world.settings, lambda: world.now)[0].config
+    source = FailingSource(config, config.url)
+
+    def run() -> SyncResult:
+        return prepare(world.settings, world.lake, world.database, lambda: world.now, ProgressLines()).run([source])
+
+    source.failing = (name, 1, error)
+    first = run()
+    source.failing = None
+    second = run()
+
+    assert (first.complete, first.identity.clicks) == (False, 6)
+    assert (second.complete, second.identity.clicks, second.identity.duplicates) == (True, 3, 0)
