@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -115,14 +115,20 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        for entry in table.history():
-            summary = summary_of(entry)
-            if summary is None or summary.source != source:
-                continue
-            if summary.number <= recorded:
-                break
-            ledger.record(summary, entry["version"])
+        for summary, version in reversed(list(_committed_after(recorded, source, table))):
+            ledger.record(summary, version)
     return committed
+
+
+def _committed_after(number: int, source: str, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
+    """The source's batches after `number`, the newest first, and the versions of the table that they made."""
+    for entry in table.history():
+        summary = summary_of(entry)
+        if summary is None or summary.source != source:
+            continue
+        if summary.number <= number:
+            return
+        yield summary, entry["version"]
 
 
 def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:

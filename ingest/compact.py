@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of, partition_values
@@ -61,7 +61,8 @@ def compact(lake: Lake, rules: SegmentRules, now: datetime) -> list[Compaction]:
     catch_up(lake, rules)
     for spec in TABLES:
         table = lake.open(spec)
-        table.vacuum(dry_run=False, full=True)
+        said = CommitProperties(custom_metadata=_said_of(lake, spec, table))
+        table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]
 
@@ -97,10 +98,15 @@ def _merge_partition(
             return
         frames = (merge(lake.scan(table, spec, some).collect()) for some in _within_memory(lake, table, spec, files))
         try:
-            lake.replace(table, spec, frames, dict(key), metadata=lake.derivation(table))
+            lake.replace(table, spec, frames, dict(key), metadata=_said_of(lake, spec, table))
         except CommitConflictError:
             continue
         return
+
+
+def _said_of(lake: Lake, spec: TableSpec, table: DeltaTable) -> dict[str, str] | None:
+    """What a commit that changes no number says all the same, so that readers need to look at the newest one alone."""
+    return lake.derivation(table) if spec is CLICK_COUNTS else None
 
 
 def _within_memory(lake: Lake, table: DeltaTable, spec: TableSpec, files: list[str]) -> Iterator[list[str]]:

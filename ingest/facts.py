@@ -24,7 +24,10 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Campaigns of links over time: handle, slug, valid_from, campaign_id; a link's first row begins in 1970."""
+    """Campaigns of links over time: handle, slug, valid_from, valid_to (null: in force now), campaign_id.
+
+    A link's first row begins in 1970.
+    """
 
     versions: pl.DataFrame
 
@@ -32,24 +35,28 @@ class Links:
         """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
         keys = ["handle", "slug"]
         if not self.versions.select(pl.struct(keys).is_duplicated().any()).item():
-            campaigns = self.versions.select(*keys, "campaign_id")
-            return clicks.join(campaigns, on=keys, how="left", maintain_order="left")
-        placed = clicks.with_row_index("place").sort("at")
-        stamped = placed.join_asof(
-            self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
-        )
-        return stamped.sort("place").drop("place", "valid_from")
+            stamped = clicks.join(self.versions, on=keys, how="left", maintain_order="left")
+        else:
+            placed = clicks.with_row_index("place").sort("at")
+            found = placed.join_asof(
+                self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
+            )
+            stamped = found.sort("place").drop("place")
+        is_over = (pl.col("at") >= pl.col("valid_to")).fill_null(value=False)
+        in_force = pl.when(~is_over).then("campaign_id").alias("campaign_id")
+        return stamped.with_columns(in_force).drop("valid_from", "valid_to")
 
 
 def load_links(database: Database) -> Links:
     link = tables.links
     with database.connect() as connection:
         rows = connection.execute(
-            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.campaign_id).order_by(
+            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.valid_to, link.c.campaign_id).order_by(
                 link.c.handle, link.c.slug, link.c.valid_from
             )
         ).all()
-    schema = {"handle": pl.String, "slug": pl.String, "valid_from": UTC_MICROSECONDS, "campaign_id": pl.String}
+    times = {"valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}
+    schema = {"handle": pl.String, "slug": pl.String, **times, "campaign_id": pl.String}
     versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
     is_first = pl.struct("handle", "slug").is_first_distinct()
     begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")

@@ -22,7 +22,7 @@ from ingest.segments import SEGMENT_COLUMNS, History
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """What follows from all facts of the newest versions. One day of clicks is in memory at a time."""
+    """What follows from all facts of these versions. One day of clicks is in memory at a time."""
 
     lake: Lake
     versions: Versions
@@ -44,8 +44,16 @@ class Scratch:
         return count_clicks(segmented(judged, self.history.segments(people(judged))))
 
 
-def from_scratch(lake: Lake, rules: SegmentRules) -> Scratch:
-    clicks, conversions, signals = (lake.open(spec) for spec in (CLICKS, CONVERSIONS, SIGNALS))
+def newest(lake: Lake) -> Versions:
+    """The versions of the facts as they are now."""
+    return Versions(**{spec.name: lake.open(spec).version() for spec in (CLICKS, CONVERSIONS, SIGNALS)})
+
+
+def from_scratch(lake: Lake, rules: SegmentRules, versions: Versions) -> Scratch:
+    """What follows from the facts of these versions."""
+    clicks, conversions, signals = (
+        lake.at(spec, max(getattr(versions, spec.name), 0)) for spec in (CLICKS, CONVERSIONS, SIGNALS)
+    )
     verdicts = current_verdicts(lake).collect().lazy()
     events = pl.concat(
         [
@@ -59,7 +67,7 @@ def from_scratch(lake: Lake, rules: SegmentRules) -> Scratch:
     segments = history.segments(people(named))
     return Scratch(
         lake=lake,
-        versions=Versions(clicks=clicks.version(), conversions=conversions.version(), signals=signals.version()),
+        versions=versions,
         clicks=clicks,
         verdicts=verdicts,
         history=history,
@@ -112,7 +120,7 @@ def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
 def _rebuild(lake: Lake, rules: SegmentRules) -> None:
     """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
-    scratch = from_scratch(lake, rules)
+    scratch = from_scratch(lake, rules, newest(lake))
     transactions = scratch.versions.transactions()
     lake.replace(attributions, ATTRIBUTIONS, [scratch.attributions], {}, transactions=transactions)
     lake.replace(

@@ -102,7 +102,7 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
     return News(
         clicks=judge(clicks.drop("day", "status", "source", "batch"), current_verdicts(lake)).collect(),
         events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
-        table=DeltaTable(lake.uri(CLICKS), version=max(target.clicks, 0), storage_options=lake.storage_options),
+        table=lake.at(CLICKS, max(target.clicks, 0)),
     )
 
 
@@ -118,7 +118,7 @@ def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame
 
 
 def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
-    return set(files_of(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options)))
+    return set(files_of(lake.at(spec, version)))
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:

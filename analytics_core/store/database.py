@@ -53,15 +53,21 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts the rows; where the primary key is there already, the other columns are overwritten."""
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, newer_by: str | None = None
+) -> None:
+    """Inserts the rows; where the primary key is there already, the other columns are overwritten.
+
+    With `newer_by` only where that column of the new row is greater than that of the row which is there.
+    """
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key.columns]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    is_newer = None if newer_by is None else statement.excluded[newer_by] > table.c[newer_by]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=is_newer), list(rows))
 
 
 def _open(url: str) -> Engine:

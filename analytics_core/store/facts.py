@@ -71,12 +71,12 @@ class Facts:
 
         Commits that only rearrange files do not count, so compaction leaves the version as it is.
         """
-        with self._lock:
-            if self._version is None or self._version[0] is not snapshot:
-                clicks = newest_append(self._lake.open(CLICKS), snapshot.data_version)
-                parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
-                self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
-            return self._version[1]
+        known = self._version
+        if known is None or known[0] is not snapshot:
+            clicks = -1 if snapshot.data_version < 0 else newest_append(self._clicks_at(snapshot.data_version))
+            parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
+            known = self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
+        return known[1]
 
     def files(
         self, snapshot: Snapshot, start: datetime, end: datetime, segments: SegmentRules | None = None
@@ -103,8 +103,7 @@ class Facts:
     def _clicks_at(self, version: int) -> DeltaTable:
         with self._lock:
             if self._clicks is None or self._clicks[0] != version:
-                uri, options = self._lake.uri(CLICKS), self._lake.storage_options
-                self._clicks = version, DeltaTable(uri, version=version, storage_options=options)
+                self._clicks = version, self._lake.at(CLICKS, version)
             return self._clicks[1]
 
     def _list_version(self, snapshot: Snapshot) -> str:

@@ -26,7 +26,7 @@ from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import write_parts
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
 
-_RECENT_COMMITS: Final = 10
+_APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
 _MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
@@ -84,6 +84,15 @@ class Lake:
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
 
+    def at(self, spec: TableSpec, version: int) -> DeltaTable:
+        """A table as it was after the commit `version`; at 0 it is empty."""
+        try:
+            return DeltaTable(self.uri(spec), version=version, storage_options=self.storage_options)
+        except TableNotFoundError:
+            return self._create(spec)
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+
     def _create(self, spec: TableSpec) -> DeltaTable:
         try:
             return DeltaTable.create(
@@ -119,7 +128,9 @@ class Lake:
                 "append",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(transactions, metadata),
+                commit_properties=_commit_properties(
+                    [*transactions, Transaction(_APPENDED, table.version() + 1)], metadata
+                ),
                 post_commithook_properties=_AFTER_COMMIT,
             )
         return table.version() + 1
@@ -247,7 +258,7 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable
         counts={key: tuple(paths) for key, paths in files.items()},
         coverage=tuple(sorted(files_of(coverage))),
         attributions={month: tuple(paths) for month, paths in months.items()},
-        attributions_version=newest_append(attributions, attributions.version()) if months else -1,
+        attributions_version=newest_append(attributions) if months else -1,
         versions=(counts.version(), coverage.version(), attributions.version()),
     )
 
@@ -262,16 +273,15 @@ def is_append(commit: Mapping[str, Any]) -> bool:
     return commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
 
 
-def newest_append(table: DeltaTable, until: int) -> int:
-    """The last commit up to `until` that appended rows; `until` itself when the log has forgotten.
-
-    Commits that only rearrange files (compaction packs or overwrites) do not count.
+def newest_append(table: DeltaTable) -> int:
+    """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files do
+    not count. Of a table that nobody appended to since commits say so, the log is asked, and may have forgotten.
     """
-    for limit in (_RECENT_COMMITS, None):
-        for commit in table.history(limit):
-            if commit["version"] <= until and is_append(commit):
-                return commit["version"]
-    return until
+    said = table.transaction_version(_APPENDED)
+    if said is not None:
+        return said
+    appended = (commit["version"] for commit in table.history() if is_append(commit))
+    return next(appended, table.version())
 
 
 def _derived_from(counts: DeltaTable) -> int:
@@ -289,8 +299,9 @@ def _list_version(counts: DeltaTable) -> str | None:
 
 
 def _derivation(counts: DeltaTable) -> Mapping[str, Any] | None:
-    # Rearranging commits say nothing about lists: the newest one that does, counts. It is nearly always a recent one.
-    for limit in (_RECENT_COMMITS, None):
+    """What the newest commit says that says it. Every one does, those that only rearrange or clean up too: only of a
+    table that holds nothing, or was last written to by an older release, more than one is looked at."""
+    for limit in (1, None):
         for entry in counts.history(limit):
             if "list_version" in entry:
                 return entry

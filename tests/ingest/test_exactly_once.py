@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 from support.logs import Request, realtime_text, requests, standard_text, write
-from support.world import World
+from support.world import ACCOUNTS, World
+
+from ingest.agents import stable_hash
 
 
 def facts(world: World) -> set[tuple[object, ...]]:
@@ -117,6 +120,24 @@ def test_a_link_that_moves_to_another_campaign_stamps_later_clicks_only(world: W
     world.sync(write(tmp_path / "a.gz", realtime_text([late, early])))
 
     assert world.clicks().sort("at")["campaign_id"].to_list() == ["spring-launch", "summer"]
+
+
+def test_a_click_after_its_link_is_gone_has_no_campaign(world: World, tmp_path: Path) -> None:
+    gone, back = world.now + timedelta(hours=1), world.now + timedelta(hours=3)
+    without = deepcopy(ACCOUNTS)
+    without["handles"][0]["links"] = without["handles"][0]["links"][1:]
+    world.load(without, at=gone)
+    clicks = [Request(0), Request(1, at=gone - timedelta(seconds=1)), Request(2, at=gone), Request(3, at=back)]
+    world.sync(write(tmp_path / "a.gz", realtime_text(clicks)))
+
+    world.load(at=back)
+    again = [Request(4, at=back - timedelta(seconds=1)), Request(5, at=back)]
+    world.sync(write(tmp_path / "b.gz", realtime_text(again)))
+
+    stamped = ["spring-launch", "spring-launch", None, None, None, "spring-launch"]
+    by_id = {row["event_id"]: row["campaign_id"] for row in world.clicks().to_dicts()}
+    ids = pl.DataFrame({"id": [request.id for request in [*clicks, *again]]}).select(stable_hash("id"))["id"]
+    assert [by_id[one] for one in ids] == stamped
 
 
 def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
