@@ -14,6 +14,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import CLICKS
 from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
@@ -67,7 +68,6 @@ class Built:
     batch: Batch
     clicks: pl.DataFrame
     conflicts: int
-    learnt_at: datetime
 
 
 def build(batch: Batch, facts: Facts, now: datetime) -> Built:
@@ -75,25 +75,27 @@ def build(batch: Batch, facts: Facts, now: datetime) -> Built:
     clicks, conflicts = _once(facts.build(batch.candidates, now))
     batch.candidates.clear()
     handles = pl.Enum(clicks["handle"].unique().sort())  # sorting integers is several times faster than strings
-    return Built(batch, clicks.sort("day", pl.col("handle").cast(handles), "at"), conflicts, now)
+    return Built(batch, clicks.sort("day", pl.col("handle").cast(handles), "at"), conflicts)
 
 
-def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger) -> BatchSummary:
+def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, clock: Clock) -> BatchSummary:
     """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
     batch, clicks = built.batch, built.clicks
-    _keep_rejects(batch, source, ledger, built.learnt_at)
+    _keep_rejects(batch, source, ledger, clock())
     while True:
         table = lake.open(CLICKS)
         if (table.transaction_version(app_id(source)) or 0) != number - 1:
             raise SourceMovedError(source)
         fresh, conflicts = _unknown(lake, table, clicks)
-        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts)
+        learnt_at = learnt_now(table, clock)
+        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts, learnt_at=learnt_at)
         rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
         try:
             version = lake.append(
                 table,
                 CLICKS,
                 rows,
+                learnt_at=learnt_at,
                 transactions=[Transaction(app_id(source), number)],
                 metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
             )
@@ -174,7 +176,9 @@ def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
     return left.height - left.join(right, on=[*_IDENTITY, *_CONTENT], how="semi").height
 
 
-def _summarise(built: Built, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int) -> BatchSummary:
+def _summarise(
+    built: Built, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, learnt_at: datetime
+) -> BatchSummary:
     batch = built.batch
     days = pl.concat([_NO_DAYS, *batch.days]).group_by("day", "bucket").agg(pl.col("lines").sum())
     clicks = fresh.group_by("day").agg(clicks=pl.len().cast(pl.Int64))
@@ -189,7 +193,7 @@ def _summarise(built: Built, fresh: pl.DataFrame, *, source: str, number: int, c
         days=identities(pl.concat([days.filter(pl.col("bucket") != CANDIDATE), *split])),
         objects=tuple(batch.progress.values()),
         conflicts=conflicts + built.conflicts,
-        learnt_at=built.learnt_at.isoformat(),
+        learnt_at=learnt_at.isoformat(),
         seconds=round(time.monotonic() - batch.started, 3),
         reasons=_reasons(batch),
     )

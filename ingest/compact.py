@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -12,6 +11,7 @@ from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of, partition_values
+from analytics_core.store.learnt import Clock
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -48,17 +48,17 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake, rules: SegmentRules, now: datetime) -> list[Compaction]:
+def compact(lake: Lake, rules: SegmentRules, clock: Clock) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
-    bring_up_to_date(lake, Agents(lake), rules, now)
+    bring_up_to_date(lake, Agents(lake), rules, clock)
     compact_counts(lake, least_files=2)
     for spec, order in _FACTS:
         _merge_partitions(lake, spec, lambda rows, order=order: rows.sort(order))
     _merge_partitions(lake, VERDICTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
-    catch_up(lake, rules)
+    catch_up(lake, rules, clock)
     for spec in TABLES:
         table = lake.open(spec)
         said = CommitProperties(custom_metadata=_said_of(lake, spec, table))

@@ -18,6 +18,8 @@ from ingest.agents import Agents, stable_hash
 from ingest.classify import classify_referrers
 from ingest.redirects import CANDIDATE_COLUMNS, Hosts
 
+OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed
+
 _VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,11 +74,11 @@ class Facts:
     hosts: Hosts
     visitor_secret: str
 
-    def build(self, candidates: Sequence[pl.DataFrame], learnt_at: datetime) -> pl.DataFrame:
-        """CLICKS rows (without source and batch), in the candidates' order. Their user agents are in the lake then."""
+    def build(self, candidates: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
+        """CLICKS rows (without OF_COMMITS), in the candidates' order. Their user agents are in the lake then."""
         together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
         together = together.with_columns(logged_id=stable_hash("user_agent"))
-        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), learnt_at)
+        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), now)
         judged = together.join(
             verdicts.select("logged_id", "user_agent_id"),
             on="logged_id",
@@ -90,9 +92,8 @@ class Facts:
                 visitor=_visitor(self.visitor_secret),
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
-                learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
             )
-            .select(name for name in CLICKS.columns if name not in ("source", "batch"))
+            .select(name for name in CLICKS.columns if name not in OF_COMMITS)
         )
 
 

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.learnt import Clock
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS
 from ingest.agents import Agents, stable_hash
 from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
@@ -86,12 +87,12 @@ def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataF
     return in_order(pl.concat([others, pending, resolve(pending, clicks, segments)]))
 
 
-def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
+def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> None:
     """What sync and compact do first: derive anew when lists or rules have changed, else add what a crash left out."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
     if said is not None and said != derived_by(rules):
-        rebuild(lake, agents, rules, now)
-    catch_up(lake, rules)
+        rebuild(lake, agents, rules, clock())
+    catch_up(lake, rules, clock)
 
 
 def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:

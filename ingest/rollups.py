@@ -15,6 +15,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of, is_append
+from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -54,8 +55,11 @@ def versions_of(rollup: DeltaTable) -> Versions:
     return Versions(**{name: -1 if version is None else version for name, version in held.items()})
 
 
-def catch_up(lake: Lake, rules: SegmentRules) -> None:
-    """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time."""
+def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
+    """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time.
+
+    What followed clicks counts as learnt now: no reader could see it before.
+    """
     while True:
         counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
         held, ahead = versions_of(counts), versions_of(attributions)
@@ -66,7 +70,13 @@ def catch_up(lake: Lake, rules: SegmentRules) -> None:
         change = Known(lake, current_verdicts(lake), attributions, rules).change(_news(lake, held, target))
         try:
             if change.attributions.height and not is_ahead:
-                lake.append(attributions, ATTRIBUTIONS, change.attributions, transactions=target.transactions())
+                lake.append(
+                    attributions,
+                    ATTRIBUTIONS,
+                    change.attributions,
+                    learnt_at=learnt_now(attributions, clock),
+                    transactions=target.transactions(),
+                )
             cover_days(lake, change.counts)
             lake.append(
                 counts,

@@ -73,8 +73,8 @@ class Sync:
         Raises SourceError, after the other sources were read, when one cannot be listed.
         """
         run = self.ledger.begin_run([source.config for source in sources], self.clock())
-        carry(self.lake, self.database, self.clock())
-        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock())
+        carry(self.lake, self.database, self.clock)
+        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock)
         result = SyncResult()
         failed: SourceError | None = None
         for source in sources:
@@ -83,7 +83,7 @@ class Sync:
                     log.info("source_moved", source=source.config.url)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
-        catch_up(self.lake, self.settings.segment_rules)
+        catch_up(self.lake, self.settings.segment_rules, self.clock)
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), complete=result.complete)
         if failed is not None:
@@ -105,7 +105,7 @@ class Sync:
                     result.add(summary)
                     clicks += summary.identity.clicks
                     if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
-                        catch_up(self.lake, self.settings.segment_rules)
+                        catch_up(self.lake, self.settings.segment_rules, self.clock)
                         clicks = 0
         except SourceMovedError:
             return False
@@ -148,7 +148,7 @@ class Sync:
         return build(batch, self.facts, self.clock())
 
     def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
-        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger)
+        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, clock=self.clock)
         log.info(
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )

@@ -57,7 +57,8 @@ class HistoryFiles:
 
 
 class Facts:
-    """Reads facts at the version that the roll-ups hold, so that both say the same. Safe to share between threads."""
+    """Reads facts at the version that the roll-ups hold, so that both say the same; for how things stood once, at the
+    newest. Safe to share between threads."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -79,17 +80,25 @@ class Facts:
         return known[1]
 
     def files(
-        self, snapshot: Snapshot, start: datetime, end: datetime, segments: SegmentRules | None = None
+        self,
+        snapshot: Snapshot,
+        start: datetime,
+        end: datetime,
+        segments: SegmentRules | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> FactFiles:
         """The files with the clicks from `start` to before `end`, and the verdicts that the roll-ups hold.
 
-        With `segments` also what tells the clicks' segments by these rules.
+        With `segments` also what tells the clicks' segments by these rules. With `as_of` the roll-ups' version does not
+        matter: a click that was learnt by then is told, whether they have caught up with it or not, so that the same
+        moment gets the same answer before and after.
         """
-        if snapshot.data_version < 0 or start >= end:
+        if (snapshot.data_version < 0 and as_of is None) or start >= end:
             return FactFiles((), ())
         first, last = start.date(), (end - _LEAST).date()
         try:
-            clicks = self._clicks_at(snapshot.data_version)
+            clicks = self._clicks_at(snapshot.data_version) if as_of is None else self._lake.open(CLICKS)
             verdicts = self._lake.open(VERDICTS)
             of_list = [("list_version", "=", self._list_version(snapshot))]
             return FactFiles(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -22,9 +23,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.table import FilePruningPredicateType
 
 from analytics_core.errors import SettingsError, StoreUnavailableError
+from analytics_core.store.learnt import learnt_transaction
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import write_parts
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, UTC_MICROSECONDS, TableSpec
 
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
 _MISREAD: Final = re.compile(r"[*?\[\]{}=]")
@@ -113,14 +115,21 @@ class Lake:
         spec: TableSpec,
         frame: pl.DataFrame,
         *,
+        learnt_at: datetime | None = None,
         transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Commits `frame` on top of exactly the version that `table` shows; the new version. `table` stays as it was.
 
+        `learnt_at`: the stamp of rows that `asOf` is asked about, as `learnt_now` gives it; a column of theirs then.
+
         Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
         table (duplicates, the next batch number) is decided again.
         """
+        said = [*transactions, Transaction(_APPENDED, table.version() + 1)]
+        if learnt_at is not None:
+            frame = frame.with_columns(learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS))
+            said.append(learnt_transaction(learnt_at))
         rows = _in_columns(frame, spec)
         with _translated():
             table.create_write_transaction(
@@ -128,9 +137,7 @@ class Lake:
                 "append",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(
-                    [*transactions, Transaction(_APPENDED, table.version() + 1)], metadata
-                ),
+                commit_properties=_commit_properties(said, metadata),
                 post_commithook_properties=_AFTER_COMMIT,
             )
         return table.version() + 1

@@ -67,7 +67,7 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compact.compact(world.lake, SegmentRules(), NOW),
+        lambda world: compact.compact(world.lake, SegmentRules(), lambda: NOW),
     ],
     ids=["sync", "compact"],
 )
@@ -111,7 +111,7 @@ def test_a_partition_larger_than_the_memory_is_merged_in_parts(filled: World, mo
     before = sorted_counts(filled)
     monkeypatch.setattr(compact, "MERGED_ROWS", 3)
 
-    compact.compact(filled.lake, SegmentRules(), NOW)
+    compact.compact(filled.lake, SegmentRules(), lambda: NOW)
 
     assert sorted_counts(filled).equals(before)
     assert {len(files) for files in filled.lake.snapshot().counts.values()} == {2}
