@@ -247,7 +247,9 @@ def _json_keys(head: bytes) -> tuple[str, ...]:
     for line in head.split(b"\n", 100)[:100]:
         with suppress(ValueError, RecursionError):
             value = json.loads(line.decode())
-            for key in value if isinstance(value, dict) else ():
+            names = value if isinstance(value, dict) else ()
+            "".join(names).encode()  # half a surrogate pair is no character: the line will be rejected
+            for key in names:
                 keys.setdefault(normal_name(key), key)
     return tuple(keys.values())
 

@@ -171,6 +171,7 @@ def test_a_folder_of_odd_objects_is_read_to_its_end(world: World, tmp_path: Path
         b'{"cs(Host)":"\xed\xa0\x80"}',
         b"[" * 20_000,
         b'{"date":Infinity}',
+        b'{"\\ud800":"x"}',
     )
     for place, line in enumerate(odd):
         good = json_text(requests(4, start=10 * place)).encode().splitlines(keepends=True)
