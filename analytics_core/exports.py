@@ -71,7 +71,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A finished file. `chunks` gives its bytes once and closes it."""
+    """A finished file. `chunks` gives its bytes once and closes it, as does `close`."""
 
     filename: str
     media_type: str
@@ -91,6 +91,9 @@ class Download:
 
     def read(self) -> bytes:
         return b"".join(self.chunks())
+
+    def close(self) -> None:
+        self._body.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ def verify_books(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def compact_lake(arguments: argparse.Namespace, settings: Settings) -> int:
     _print_rows(
-        [asdict(done) for done in compact(Lake(settings.lake_url), settings.segment_rules, now())],
+        [asdict(done) for done in compact(Lake(settings.lake_url), settings.segment_rules, now)],
         as_json=arguments.json,
     )
     return 0

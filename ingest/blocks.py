@@ -1,15 +1,13 @@
 """An object's bytes as blocks of whole lines: decompressed, told apart by content, bounded in size.
 
 What cannot be had from an object (a truncated tail, a line without end) becomes a Rejected line; an object that is no
-CloudFront log at all raises UnknownFormatError.
+CloudFront log at all, or a damaged Parquet file, raises UnknownFormatError.
 """
 
 from __future__ import annotations
 
 import codecs
-import io
 import json
-import zlib
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,17 +15,16 @@ from typing import IO, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from isal import isal_zlib
 
-from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, read_field_list
+from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, normal_name, read_field_list
+from ingest.gzipped import gunzip
+from ingest.parquet import read_rows
 
 BLOCK_BYTES: Final = 8 * 2**20
 LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
-_SALVAGED_BYTES: Final = 2**12
+_FIELDS: Final = b"#Fields:"
 _COUNTED_BYTES: Final = 2**18  # what stays in the cache
-_PARQUET_ROWS: Final = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,17 @@ class ParquetRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Lines of which no header says what their columns are."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A stretch of one object. After it, `position` (bytes of text, or Parquet rows) and `lines` have been read."""
 
-    content: Tabbed | JsonLines | ParquetRows | Rejected
+    content: Tabbed | JsonLines | ParquetRows | Unreadable | Rejected
     first_line: int
     position: int
     lines: int
@@ -72,7 +76,7 @@ class Block:
     @property
     def size(self) -> int:
         match self.content:
-            case Tabbed(text) | JsonLines(text):
+            case Tabbed(text) | JsonLines(text) | Unreadable(text):
                 return len(text)
             case ParquetRows(rows):
                 return rows.nbytes
@@ -99,7 +103,7 @@ def read_blocks(
         yield from _parquet_blocks(stream, position)
         return False
     is_packed = start[:2] == b"\x1f\x8b"
-    texts = _whole_lines(_gunzip(start, stream) if is_packed else _plain(start, stream, size), is_growing=is_growing)
+    texts = _whole_lines(gunzip(start, stream) if is_packed else _plain(start, stream, size), is_growing=is_growing)
     return (yield from _text_blocks(texts, realtime_fields, position))
 
 
@@ -124,56 +128,6 @@ def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Generator[bytes
         data = stream.read(_READ_BYTES if left is None else min(_READ_BYTES, left))
         left = None if left is None else left - len(data)
     return None
-
-
-def _gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
-    """The text of one or more gzip members; returns why the rest is missing, or None at a proper end."""
-    data, member = start, isal_zlib.decompressobj(31)
-    read = 0
-    while True:
-        try:
-            text = member.decompress(data, _READ_BYTES * 4)
-        except isal_zlib.error:  # pyright: ignore[reportGeneralTypeIssues]  (its stub types the class as a value)
-            yield from _salvage(stream, read)
-            return "corrupt_gzip"
-        read += len(text)
-        if text:
-            yield text
-        if member.eof:
-            data = member.unused_data or stream.read(_READ_BYTES)
-            if not data.strip(b"\0"):  # the end, or a tape's zero padding
-                return None
-            member = isal_zlib.decompressobj(31)
-            continue
-        data = member.unconsumed_tail or (b"" if text and len(text) == _READ_BYTES * 4 else stream.read(_READ_BYTES))
-        if not data and not text:
-            return "truncated_gzip"
-
-
-def _salvage(stream: IO[bytes], read: int) -> Iterator[bytes]:
-    """The text between its first `read` bytes and the damage: gone through again, at the end byte by byte."""
-    stream.seek(0)
-    member = zlib.decompressobj(31)
-    data = b""
-    while data := data or stream.read(_SALVAGED_BYTES):
-        before = member.copy()
-        try:
-            text = member.decompress(data)
-        except zlib.error:
-            if len(data) == 1:
-                return
-            member = before
-            half = len(data) // 2
-            stream.seek(half - len(data), io.SEEK_CUR)
-            data = data[:half]
-            continue
-        data = b""
-        if member.eof:
-            stream.seek(-len(member.unused_data), io.SEEK_CUR)
-            member = zlib.decompressobj(31)
-        if text[read:]:
-            yield text[read:]
-        read = max(0, read - len(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,32 +200,39 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
                 shown = piece.text.decode("utf-8", "replace")
                 yield Block(Rejected(line, piece.rejected, shown), line, position, line)
             continue
+        text = piece.text
         if is_first:
             is_first = False
-            names, fields = _tell_apart(piece.text, realtime_fields)
-        for stretch in _stretches(piece.text, start - position, with_headers=names is None):
+            text = text.removeprefix(codecs.BOM_UTF8)
+            names, fields = _tell_apart(text, realtime_fields)
+        for stretch in _stretches(text, start - position, with_headers=names is None):
             first_line = line + 1
             position, line = position + len(stretch), line + count_byte(stretch, b"\n") + (not stretch.endswith(b"\n"))
             if names is None and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
-            elif position > start and names is not None:
-                yield Block(JsonLines(stretch, names), first_line, position, line)
-            elif position > start and fields is not None:
-                yield Block(Tabbed(stretch, fields), first_line, position, line)
+            elif position > start:
+                yield Block(_content(stretch, names, fields), first_line, position, line)
     return False
+
+
+def _content(text: bytes, names: tuple[str, ...] | None, fields: Fields | None) -> JsonLines | Tabbed | Unreadable:
+    if names is not None:
+        return JsonLines(text, names)
+    return Unreadable(text) if fields is None else Tabbed(text, fields)
 
 
 def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] | None, Fields | None]:
     """(keys of JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
-    head = text[: 2**20].removeprefix(codecs.BOM_UTF8).lstrip()
+    head = text.lstrip()[: 2**20]
     if head.startswith(b"{"):
         names = _json_keys(head)
         read_field_list(names)
         return names, None
     if head.startswith(b"#"):
-        lines = head.split(b"\n", 50)
-        if not any(line.startswith(b"#Fields:") for line in lines):
+        directive = next((line for line in head.split(b"\n", 50) if line.startswith(_FIELDS)), None)
+        if directive is None:
             raise UnknownFormatError("a header without #Fields:")
+        fields_of_directive(directive.decode("utf-8", "replace"))
         return None, None
     columns = len(realtime_fields.names)
     tabs = {line.count(b"\t") + 1 for line in head.split(b"\n", 1000)[:1000] if line.strip()}
@@ -281,12 +242,16 @@ def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] |
 
 
 def _json_keys(head: bytes) -> tuple[str, ...]:
-    keys: dict[str, None] = {}
+    """The keys of the first lines that are JSON. Of two spellings of one field, the first."""
+    keys: dict[str, str] = {}
     for line in head.split(b"\n", 100)[:100]:
         with suppress(ValueError, RecursionError):
-            value = json.loads(line)
-            keys.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    return tuple(key for key in keys if key.isascii())
+            value = json.loads(line.decode())
+            names = value if isinstance(value, dict) else ()
+            "".join(names).encode()  # half a surrogate pair is no character: the line will be rejected
+            for key in names:
+                keys.setdefault(normal_name(key), key)
+    return tuple(keys.values())
 
 
 def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]:
@@ -315,32 +280,21 @@ def _next_header(text: bytes, start: int) -> int:
 
 
 def _directive(line: bytes, fields: Fields | None) -> Fields | None:
-    if line.startswith(b"#Fields:"):
+    """What a header line makes of the field list: None when it cannot show clicks, a broken one in the middle."""
+    if not line.startswith(_FIELDS):
+        return fields
+    try:
         return fields_of_directive(line.decode("utf-8", "replace"))
-    return fields
+    except UnknownFormatError:
+        return None
 
 
 # --- Parquet --------------------------------------------------------------------------------------------------------
 
 
 def _parquet_blocks(stream: IO[bytes], start: int) -> Iterator[Block]:
-    try:
-        file = pq.ParquetFile(stream)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UnknownFormatError("a damaged Parquet file") from error
-    read_field_list(file.schema_arrow.names)
     position = 0
-    batches = file.iter_batches(batch_size=_PARQUET_ROWS)
-    while True:
-        try:
-            batch = next(batches, None)
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
-                raise
-            yield Block(Rejected(position + 1, "damaged_parquet", ""), position + 1, position + 1, position + 1)
-            return
-        if batch is None:
-            return
-        first_line, position = position + 1, position + batch.num_rows
+    for rows in read_rows(stream):
+        first_line, position = position + 1, position + rows.num_rows
         if position > start:
-            yield Block(ParquetRows(pa.Table.from_batches([batch])), first_line, position, position)
+            yield Block(ParquetRows(rows), first_line, position, position)

@@ -5,9 +5,8 @@ A row is marked as carried after the lake holds it; one that a crash left unmark
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -16,6 +15,7 @@ from sqlalchemy import RowMapping, Table, select, update
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
 from ingest.agents import stable_hash
 
@@ -39,12 +39,12 @@ _LEDGERS: Final = (
 )
 
 
-def carry(lake: Lake, database: Database, clock: Callable[[], datetime]) -> int:
+def carry(lake: Lake, database: Database, clock: Clock) -> int:
     """Carries everything that was accepted and is not in the lake yet; how many rows were marked."""
     return sum(_carry(ledger, lake, database, clock) for ledger in _LEDGERS)
 
 
-def _carry(ledger: _Ledger, lake: Lake, database: Database, clock: Callable[[], datetime]) -> int:
+def _carry(ledger: _Ledger, lake: Lake, database: Database, clock: Clock) -> int:
     carried = 0
     while True:
         rows = _waiting(ledger, database)
@@ -69,7 +69,7 @@ def _waiting(ledger: _Ledger, database: Database) -> Sequence[RowMapping]:
 
 
 def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
-    """All but when they were learnt, which is when they are committed."""
+    """Rows of the lake's table, but for when they were learnt: that is when they are committed."""
     kinds = {name: _READ.get(name, pl.String) for name in rows[0]}
     facts = pl.DataFrame(rows, schema=kinds).with_columns(
         day=pl.col("at").dt.date(),
@@ -80,7 +80,7 @@ def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
     return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items() if name != "learnt_at")
 
 
-def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Callable[[], datetime]) -> None:
+def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Clock) -> None:
     days = [day.isoformat() for day in facts["day"].unique().to_list()]
     while True:
         table = lake.open(ledger.spec)
@@ -90,8 +90,7 @@ def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Cal
         if missing.is_empty():
             return
         try:
-            learnt_at = pl.lit(clock(), dtype=UTC_MICROSECONDS)
-            lake.append(table, ledger.spec, missing.with_columns(learnt_at=learnt_at))
+            lake.append(table, ledger.spec, missing, learnt_at=learnt_now(table, clock))
         except CommitConflictError:
             continue
         return

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 EPOCH_FLOOR: Final = "2008-11-18"  # CloudFront's first day: an earlier time is a broken one
+_LAST_MILLISECOND: Final = 253_402_300_799_999  # of the year 9999: what is later is no time at all
 
 # What every format is brought to: one row a line. A null means that the log does not carry the field.
 LINE_COLUMNS: Final[dict[str, type[pl.DataType]]] = {
@@ -89,8 +90,11 @@ def normal_name(name: str) -> str:
 
 
 def read_field_list(names: Sequence[str]) -> Fields:
-    """Raises UnknownFormatError, naming what is missing, when the fields are not enough to see a click."""
+    """Raises UnknownFormatError when the fields cannot show a click, naming what is missing or there twice."""
     normal = tuple(normal_name(name) for name in names)
+    repeated = sorted({name for name in normal if normal.count(name) > 1})
+    if repeated:
+        raise UnknownFormatError(f"repeated fields: {', '.join(repeated)}")
     is_realtime = "timestamp" in normal
     hosts = ("cs-host", "x-host-header") if is_realtime else ("x-host-header", "cs-host")
     host = next((name for name in hosts if name in normal), None)
@@ -136,5 +140,5 @@ def _time(fields: Fields) -> pl.Expr:
         case _:
             text = pl.concat_str("date", pl.lit(" "), "time")
             return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
-    whole = milliseconds.cast(pl.Int64, strict=False)
+    whole = pl.when(milliseconds.is_between(0, _LAST_MILLISECOND)).then(milliseconds.cast(pl.Int64, strict=False))
     return (whole * 1000).cast(pl.Datetime("us", "UTC"))

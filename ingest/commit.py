@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,8 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
-from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
+from analytics_core.store.learnt import Clock, learnt_now
+from analytics_core.store.schemas import CLICKS
 from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
 from ingest.ledger import Ledger
@@ -77,32 +78,24 @@ def build(batch: Batch, facts: Facts, now: datetime) -> Built:
     return Built(batch, clicks.sort("day", pl.col("handle").cast(handles), "at"), conflicts)
 
 
-def commit(
-    built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, clock: Callable[[], datetime]
-) -> BatchSummary:
-    """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first.
-
-    The clicks are learnt when they are committed, not when they were read: the lake may have answered meanwhile.
-    """
+def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, clock: Clock) -> BatchSummary:
+    """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
     batch, clicks = built.batch, built.clicks
     _keep_rejects(batch, source, ledger, clock())
     while True:
-        learnt_at = clock()
         table = lake.open(CLICKS)
         if (table.transaction_version(app_id(source)) or 0) != number - 1:
             raise SourceMovedError(source)
         fresh, conflicts = _unknown(lake, table, clicks)
-        summary = _summarise(built, fresh, learnt_at, source=source, number=number, conflicts=conflicts)
-        rows = fresh.with_columns(
-            source=pl.lit(source),
-            batch=pl.lit(number, dtype=pl.Int64),
-            learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS),
-        )
+        learnt_at = learnt_now(table, clock)
+        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts, learnt_at=learnt_at)
+        rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
         try:
             version = lake.append(
                 table,
                 CLICKS,
                 rows,
+                learnt_at=learnt_at,
                 transactions=[Transaction(app_id(source), number)],
                 metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
             )
@@ -124,20 +117,20 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        for version, summary in reversed(list(_unrecorded(table, source, recorded))):
+        for summary, version in reversed(list(_committed_after(recorded, source, table))):
             ledger.record(summary, version)
     return committed
 
 
-def _unrecorded(table: DeltaTable, source: str, recorded: int) -> Iterator[tuple[int, BatchSummary]]:
-    """The versions and summaries of the source's batches after number `recorded`, newest first."""
+def _committed_after(number: int, source: str, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
+    """The source's batches after `number`, the newest first, and the versions of the table that they made."""
     for entry in table.history():
         summary = summary_of(entry)
         if summary is None or summary.source != source:
             continue
-        if summary.number <= recorded:
+        if summary.number <= number:
             return
-        yield entry["version"], summary
+        yield summary, entry["version"]
 
 
 def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:
@@ -184,7 +177,7 @@ def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
 
 
 def _summarise(
-    built: Built, fresh: pl.DataFrame, learnt_at: datetime, *, source: str, number: int, conflicts: int
+    built: Built, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, learnt_at: datetime
 ) -> BatchSummary:
     batch = built.batch
     days = pl.concat([_NO_DAYS, *batch.days]).group_by("day", "bucket").agg(pl.col("lines").sum())

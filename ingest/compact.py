@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
 from typing import Final
 
 import polars as pl
+from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.learnt import Clock
 from analytics_core.store.parts import Part, parts_of
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
@@ -52,20 +53,21 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake, rules: SegmentRules, now: datetime) -> list[Compaction]:
+def compact(lake: Lake, rules: SegmentRules, clock: Clock) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
-    bring_up_to_date(lake, Agents(lake), rules, now)
+    bring_up_to_date(lake, Agents(lake), rules, clock)
     compact_counts(lake, least_files=2)
     for spec, order in _FACTS:
         _merge_partitions(lake, spec, lambda rows, order=order: rows.sort(order))
     _merge_partitions(lake, VERDICTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
-    catch_up(lake, rules)
+    catch_up(lake, rules, clock)
     for spec in TABLES:
         table = lake.open(spec)
-        table.vacuum(dry_run=False, full=True)
+        said = CommitProperties(custom_metadata=_said_of(lake, spec, table))
+        table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]
 
@@ -100,10 +102,15 @@ def _merge_partition(
             return
         frames = (merge(lake.scan(table, spec, _paths(lake, spec, some)).collect()) for some in groups)
         try:
-            lake.rearrange(table, spec, chain.from_iterable(groups), frames, lake.derivation(table))
+            lake.rearrange(table, spec, chain.from_iterable(groups), frames, _said_of(lake, spec, table))
         except CommitConflictError:
             continue
         return
+
+
+def _said_of(lake: Lake, spec: TableSpec, table: DeltaTable) -> dict[str, str] | None:
+    """What a commit that changes no number says all the same, so that readers need to look at the newest one alone."""
+    return lake.derivation(table) if spec is CLICK_COUNTS else None
 
 
 def _paths(lake: Lake, spec: TableSpec, parts: Sequence[Part]) -> list[str]:

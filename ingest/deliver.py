@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,9 +79,10 @@ def _write(place: str, download: Download) -> str:
     """Writes file and manifest, each whole or not at all; JSON has its manifest inside. Gives the file's place."""
     manifest = orjson.dumps(download.manifest.to_json(), option=orjson.OPT_INDENT_2)
     put = _put_object if is_object_url(place) else _put_file
-    if download.manifest.format != "json":
-        put(place, f"{download.filename}.manifest.json", iter([manifest]))
-    return put(place, download.filename, download.chunks())
+    with closing(download):
+        if download.manifest.format != "json":
+            put(place, f"{download.filename}.manifest.json", iter([manifest]))
+        return put(place, download.filename, download.chunks())
 
 
 def _put_file(folder: str, name: str, chunks: Iterator[bytes]) -> str:

@@ -63,7 +63,9 @@ def _in_order(counts: pl.DataFrame, grain: str, by: list[str]) -> pl.DataFrame:
     names = {one: f"{one:%Y-%m}" for one in ordered["month"].unique().to_list()}
     return ordered.with_columns(
         pl.col(_WORDS).cast(pl.String),
-        month=pl.col("month").replace_strict(names, return_dtype=pl.String),
+        month=pl.col("month")
+        .replace_strict(names, return_dtype=pl.String)
+        .cast(pl.String),  # of no rows, it stays a time
         grain=pl.lit(grain),
     ).select(list(CLICK_COUNTS.columns))
 

@@ -18,15 +18,18 @@ from ingest.agents import Agents, stable_hash
 from ingest.classify import classify_referrers
 from ingest.redirects import CANDIDATE_COLUMNS, KnownHosts
 
+OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed
+
 _VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
-_OF_THE_COMMIT: Final = ("learnt_at", "source", "batch")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Campaigns of links over time: handle, slug, valid_from, campaign_id; a link's first row begins in 1970, and the
-    last row of one that is gone has no campaign."""
+    """Campaigns of links over time: handle, slug, valid_from, valid_to (null: in force now), campaign_id.
+
+    A link's first row begins in 1970.
+    """
 
     versions: pl.DataFrame
 
@@ -34,13 +37,16 @@ class Links:
         """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
         keys = ["handle", "slug"]
         if not self.versions.select(pl.struct(keys).is_duplicated().any()).item():
-            campaigns = self.versions.select(*keys, "campaign_id")
-            return clicks.join(campaigns, on=keys, how="left", maintain_order="left")
-        placed = clicks.with_row_index("place").sort("at")
-        stamped = placed.join_asof(
-            self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
-        )
-        return stamped.sort("place").drop("place", "valid_from")
+            stamped = clicks.join(self.versions, on=keys, how="left", maintain_order="left")
+        else:
+            placed = clicks.with_row_index("place").sort("at")
+            found = placed.join_asof(
+                self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
+            )
+            stamped = found.sort("place").drop("place")
+        is_over = (pl.col("at") >= pl.col("valid_to")).fill_null(value=False)
+        in_force = pl.when(~is_over).then("campaign_id").alias("campaign_id")
+        return stamped.with_columns(in_force).drop("valid_from", "valid_to")
 
 
 def load_links(database: Database) -> Links:
@@ -51,23 +57,12 @@ def load_links(database: Database) -> Links:
                 link.c.handle, link.c.slug, link.c.valid_from
             )
         ).all()
-    schema = {
-        "handle": pl.String,
-        "slug": pl.String,
-        "valid_from": UTC_MICROSECONDS,
-        "valid_to": UTC_MICROSECONDS,
-        "campaign_id": pl.String,
-    }
-    states = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-    link_of = pl.struct("handle", "slug")
-    begun = (
-        pl.when(link_of.is_first_distinct()).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
-    )
-    has_next = (pl.col("valid_from").shift(-1).over("handle", "slug") == pl.col("valid_to")).fill_null(value=False)
-    gone = states.filter(pl.col("valid_to").is_not_null() & ~has_next).with_columns(
-        valid_from="valid_to", campaign_id=pl.lit(None, dtype=pl.String)
-    )
-    return Links(pl.concat([states.with_columns(valid_from=begun), gone]).drop("valid_to"))
+    times = {"valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}
+    schema = {"handle": pl.String, "slug": pl.String, **times, "campaign_id": pl.String}
+    versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    is_first = pl.struct("handle", "slug").is_first_distinct()
+    begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
+    return Links(versions.with_columns(valid_from=begun))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,7 @@ class Facts:
     visitor_secret: str
 
     def build(self, candidates: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
-        """CLICKS rows (without what a commit adds), in the candidates' order. Their user agents are in the lake."""
+        """CLICKS rows (without OF_COMMITS), in the candidates' order. Their user agents are in the lake then."""
         together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
         together = together.with_columns(logged_id=stable_hash("user_agent"))
         verdicts = self.agents.judge(together.select("logged_id", "user_agent"), now)
@@ -98,7 +93,7 @@ class Facts:
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
             )
-            .select(name for name in CLICKS.columns if name not in _OF_THE_COMMIT)
+            .select(name for name in CLICKS.columns if name not in OF_COMMITS)
         )
 
 

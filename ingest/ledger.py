@@ -157,7 +157,7 @@ class Ledger:
             insert_missing(connection, tables.rejects, rows)
 
     def record(self, summary: BatchSummary, lake_version: int) -> None:
-        """Writes down a committed batch. Doing so twice changes nothing."""
+        """Writes down a committed batch. Doing so twice, or after a later batch, sets nothing back."""
         learnt_at = datetime.fromisoformat(summary.learnt_at)
         identity = {"source": summary.source, "number": summary.number}
         with self._database.begin() as connection:
@@ -174,7 +174,7 @@ class Ledger:
             days = [{**identity, "day": day, **asdict(counts)} for day, counts in summary.days.items()]
             insert_missing(connection, tables.batch_days, days)
             objects = [{**identity, **asdict(item), "read_at": learnt_at} for item in summary.objects]
-            upsert(connection, tables.objects, objects, newest="number")
+            upsert(connection, tables.objects, objects, newer_by="number")
 
     def rejects(self, limit: int, reason: str | None = None) -> list[dict[str, object]]:
         """Rejected lines and refused objects, newest first: source, key, line (null: the whole object), reason, raw."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
-from ingest.blocks import LINE_BYTES, Block, JsonLines, ParquetRows, Rejected, Tabbed, count_byte
+from ingest.blocks import LINE_BYTES, Block, JsonLines, ParquetRows, Rejected, Tabbed, Unreadable, count_byte
 from ingest.cloudfront import LINE_COLUMNS, Fields, read_field_list, to_lines
 
 REJECTED_COLUMNS: Final = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
@@ -17,6 +19,8 @@ RAW_CHARACTERS: Final = 2_000
 
 _EXTRA: Final = "(extra)"
 _ODD: Final = "(odd)"
+
+_Numbered = tuple[int, bytes]  # a line and its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,17 @@ def parse(block: Block) -> Parsed:
             return _parse_json(text, names, block.first_line)
         case ParquetRows(rows):
             return _parse_rows(rows, block.first_line)
+        case Unreadable(text):
+            return _reject_all(text, block.first_line, "no_field_list")
         case Rejected(line_number, reason, raw):
-            rejected = {"line_number": [line_number], "reason": [reason], "raw": [raw[:RAW_CHARACTERS]]}
-            return Parsed(_no_lines(), pl.DataFrame(rejected, schema=REJECTED_COLUMNS))
+            return Parsed(_no_lines(), _rejected_frame([Rejected(line_number, reason, raw)]))
 
 
 def with_raw(rejected: pl.DataFrame, block: Block) -> pl.DataFrame:
     """Adds the beginning of each line, as the block holds it, to (line_number, reason)."""
     places = [number - block.first_line for number in rejected["line_number"].to_list()]
     match block.content:
-        case Tabbed(text) | JsonLines(text):
+        case Tabbed(text) | JsonLines(text) | Unreadable(text):
             lines = text.split(b"\n")
             raw = [lines[place][: RAW_CHARACTERS * 4].decode("utf-8", "replace") for place in places]
         case ParquetRows(rows):
@@ -55,6 +60,21 @@ def with_raw(rejected: pl.DataFrame, block: Block) -> pl.DataFrame:
     return rejected.with_columns(raw=pl.Series([text[:RAW_CHARACTERS] for text in raw], dtype=pl.String)).select(
         list(REJECTED_COLUMNS)
     )
+
+
+def _rejected_frame(rejected: Sequence[Rejected]) -> pl.DataFrame:
+    """REJECTED_COLUMNS of rejected lines."""
+    columns = {
+        "line_number": [line.line_number for line in rejected],
+        "reason": [line.reason for line in rejected],
+        "raw": [line.raw[:RAW_CHARACTERS] for line in rejected],
+    }
+    return pl.DataFrame(columns, schema=REJECTED_COLUMNS)
+
+
+def _reject_all(text: bytes, first_line: int, reason: str) -> Parsed:
+    lines = enumerate(text.decode("utf-8", "replace").split("\n"), first_line)
+    return Parsed(_no_lines(), _rejected_frame([Rejected(number, reason, raw) for number, raw in lines if raw.strip()]))
 
 
 def _no_lines() -> pl.DataFrame:
@@ -166,59 +186,104 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
-    numbers: list[int] = []
-    columns: dict[str, list[str | None]] = {name: [] for name in names}
+    good: list[_Numbered] = []
     rejected: list[Rejected] = []
     for number, line in enumerate(text.split(b"\n"), first_line):
-        if not line.strip():
-            continue
-        row = _json_object(line)
-        if isinstance(row, str):
-            rejected.append(Rejected(number, row, line[: RAW_CHARACTERS * 4].decode("utf-8", "replace")))
-            continue
-        numbers.append(number)
-        for name, values in columns.items():
-            values.append(_as_text(row.get(name)))
-    refused = pl.DataFrame(
-        {
-            "line_number": [line.line_number for line in rejected],
-            "reason": [line.reason for line in rejected],
-            "raw": [line.raw[:RAW_CHARACTERS] for line in rejected],
-        },
-        schema=REJECTED_COLUMNS,
-    )
-    if not numbers:
-        return Parsed(_no_lines(), refused)
-    rows = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
-    return Parsed(_named_rows(rows, pl.Series(numbers, dtype=pl.Int64)), refused)
+        reason = _check_json(line) if line.strip() else None
+        if reason is not None:
+            rejected.append(_rejected_json(number, line, reason))
+        elif line.strip():
+            good.append((number, line))
+    lines = [_no_lines()]
+    for read in _read_json(good, names):
+        match read:
+            case Rejected():
+                rejected.append(read)
+            case numbers, rows:
+                lines.append(_named_rows(rows, numbers))
+    return Parsed(pl.concat(lines), _rejected_frame(sorted(rejected, key=lambda one: one.line_number)))
 
 
-def _json_object(line: bytes) -> dict[str, Any] | str:
-    """The object that a line holds, its numbers as they are written; or why it holds none."""
+def _read_json(good: list[_Numbered], names: tuple[str, ...]) -> Iterator[tuple[pl.Series, pl.DataFrame] | Rejected]:
+    """The lines as rows, with their numbers: all at once, unless Polars refuses what Python's parser took for JSON
+    (1e999, half a surrogate pair): then by halves, until those lines stand alone.
+    """
+    if not good:
+        return
+    objects = io.BytesIO(b"\n".join(line for _, line in good))
+    try:
+        rows = pl.read_ndjson(objects, schema=dict.fromkeys(names, pl.String))
+        is_whole = rows.height == len(good)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        rows, is_whole = pl.DataFrame(), False
+    if is_whole:
+        yield pl.Series([number for number, _ in good], dtype=pl.Int64), rows
+    elif len(good) == 1:
+        yield _rejected_json(*good[0], "invalid_json")
+    else:
+        middle = len(good) // 2
+        yield from _read_json(good[:middle], names)
+        yield from _read_json(good[middle:], names)
+
+
+def _rejected_json(number: int, line: bytes, reason: str) -> Rejected:
+    return Rejected(number, reason, line[: RAW_CHARACTERS * 4].decode("utf-8", "replace"))
+
+
+def _check_json(line: bytes) -> str | None:
     if len(line) > LINE_BYTES:
         return "line_too_long"
     if b"\0" in line:
         return "nul_byte"
     try:
-        value = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
-        if b"\\u" in line:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError:  # in the bytes, or half of a \ud83d\ude00
+        value = _JSON.decode(line.decode())  # not json.loads, which takes bytes of other encodings and a BOM
+    except UnicodeDecodeError:
         return "invalid_utf8"
     except (ValueError, RecursionError):
         return "invalid_json"
-    return value if isinstance(value, dict) else "invalid_json"
+    return None if isinstance(value, dict) and not _has_half_a_pair(line, value) else "invalid_json"
 
 
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+def _has_half_a_pair(line: bytes, value: object) -> bool:
+    """Half of a surrogate pair (`\\ud83d` alone) is no character; Polars would make something up for it."""
+    return b"\\u" in line and not _is_utf8(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON: Final = json.JSONDecoder(parse_constant=_no_constant)  # NaN, Infinity
 
 
 def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:
-    return Parsed(_named_rows(pl.DataFrame(rows).cast(pl.String), first_line))
+    numbers = pl.int_range(first_line, first_line + rows.num_rows, eager=True)
+    try:
+        return Parsed(_named_rows(_as_text(rows), numbers))
+    except pa.ArrowInvalid:  # bytes that are no text: the other rows are none the worse
+        raw = pl.DataFrame({name: _raw(rows[name]) for name in rows.column_names})
+    is_text = pl.Series([all(map(_is_utf8, row)) for row in raw.iter_rows()], dtype=pl.Boolean)
+    refused = [
+        Rejected(number, "invalid_utf8", b"\t".join(row).decode("utf-8", "replace"))
+        for number, row in zip(numbers.filter(~is_text), raw.filter(~is_text).iter_rows(), strict=True)
+    ]
+    whole = _as_text(rows.filter(is_text.to_arrow()))
+    return Parsed(_named_rows(whole, numbers.filter(is_text)), _rejected_frame(refused))
 
 
-def _named_rows(rows: pl.DataFrame, numbers: int | pl.Series) -> pl.DataFrame:
+def _as_text(rows: pa.Table) -> pl.DataFrame:
+    """Every column as String. Raises ArrowInvalid where bytes are no UTF-8, which files claim and nobody checks."""
+    texts = pa.Table.from_arrays([column.cast(pa.large_string()) for column in rows.columns], names=rows.column_names)
+    texts.validate(full=True)
+    return pl.DataFrame(texts)
+
+
+def _raw(column: pa.ChunkedArray[Any]) -> list[bytes]:
+    values = column.to_pylist() if pa.types.is_primitive(column.type) else column.cast(pa.large_binary()).to_pylist()
+    return [value if isinstance(value, bytes) else b"-" if value is None else str(value).encode() for value in values]
+
+
+def _named_rows(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
     """Rows whose columns are CloudFront's own names; a null is the same as `-`."""
     fields = read_field_list(rows.columns)
     renamed = rows.rename(dict(zip(rows.columns, fields.names, strict=True))).lazy().fill_null("-")

@@ -12,9 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
-import polars as pl
-import pyarrow as pa
 import structlog
+from polars.exceptions import PanicException
 
 from ingest.blocks import Block, read_blocks
 from ingest.cloudfront import UnknownFormatError
@@ -69,19 +68,19 @@ class _Reader(threading.Thread):
         self._source = source
         self._sort = sort
         self._working = working
-        self._pieces: queue.Queue[Read | Finished | Exception] = queue.Queue(_BLOCKS_AHEAD)
+        self._pieces: queue.Queue[Read | Finished | BaseException] = queue.Queue(_BLOCKS_AHEAD)
         self._stopped = threading.Event()
 
     def run(self) -> None:
         try:
             self._put(self._read())
-        except Exception as error:  # raised again where the blocks are used
+        except BaseException as error:  # raised again where the blocks are used
             self._put(iter([error]))
 
     def pieces(self) -> Iterator[Read | Finished]:
         while True:
             piece = self._pieces.get()
-            if isinstance(piece, Exception):
+            if isinstance(piece, BaseException):
                 raise piece
             yield piece
             if isinstance(piece, Finished):
@@ -104,10 +103,11 @@ class _Reader(threading.Thread):
                 )
         except UnknownFormatError as error:
             yield Finished(refused=str(error))
-        except (pl.exceptions.PolarsError, pa.ArrowException) as error:  # Parquet columns that are no text
-            yield Finished(refused=f"content that cannot be read ({type(error).__name__})")
         except OSError as error:
             log.warning("object_unreadable", key=self.item.key, error=str(error))
+            yield Finished(failed=True)
+        except (Exception, PanicException):  # a defect of a reader, ours or a library's: the other objects go on
+            log.exception("object_unreadable", key=self.item.key)
             yield Finished(failed=True)
         else:
             yield Finished(is_open=is_open)
@@ -120,7 +120,7 @@ class _Reader(threading.Thread):
                 return end.value
             yield Read(self._sort(block), block.size, block.position, block.lines)
 
-    def _put(self, pieces: Iterator[Read | Finished | Exception]) -> None:
+    def _put(self, pieces: Iterator[Read | Finished | BaseException]) -> None:
         while not self._stopped.is_set():
             with self._working:  # given back while the queue is full: the object in front must never wait for others
                 piece = next(pieces, None)

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.learnt import Clock
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS
 from ingest.agents import Agents, stable_hash
 from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
@@ -22,7 +23,7 @@ from ingest.segments import SEGMENT_COLUMNS, History
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """What follows from all facts of the newest versions. One day of clicks is in memory at a time."""
+    """What follows from all facts of these versions. One day of clicks is in memory at a time."""
 
     lake: Lake
     versions: Versions
@@ -44,8 +45,16 @@ class Scratch:
         return count_clicks(segmented(judged, self.history.segments(people(judged))))
 
 
-def from_scratch(lake: Lake, rules: SegmentRules) -> Scratch:
-    clicks, conversions, signals = (lake.open(spec) for spec in (CLICKS, CONVERSIONS, SIGNALS))
+def newest(lake: Lake) -> Versions:
+    """The versions of the facts as they are now."""
+    return Versions(**{spec.name: lake.open(spec).version() for spec in (CLICKS, CONVERSIONS, SIGNALS)})
+
+
+def from_scratch(lake: Lake, rules: SegmentRules, versions: Versions) -> Scratch:
+    """What follows from the facts of these versions."""
+    clicks, conversions, signals = (
+        lake.at(spec, max(getattr(versions, spec.name), 0)) for spec in (CLICKS, CONVERSIONS, SIGNALS)
+    )
     verdicts = current_verdicts(lake).collect().lazy()
     events = pl.concat(
         [
@@ -59,7 +68,7 @@ def from_scratch(lake: Lake, rules: SegmentRules) -> Scratch:
     segments = history.segments(people(named))
     return Scratch(
         lake=lake,
-        versions=Versions(clicks=clicks.version(), conversions=conversions.version(), signals=signals.version()),
+        versions=versions,
         clicks=clicks,
         verdicts=verdicts,
         history=history,
@@ -78,12 +87,12 @@ def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataF
     return in_order(pl.concat([others, pending, resolve(pending, clicks, segments)]))
 
 
-def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
+def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> None:
     """What sync and compact do first: derive anew when lists or rules have changed, else add what a crash left out."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
     if said is not None and said != derived_by(rules):
-        rebuild(lake, agents, rules, now)
-    catch_up(lake, rules)
+        rebuild(lake, agents, rules, clock())
+    catch_up(lake, rules, clock)
 
 
 def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:
@@ -112,7 +121,7 @@ def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
 def _rebuild(lake: Lake, rules: SegmentRules) -> None:
     """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
-    scratch = from_scratch(lake, rules)
+    scratch = from_scratch(lake, rules, newest(lake))
     transactions = scratch.versions.transactions()
     lake.replace(attributions, ATTRIBUTIONS, [scratch.attributions], {}, transactions=transactions)
     lake.replace(

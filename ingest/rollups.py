@@ -15,6 +15,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of, is_append
+from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -55,8 +56,11 @@ def versions_of(rollup: DeltaTable) -> Versions:
     return Versions(**{name: -1 if version is None else version for name, version in held.items()})
 
 
-def catch_up(lake: Lake, rules: SegmentRules) -> None:
-    """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time."""
+def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
+    """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time.
+
+    What followed clicks counts as learnt now: no reader could see it before.
+    """
     while True:
         counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
         held, ahead = versions_of(counts), versions_of(attributions)
@@ -67,7 +71,13 @@ def catch_up(lake: Lake, rules: SegmentRules) -> None:
         change = Known(lake, current_verdicts(lake), attributions, rules).change(_news(lake, held, target))
         try:
             if change.attributions.height and not is_ahead:
-                lake.append(attributions, ATTRIBUTIONS, change.attributions, transactions=target.transactions())
+                lake.append(
+                    attributions,
+                    ATTRIBUTIONS,
+                    change.attributions,
+                    learnt_at=learnt_now(attributions, clock),
+                    transactions=target.transactions(),
+                )
             cover_days(lake, change.counts)
             lake.append(
                 counts,
@@ -107,7 +117,7 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
     return News(
         clicks=judge(clicks.drop("day", "status", "source", "batch"), current_verdicts(lake)).collect(),
         events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
-        table=DeltaTable(lake.uri(CLICKS), version=max(target.clicks, 0), storage_options=lake.storage_options),
+        table=lake.at(CLICKS, max(target.clicks, 0)),
     )
 
 
@@ -126,9 +136,7 @@ def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame
 
 
 def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
-    if version < 0:
-        return set()
-    return set(files_of(DeltaTable(lake.uri(spec), version=version, storage_options=lake.storage_options)))
+    return set(files_of(lake.at(spec, version))) if version >= 0 else set()
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:

@@ -84,7 +84,7 @@ class Sync:
         configs = [source.config for source in sources]
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.clock())
         carry(self.lake, self.database, self.clock)
-        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock())
+        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock)
         result = SyncResult()
         failed: SourceError | None = None
         for source in sources:
@@ -92,7 +92,7 @@ class Sync:
                 self._read_to_its_end(source, run, result, full=full)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
-        catch_up(self.lake, self.settings.segment_rules)
+        catch_up(self.lake, self.settings.segment_rules, self.clock)
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), complete=result.complete)
         if failed is not None:
@@ -132,7 +132,7 @@ class Sync:
                     result.add(summary)
                     clicks += summary.identity.clicks
                     if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
-                        catch_up(self.lake, self.settings.segment_rules)
+                        catch_up(self.lake, self.settings.segment_rules, self.clock)
                         clicks = 0
         except SourceMovedError:
             return None

@@ -76,7 +76,8 @@ class Reader:
     def clicks(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
         """Single clicks in CLICK_EVENT_COLUMNS; a UTC day is what is sorted at a time."""
         covered = slots_of(query.period)
-        files = self.facts.files(snapshot, slot_time(covered.start), slot_time(covered.end), self.segment_rules)
+        start, end = slot_time(covered.start), slot_time(covered.end)
+        files = self.facts.files(snapshot, start, end, self.segment_rules, as_of=query.as_of)
         for day, of_day in files.by_day():
             within = covered.within(day_slots(day, day))
             statement = compile_events(query.handle, query.filters, within, query.as_of, of_day)
@@ -121,7 +122,8 @@ class Reader:
         if query.as_of is None:
             return snapshot, followed
         rules = self.segment_rules if query.asks_for_segments else None
-        return self.facts.files(snapshot, slot_time(covered.start), slot_time(covered.end), rules), followed
+        start, end = slot_time(covered.start), slot_time(covered.end)
+        return self.facts.files(snapshot, start, end, rules, as_of=query.as_of), followed
 
     def _followed(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Followed:
         files = attribution_files(snapshot, covered, query.conversion_day)

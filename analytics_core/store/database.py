@@ -54,11 +54,11 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
 
 
 def upsert(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, newest: str | None = None
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, newer_by: str | None = None
 ) -> None:
     """Inserts the rows; where the primary key is there already, the other columns are overwritten.
 
-    `newest`: a column that must not be less than it was; rows that are older than what is there change nothing.
+    With `newer_by` only where that column of the new row is greater than that of the row which is there.
     """
     if not rows:
         return
@@ -66,9 +66,8 @@ def upsert(
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key.columns]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    is_newer = None if newest is None else statement.excluded[newest] >= table.c[newest]
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=is_newer)
-    connection.execute(statement, list(rows))
+    is_newer = None if newer_by is None else statement.excluded[newer_by] > table.c[newer_by]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=is_newer), list(rows))
 
 
 def _open(url: str) -> Engine:

@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, Snapshot, files_of, newest_append, unavailable
 from analytics_core.store.parts import newest
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS, TableSpec
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -58,7 +58,8 @@ class HistoryFiles:
 
 
 class Facts:
-    """Reads facts at the version that the roll-ups hold, so that both say the same. Safe to share between threads."""
+    """Reads facts at the version that the roll-ups hold, so that both say the same; for how things stood once, at the
+    newest. Safe to share between threads."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -73,12 +74,12 @@ class Facts:
 
         Commits that only rearrange files do not count, so compaction leaves the version as it is.
         """
-        with self._lock:
-            if self._version is None or self._version[0] is not snapshot:
-                clicks = newest_append(self._lake.open(CLICKS), snapshot.data_version)
-                parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
-                self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
-            return self._version[1]
+        known = self._version
+        if known is None or known[0] is not snapshot:
+            clicks = -1 if snapshot.data_version < 0 else newest_append(self._clicks_at(snapshot.data_version))
+            parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
+            known = self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
+        return known[1]
 
     def learnt_at(self, snapshot: Snapshot) -> datetime | None:
         """When the newest fact was learnt that the snapshot holds: an answer as of then holds the same facts."""
@@ -86,23 +87,34 @@ class Facts:
             return None
         with self._lock:
             if self._learnt is None or self._learnt[0] is not snapshot:
-                tables = (self._at(CLICKS, snapshot.data_version), self._at(ATTRIBUTIONS, snapshot.versions[-1]))
+                tables = (
+                    self._lake.at(CLICKS, snapshot.data_version),
+                    self._lake.at(ATTRIBUTIONS, snapshot.versions[-1]),
+                )
                 known = [moment for table in tables if (moment := newest(table, "learnt_at")) is not None]
                 self._learnt = snapshot, max(known, default=None)
             return self._learnt[1]
 
     def files(
-        self, snapshot: Snapshot, start: datetime, end: datetime, segments: SegmentRules | None = None
+        self,
+        snapshot: Snapshot,
+        start: datetime,
+        end: datetime,
+        segments: SegmentRules | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> FactFiles:
         """The files with the clicks from `start` to before `end`, and the verdicts that the roll-ups hold.
 
-        With `segments` also what tells the clicks' segments by these rules.
+        With `segments` also what tells the clicks' segments by these rules. With `as_of` the roll-ups' version does not
+        matter: a click that was learnt by then is told, whether they have caught up with it or not, so that the same
+        moment gets the same answer before and after.
         """
-        if snapshot.data_version < 0 or start >= end:
+        if (snapshot.data_version < 0 and as_of is None) or start >= end:
             return FactFiles((), ())
         first, last = start.date(), (end - _LEAST).date()
         try:
-            clicks = self._clicks_at(snapshot.data_version)
+            clicks = self._clicks_at(snapshot.data_version) if as_of is None else self._lake.open(CLICKS)
             verdicts = self._lake.open(VERDICTS)
             of_list = [("list_version", "=", self._list_version(snapshot))]
             return FactFiles(
@@ -116,11 +128,8 @@ class Facts:
     def _clicks_at(self, version: int) -> DeltaTable:
         with self._lock:
             if self._clicks is None or self._clicks[0] != version:
-                self._clicks = version, self._at(CLICKS, version)
+                self._clicks = version, self._lake.at(CLICKS, version)
             return self._clicks[1]
-
-    def _at(self, spec: TableSpec, version: int) -> DeltaTable:
-        return DeltaTable(self._lake.uri(spec), version=version, storage_options=self._lake.storage_options)
 
     def _list_version(self, snapshot: Snapshot) -> str:
         """What the roll-ups say of themselves; where the log has forgotten it, the greatest version of all verdicts."""

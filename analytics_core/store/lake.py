@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -22,11 +23,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.table import FilePruningPredicateType
 
 from analytics_core.errors import SettingsError, StoreUnavailableError
+from analytics_core.store.learnt import learnt_transaction
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import Part, write_parts
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, TableSpec
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, UTC_MICROSECONDS, TableSpec
 
-_RECENT_COMMITS: Final = 10
+_APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
 _REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
 _MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
@@ -85,6 +87,15 @@ class Lake:
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
 
+    def at(self, spec: TableSpec, version: int) -> DeltaTable:
+        """A table as it was after the commit `version`; at 0 it is empty."""
+        try:
+            return DeltaTable(self.uri(spec), version=version, storage_options=self.storage_options)
+        except TableNotFoundError:
+            return self._create(spec)
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+
     def _create(self, spec: TableSpec) -> DeltaTable:
         try:
             return DeltaTable.create(
@@ -105,14 +116,21 @@ class Lake:
         spec: TableSpec,
         frame: pl.DataFrame,
         *,
+        learnt_at: datetime | None = None,
         transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Commits `frame` on top of exactly the version that `table` shows; the new version. `table` stays as it was.
 
+        `learnt_at`: the stamp of rows that `asOf` is asked about, as `learnt_now` gives it; a column of theirs then.
+
         Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
         table (duplicates, the next batch number) is decided again.
         """
+        said = [*transactions, Transaction(_APPENDED, table.version() + 1)]
+        if learnt_at is not None:
+            frame = frame.with_columns(learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS))
+            said.append(learnt_transaction(learnt_at))
         rows = _in_columns(frame, spec)
         with _translated():
             table.create_write_transaction(
@@ -120,7 +138,7 @@ class Lake:
                 "append",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(transactions, metadata),
+                commit_properties=_commit_properties(said, metadata),
                 post_commithook_properties=_AFTER_COMMIT,
             )
         return table.version() + 1
@@ -276,7 +294,7 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable
         counts={key: tuple(paths) for key, paths in files.items()},
         coverage=tuple(sorted(files_of(coverage))),
         attributions={month: tuple(paths) for month, paths in months.items()},
-        attributions_version=newest_append(attributions, attributions.version()) if months else -1,
+        attributions_version=newest_append(attributions) if months else -1,
         versions=(counts.version(), coverage.version(), attributions.version()),
     )
 
@@ -292,16 +310,15 @@ def is_append(commit: Mapping[str, Any]) -> bool:
     return is_appending and _REARRANGED not in commit
 
 
-def newest_append(table: DeltaTable, until: int) -> int:
-    """The last commit up to `until` that appended rows; `until` itself when the log has forgotten.
-
-    Commits that only rearrange files (compaction packs or overwrites) do not count.
+def newest_append(table: DeltaTable) -> int:
+    """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files do
+    not count. Of a table that nobody appended to since commits say so, the log is asked, and may have forgotten.
     """
-    for limit in (_RECENT_COMMITS, None):
-        for commit in table.history(limit):
-            if commit["version"] <= until and is_append(commit):
-                return commit["version"]
-    return until
+    said = table.transaction_version(_APPENDED)
+    if said is not None:
+        return said
+    appended = (commit["version"] for commit in table.history() if is_append(commit))
+    return next(appended, table.version())
 
 
 def _derived_from(counts: DeltaTable) -> int:
@@ -319,8 +336,9 @@ def _list_version(counts: DeltaTable) -> str | None:
 
 
 def _derivation(counts: DeltaTable) -> Mapping[str, Any] | None:
-    # Rearranging commits say nothing about lists: the newest one that does, counts. It is nearly always a recent one.
-    for limit in (_RECENT_COMMITS, None):
+    """What the newest commit says that says it. Every one does, those that only rearrange or clean up too: only of a
+    table that holds nothing, or was last written to by an older release, more than one is looked at."""
+    for limit in (1, None):
         for entry in counts.history(limit):
             if "list_version" in entry:
                 return entry

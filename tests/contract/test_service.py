@@ -164,7 +164,7 @@ def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) ->
     assert first == f"2-{LISTS}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
-    compact(world.lake, SegmentRules(), NOW)
+    compact(world.lake, SegmentRules(), lambda: NOW)
     assert world.analytics.data_version() == first
     assert world.analytics.run(QUERY, ANN) == before
     add_batch(world.lake, [Click(DAY)])
@@ -180,9 +180,9 @@ def test_an_earlier_answer_can_be_given_again(world: Filled) -> None:
 
 
 def test_facts_that_the_roll_ups_lack_yet_are_not_told(world: Filled) -> None:
-    before = world.analytics.run(replace(QUERY, as_of=NOW), ANN)
+    before = world.analytics.run(QUERY, ANN)
     world.lake.append(world.lake.open(CLICKS), CLICKS, click_frame([Click(DAY)]))  # a sync that died half-way
-    assert world.analytics.run(replace(QUERY, as_of=NOW), ANN) == before
+    assert world.analytics.run(QUERY, ANN) == before
     events = world.analytics.export_rows(replace(QUERY, group_by="event"), ANN).frames
     assert sum(frame.height for frame in events) == before.totals.clicks
 
@@ -339,7 +339,7 @@ def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: 
     before = world.analytics.run(QUERY, ANN)
     rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
     world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, [rows], {})
-    compact(world.lake, SegmentRules(), NOW)
+    compact(world.lake, SegmentRules(), lambda: NOW)
     assert world.analytics.data_version() == third
     assert world.analytics.run(QUERY, ANN) == before
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from support.logs import REALTIME, Request, json_text, realtime_text, requests, standard_text, write, write_parquet
+from support.logs import Request, json_text, realtime_text, requests, standard_text, write, write_parquet
 from support.world import NOW, World
 
-from ingest.blocks import read_blocks
-from ingest.cloudfront import UnknownFormatError, read_field_list
-from ingest.redirects import CANDIDATE, REJECTED, KnownHosts, sort_lines
-
-FIELDS = read_field_list(REALTIME)
+from ingest.progress import ProgressLines
+from ingest.sources import SourceObject, open_sources
+from ingest.sources.files import FileSource
+from ingest.sync import SyncResult, prepare
 
 
 @pytest.mark.parametrize(
@@ -125,6 +123,32 @@ def test_corrupt_gzip_counts_what_came_before(world: World, tmp_path: Path) -> N
     assert world.run_json("verify", "--json")[0]["holds"]
 
 
+def test_a_wrong_checksum_costs_no_whole_line(world: World, tmp_path: Path) -> None:
+    whole = gzip.compress(realtime_text(requests(2_000)).encode() + b"half a li")
+    path = tmp_path / "a.gz"
+    path.write_bytes(whole[:-8] + bytes([whole[-8] ^ 0xFF]) + whole[-7:])
+    first = world.sync(path).identity
+    [reject] = world.run_json("rejects", "--json")
+
+    write(path, realtime_text(requests(2_001)))
+    second = world.sync(path).identity
+
+    assert (first.clicks, first.rejected) == (2_000, 1)
+    assert (reject["reason"], reject["line_number"], reject["raw"]) == ("corrupt_gzip", 2_001, "half a li")
+    assert (second.clicks, second.duplicates) == (1, 2_000)
+
+
+def test_a_wrong_checksum_of_one_member_keeps_the_members_before_it(world: World, tmp_path: Path) -> None:
+    members = [gzip.compress(realtime_text(requests(300, start=300 * part)).encode()) for part in range(3)]
+    members[1] = members[1][:-8] + bytes(4) + members[1][-4:]
+    path = tmp_path / "a.gz"
+    path.write_bytes(b"".join(members))
+
+    found = world.sync(path).identity
+
+    assert (found.clicks, found.rejected) == (600, 1)
+
+
 def test_joined_gzip_members_are_one_log(world: World, tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(b"".join(gzip.compress(realtime_text(requests(10, start=start)).encode()) for start in (0, 10)))
@@ -145,112 +169,95 @@ def test_a_line_without_end_does_not_fill_the_memory(world: World, tmp_path: Pat
     assert (result.identity.clicks, result.identity.rejected) == (4, 1)
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ('{"sc-status": NaN}', "invalid_time"),
-        ('{"sc-status": 1e999, "date": 12345678901234567890}', "invalid_time"),
-        ("[" * 50_000, "invalid_json"),
-        ('{"date": "\\ud83d"}', "invalid_utf8"),
-        ('{"date": "2026-03-12", "sc-status": {"a": [1, null, true]}}', "invalid_time"),
-        ('"just a text"', "invalid_json"),
-        ("null", "invalid_json"),
-    ],
-)
-def test_odd_json_is_rejected_alone(world: World, tmp_path: Path, line: str, reason: str) -> None:
-    good = json_text(requests(3)).splitlines()
+def test_a_header_in_the_middle_that_cannot_be_read_rejects_its_lines_alone(world: World, tmp_path: Path) -> None:
+    text = (
+        standard_text(requests(2)) + "#Fields: date time\n2026-03-10\t09:00:00\n" + standard_text(requests(2, start=2))
+    )
 
-    result = world.sync(write(tmp_path / "a.json", "\n".join([*good[:2], line, good[2]]) + "\n"))
+    found = world.sync(write(tmp_path / "a.log", "#Version: 1.0\nnobody knows\n" + text)).identity
 
-    assert (result.identity.lines, result.identity.clicks, result.identity.rejected) == (4, 3, 1)
-    [reject] = world.run_json("rejects", "--json")
-    assert (reject["reason"], reject["line_number"]) == (reason, 3)
+    assert (found.lines, found.clicks, found.rejected) == (6, 4, 2)
+    assert {row["reason"] for row in world.run_json("rejects", "--json")} == {"no_field_list"}
 
 
-def test_numbers_in_json_are_values_as_they_are_written(world: World, tmp_path: Path) -> None:
-    text = json_text(requests(2)).replace('"302"', "302")
-
-    assert world.sync(write(tmp_path / "a.json", text)).identity.clicks == 2
-
-
-def test_a_byte_order_mark_is_no_damage(world: World, tmp_path: Path) -> None:
-    marked = write(tmp_path / "a.json", codecs.BOM_UTF8 + json_text(requests(2)).encode())
-    header = write(tmp_path / "b.log", codecs.BOM_UTF8 + standard_text(requests(2, start=2)).encode())
-
-    assert world.sync(marked, header).identity.clicks == 4
-
-
-def test_a_wrong_checksum_costs_no_whole_line(world: World, tmp_path: Path) -> None:
-    first = gzip.compress(realtime_text(requests(10)).encode())
-    damaged = bytearray(gzip.compress(realtime_text(requests(2_000, start=10)).encode()))
-    damaged[-6] ^= 0xFF
-    path = tmp_path / "a.gz"
-    path.write_bytes(first + bytes(damaged))
-
-    result = world.sync(path)
-
-    assert (result.identity.clicks, result.identity.rejected) == (2_010, 1)
-
-
-def test_a_damaged_parquet_page_ends_the_object_and_not_the_run(world: World, tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
+def test_a_damaged_parquet_page_is_a_refusal_with_a_reason(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "a.parquet"
+    whole = write(tmp_path / "logs" / "b.gz", realtime_text(requests(2)))
     write_parquet(path, requests(3_000))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:200] + bytes(len(whole) // 2 - 200) + whole[len(whole) // 2 :])
+    content = bytearray(path.read_bytes())
+    content[8 : len(content) // 2] = bytes(len(content) // 2 - 8)
+    path.write_bytes(bytes(content))
 
-    first = world.sync(path)
-    path.write_bytes(whole)
-    second = world.sync(path)
+    result = world.sync(whole.parent)
 
-    assert (first.complete, first.failed) == (True, 0)
-    assert first.identity.rejected == 1
-    assert first.identity.clicks + second.identity.clicks == 3_000
-
-
-def test_parquet_columns_that_are_no_text_are_refused(world: World, tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    write_parquet(logs / "good.parquet", requests(3))
-    rows = pl.read_parquet(logs / "good.parquet").with_columns(cs_referer=pl.lit(b"\xff\xfe"))
-    rows.write_parquet(logs / "odd.parquet")
-
-    result = world.sync(logs)
-
-    assert result.identity.clicks == 3
-    assert list(result.refused) == [str(logs / "odd.parquet")]
+    assert (result.complete, result.identity.clicks) == (True, 2)
+    [reject] = world.run_json("rejects", "--json")
+    assert (reject["reason"], reject["line_number"]) == ("a damaged Parquet file", None)
+    assert world.sync(whole.parent).batches == 0
 
 
-def mutated(draw: st.DrawFn, text: bytes) -> bytes:
-    """The text with some stretches of it overwritten, left out or put in again."""
-    changed = bytearray(text)
-    for _ in range(draw(st.integers(0, 6))):
-        start = draw(st.integers(0, len(changed)))
-        end = min(len(changed), start + draw(st.integers(0, 40)))
-        changed[start:end] = draw(st.binary(max_size=12) | st.just(bytes(changed[start:end]) * 2))
-    return bytes(changed)
+def test_bytes_in_parquet_that_are_no_text_reject_their_row_alone(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_parquet(path, requests(5))
+    rows = pq.read_table(path)
+    agents = [value.as_py().encode() for value in rows["cs_user_agent"]]
+    agents[2] = b"Mozi\xfflla"
+    column = rows.column_names.index("cs_user_agent")
+    pq.write_table(rows.set_column(column, "cs_user_agent", pa.array(agents, pa.binary())), path)
+
+    found = world.sync(path).identity
+
+    assert (found.clicks, found.rejected) == (4, 1)
+    [reject] = world.run_json("rejects", "--json")
+    assert (reject["reason"], reject["line_number"]) == ("invalid_utf8", 3)
 
 
-@st.composite
-def objects(draw: st.DrawFn) -> bytes:
-    """Bytes such as a bucket may hold: logs of every text format, damaged, packed and cut; or anything."""
-    text = draw(st.sampled_from([realtime_text, standard_text, json_text]))(requests(6)).encode()
-    content = draw(st.sampled_from([mutated(draw, text), draw(st.binary(max_size=300))]))
-    if draw(st.booleans()):
-        content = mutated(draw, gzip.compress(content, mtime=0))
-    return content[: draw(st.sampled_from([len(content), len(content) // 2]))]
+class Failing(io.BytesIO):
+    """A file on a disk that gives up after some bytes."""
+
+    def __init__(self, content: bytes, good: int, error: Exception) -> None:
+        super().__init__(content)
+        self._good, self._error = good, error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._good -= 1
+        if self._good < 0:
+            raise self._error
+        return super().read(size)
 
 
-@given(content=objects())
-@settings(max_examples=400, deadline=None)
-def test_whatever_an_object_holds_each_line_ends_in_one_bucket(content: bytes) -> None:
-    hosts = KnownHosts("clickledger.localhost", frozenset({"acme"}), {})
-    try:
-        blocks = list(read_blocks(io.BytesIO(content), FIELDS))
-    except UnknownFormatError:
-        return
-    for block in blocks:
-        found = sort_lines(block, hosts, NOW)
-        counts = dict(found.days.group_by("bucket").agg(pl.col("lines").sum()).iter_rows())
-        assert counts.get(REJECTED, 0) == found.rejected.height
-        assert counts.get(CANDIDATE, 0) == found.candidates.height
-        assert sum(counts.values()) <= block.lines - block.first_line + 1
+class FailingSource(FileSource):
+    """A folder of which one file cannot be read to its end."""
+
+    failing: tuple[str, int, Exception] | None = None
+
+    def open(self, item: SourceObject) -> IO[bytes]:
+        name, good, error = self.failing or ("", 0, OSError())
+        content = Path(item.key).read_bytes()
+        return Failing(content, good, error) if Path(item.key).name == name else io.BytesIO(content)
+
+
+@pytest.mark.parametrize("name", ["b.parquet", "b.gz"])
+@pytest.mark.parametrize("error", [OSError("the disk is gone"), RuntimeError("a defect")], ids=["disk", "defect"])
+def test_an_object_that_cannot_be_read_now_waits_for_the_next_run(
+    world: World, tmp_path: Path, name: str, error: Exception
+) -> None:
+    folder = tmp_path / "logs"
+    write(folder / "a.gz", realtime_text(requests(3)))
+    write_parquet(folder / name, requests(3, start=3)) if name.endswith("t") else write(
+        folder / name, standard_text(requests(3, start=3))
+    )
+    write(folder / "c.gz", realtime_text(requests(3, start=6)))
+    config = open_sources([str(folder)], None, world.settings, lambda: world.now)[0].config
+    source = FailingSource(config, config.url)
+
+    def run() -> SyncResult:
+        return prepare(world.settings, world.lake, world.database, lambda: world.now, ProgressLines()).run([source])
+
+    source.failing = (name, 1, error)
+    first = run()
+    source.failing = None
+    second = run()
+
+    assert (first.complete, first.identity.clicks) == (False, 6)
+    assert (second.complete, second.identity.clicks, second.identity.duplicates) == (True, 3, 0)

@@ -5,25 +5,18 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Row, Table, delete, select
 from support.logs import Request, realtime_text, requests, standard_text, write
-from support.world import ACCOUNTS, NOW, World
+from support.world import ACCOUNTS, World
 
-from analytics_core.store import tables
-from ingest.identity import BatchSummary, ObjectProgress
-from ingest.ledger import Ledger
+from ingest.agents import stable_hash
 
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever processes of their own call now
-
-
-def rows_of(world: World, table: Table) -> list[Row]:
-    with world.database.connect() as connection:
-        return list(connection.execute(select(table).order_by(*table.primary_key.columns)))
 
 
 def facts(world: World) -> set[tuple[object, ...]]:
@@ -132,6 +125,24 @@ def test_a_link_that_moves_to_another_campaign_stamps_later_clicks_only(world: W
     assert world.clicks().sort("at")["campaign_id"].to_list() == ["spring-launch", "summer"]
 
 
+def test_a_click_after_its_link_is_gone_has_no_campaign(world: World, tmp_path: Path) -> None:
+    gone, back = world.now + timedelta(hours=1), world.now + timedelta(hours=3)
+    without = deepcopy(ACCOUNTS)
+    without["handles"][0]["links"] = without["handles"][0]["links"][1:]
+    world.load(without, at=gone)
+    clicks = [Request(0), Request(1, at=gone - timedelta(seconds=1)), Request(2, at=gone), Request(3, at=back)]
+    world.sync(write(tmp_path / "a.gz", realtime_text(clicks)))
+
+    world.load(at=back)
+    again = [Request(4, at=back - timedelta(seconds=1)), Request(5, at=back)]
+    world.sync(write(tmp_path / "b.gz", realtime_text(again)))
+
+    stamped = ["spring-launch", "spring-launch", None, None, None, "spring-launch"]
+    by_id = {row["event_id"]: row["campaign_id"] for row in world.clicks().to_dicts()}
+    ids = pl.DataFrame({"id": [request.id for request in [*clicks, *again]]}).select(stable_hash("id"))["id"]
+    assert [by_id[one] for one in ids] == stamped
+
+
 def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
     for part in range(5):
         world.sync(write(tmp_path / f"{part}.gz", realtime_text(requests(50, start=50 * part))))
@@ -183,53 +194,6 @@ def test_a_source_that_is_gone_does_not_keep_the_others_from_being_read(world: W
     assert world.clicks().height == 3
     with world.database.connect() as connection:
         assert connection.exec_driver_sql("SELECT complete FROM syncs").scalars().all() == [0]
-
-
-def test_a_ledger_that_lost_its_last_batches_learns_them_again_in_their_order(world: World, tmp_path: Path) -> None:
-    log = tmp_path / "edge.log"
-    source = str(tmp_path / "*.log")
-    for lines in (10, 20, 30, 40):
-        write(log, realtime_text(requests(lines)))
-        world.sync(source)
-    ledger = Ledger(world.database)
-    before = rows_of(world, tables.objects), rows_of(world, tables.batches)
-    with world.database.begin() as connection:
-        connection.execute(delete(tables.batches).where(tables.batches.c.number > 1))
-        connection.execute(delete(tables.objects).where(tables.objects.c.number > 1))
-
-    again = world.sync(source)
-
-    assert again.identity.lines == 0
-    assert (rows_of(world, tables.objects), rows_of(world, tables.batches)) == before
-    assert ledger.last_number(source) == 4
-
-
-def test_a_late_record_of_an_earlier_batch_does_not_set_progress_back(world: World, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.gz", realtime_text(requests(10)))
-    world.sync(path)
-    [known] = rows_of(world, tables.objects)
-    earlier = BatchSummary(
-        source=known.source,
-        number=0,
-        days={},
-        objects=(ObjectProgress(known.key, known.version, position=1, lines=1),),
-        conflicts=0,
-        learnt_at=NOW.isoformat(),
-    )
-
-    Ledger(world.database).record(earlier, 0)
-
-    assert rows_of(world, tables.objects) == [known]
-
-
-def test_a_click_on_a_link_that_is_gone_has_no_campaign(world: World, tmp_path: Path) -> None:
-    without_links = {**ACCOUNTS["handles"][0], "links": []}
-    world.load({"handles": [without_links]}, at=NOW)
-    before, after = Request(1, at=NOW - timedelta(hours=1)), Request(2, at=NOW + timedelta(hours=1))
-
-    world.sync(write(tmp_path / "a.gz", realtime_text([before, after])))
-
-    assert world.clicks().sort("at")["campaign_id"].to_list() == ["spring-launch", None]
 
 
 def test_a_field_list_that_fits_no_object_fails_the_sync_until_it_is_mended(world: World, tmp_path: Path) -> None:

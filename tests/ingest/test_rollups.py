@@ -67,7 +67,7 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compact.compact(world.lake, SegmentRules(), NOW),
+        lambda world: compact.compact(world.lake, SegmentRules(), lambda: NOW),
     ],
     ids=["sync", "compact"],
 )
@@ -117,9 +117,9 @@ def test_a_partition_larger_than_the_memory_is_merged_in_parts(
     files = len(files_of(world.lake.open(CLICKS)))
     monkeypatch.setattr(compact, "MERGED_ROWS", 25)
 
-    compact.compact(world.lake, SegmentRules(), NOW)
+    compact.compact(world.lake, SegmentRules(), lambda: NOW)
     merged = set(files_of(world.lake.open(CLICKS)))
-    compact.compact(world.lake, SegmentRules(), NOW)
+    compact.compact(world.lake, SegmentRules(), lambda: NOW)
 
     assert files == 6
     assert len(merged) == 3

@@ -92,6 +92,7 @@ def test_a_demo_session_ends_with_demo_mode(dashboard: Dashboard, monkeypatch: p
     assert screen.metric
     kept = screen.session_state["token"]
     monkeypatch.setenv("CLICKLEDGER_DEMO", "false")
+    shared().analytics.close()
     shared.cache_clear()
     assert "Code: invalid_token" in told(dashboard.open_with(kept))
 

@@ -52,12 +52,11 @@ def test_a_form_of_another_site_sets_nothing(unsynced: Dashboard, client: TestCl
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    ("proxies", "proto", "is_secure"), [(1, "https", True), (1, "http", False), (0, "https", False)]
-)
+@pytest.mark.parametrize("said", [(1, "https", True), (1, "http", False), (0, "https", False)])
 def test_a_trusted_proxy_says_whether_the_browser_spoke_tls(
-    unsynced: Dashboard, client: TestClient, monkeypatch: pytest.MonkeyPatch, proxies: int, proto: str, is_secure: bool
+    unsynced: Dashboard, client: TestClient, monkeypatch: pytest.MonkeyPatch, said: tuple[int, str, bool]
 ) -> None:
+    proxies, proto, is_secure = said
     application = cookie.shared()
     there = replace(application, settings=application.settings.model_copy(update={"trusted_proxies": proxies}))
     monkeypatch.setattr(cookie, "shared", lambda: there)

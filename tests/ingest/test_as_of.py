@@ -1,0 +1,136 @@
+"""What is answered for a moment that has passed is answered again, whatever was ingested in between."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.logs import START, Request, realtime_text, requests, write
+from support.world import World
+
+from analytics_core.access.actors import Actor
+from analytics_core.bootstrap import build
+from analytics_core.model import Period, Query
+from analytics_core.store import conversions
+from analytics_core.store.conversions import Conversion, Post
+from analytics_core.store.learnt import learnt_now
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, CONVERSIONS
+from ingest.sources import open_sources
+from ingest.sync import prepare
+
+QUERY = Query("acme", "country", Period(date(2026, 3, 1), date(2026, 3, 12)))
+ANN = Actor("user_ann")
+
+
+@dataclass
+class Asking:
+    """Watches a sync's progress, and does something whenever an object has been read: no commit is under way then."""
+
+    ask: Callable[[], None]
+
+    def plan(self, source: str, size: int) -> None:  # noqa: ARG002  (as Progress has it)
+        self.ask()
+
+    def read(self, size: int) -> None:  # noqa: ARG002
+        self.ask()
+
+
+def post(world: World, name: str, request: Request, at: datetime) -> None:
+    row = Conversion(
+        conversion_id=name,
+        handle="acme",
+        idempotency_key=name,
+        content="",
+        slug="launch",
+        click_id=request.id,
+        clicked_at=request.time,
+        session_id=None,
+        position=None,
+        consent="full",
+        event_type="conversion",
+        value_e4=10_000,
+        currency="EUR",
+        at=at,
+    )
+    with world.database.begin() as connection:
+        conversions.record(connection, [Post(row)])
+
+
+def test_an_answer_as_of_any_moment_of_a_sync_stays_the_same(world: World, tmp_path: Path) -> None:
+    world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
+    lines = [Request(number, at=START + timedelta(seconds=number)) for number in range(10_000)]
+    for part in range(5):
+        write(tmp_path / "logs" / f"{part}.gz", realtime_text(lines[2_000 * part : 2_000 * (part + 1)]))
+    ticks = itertools.count(1)
+
+    def clock() -> datetime:
+        return world.now + timedelta(milliseconds=next(ticks))
+
+    application = build(world.settings, clock=clock)
+    analytics = application.analytics
+    told: dict[datetime, object] = {}
+
+    def numbers(moment: datetime) -> object:
+        answer = analytics.run(replace(QUERY, as_of=moment), ANN)
+        events = analytics.export_rows(replace(QUERY, group_by="event", as_of=moment), ANN).frames
+        return answer.rows, sum(frame.height for frame in events)
+
+    def ask() -> None:
+        moment = clock()
+        told[moment] = numbers(moment)
+
+    names = iter(range(100))
+
+    def ask_and_post() -> None:
+        ask()
+        number = next(names)
+        post(world, f"during-{number}", lines[1_500 * number], clock())
+
+    for number in (0, 3_000, 9_999):
+        post(world, f"before-{number}", lines[number], clock())
+    sources = open_sources([str(tmp_path / "logs")], None, world.settings, clock)
+    for watching in (ask_and_post, ask):
+        prepare(world.settings, world.lake, world.database, clock, Asking(watching)).run(sources)
+        ask()
+
+    assert len(told) > 5
+    assert {moment: numbers(moment) for moment in told} == told
+    clicks = [sum(row.metrics.clicks for row in rows) for rows, _ in told.values()]  # type: ignore[attr-defined]
+    assert clicks == sorted(clicks)
+    assert clicks[0] == 0
+    assert clicks[-1] == 10_000
+    assert len(set(clicks)) >= 3
+    assert analytics.run(QUERY, ANN).rows == analytics.run(replace(QUERY, as_of=clock()), ANN).rows
+    analytics.close()
+    application.stop()
+
+
+def test_clocks_that_disagree_never_learn_a_later_commit_earlier(world: World, tmp_path: Path) -> None:
+    """Two machines: the second one's clock is ten minutes behind."""
+    post(world, "one", Request(1), world.now)
+    world.sync(write(tmp_path / "a.gz", realtime_text(requests(3))))
+    ahead = world.now
+    world.now -= timedelta(minutes=10)
+    post(world, "two", Request(4), world.now)
+    world.sync(write(tmp_path / "b.gz", realtime_text(requests(3, start=3))))
+
+    for spec in (CLICKS, CONVERSIONS, ATTRIBUTIONS):
+        table = world.lake.open(spec)
+        assert world.lake.scan(table, spec).collect()["learnt_at"].unique().to_list() == [ahead]
+        assert learnt_now(table, lambda: world.now) == ahead
+        assert learnt_now(table, lambda: ahead + timedelta(seconds=1)) == ahead + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("compacts", [False, True])
+def test_the_stamp_survives_compaction(world: World, tmp_path: Path, compacts: bool) -> None:
+    world.now += timedelta(days=300)
+    for part in range(2):
+        world.sync(write(tmp_path / f"{part}.gz", realtime_text(requests(3, start=3 * part))))
+    if compacts:
+        world.run("compact")
+
+    assert learnt_now(world.lake.open(CLICKS), lambda: world.now - timedelta(days=1)) == world.now

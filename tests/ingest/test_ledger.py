@@ -1,0 +1,128 @@
+"""The ledger beside the lake: what a crash or an old backup left out is written down again; the books are proved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.logs import realtime_text, requests, write
+from support.world import World
+
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from ingest.commit import app_id, summary_of
+from ingest.ledger import Ledger
+
+
+def checks(world: World) -> dict[str, dict[str, object]]:
+    return {check["name"]: check for check in json.loads(world.run("verify", "--json", check=False).stdout)}
+
+
+def append(path: Path, first: int, count: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(realtime_text(requests(count, start=first)))
+
+
+def test_a_ledger_that_lost_its_last_batches_learns_them_in_their_order(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    database = world.folder / "var" / "clickledger.sqlite"
+    append(log, 0, 10)
+    world.sync(log)
+    shutil.copy(database, tmp_path / "backup")
+    for part in range(1, 5):
+        append(log, 10 * part, 10)
+        world.sync(log)
+    for file in database.parent.glob("clickledger.sqlite*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup", database)
+
+    append(log, 50, 10)
+    after = world.sync(log).identity
+
+    assert (after.lines, after.clicks, after.duplicates) == (10, 10, 0)
+    assert all(check["holds"] for check in checks(world).values())
+
+
+def test_a_batch_that_is_recorded_late_sets_no_progress_back(world: World, tmp_path: Path) -> None:
+    """One process committed and stood still; another recorded its batch and the next, then the first went on."""
+    log = tmp_path / "live.log"
+    append(log, 0, 10)
+    world.sync(log)
+    [first] = [entry for entry in world.lake.open(CLICKS).history() if summary_of(entry)]
+    append(log, 10, 10)
+    world.sync(log)
+
+    summary = summary_of(first)
+    assert summary is not None
+    Ledger(world.database).record(summary, first["version"])
+
+    assert world.sync(log).batches == 0
+
+
+def test_verify_knows_a_batch_that_its_process_has_not_recorded_yet(world: World, tmp_path: Path) -> None:
+    for part in range(2):
+        world.sync(write(tmp_path / "logs" / f"{part}.gz", realtime_text(requests(5, start=5 * part))))
+    source = str(tmp_path / "logs" / "1.gz")
+    assert world.lake.open(CLICKS).transaction_version(app_id(source)) == 1
+    with world.database.begin() as connection:
+        for table in ("batches", "batch_days", "objects"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE source = '{source}'")
+
+    found = checks(world)
+
+    assert all(check["holds"] for check in found.values())
+    assert "not yet in the ledger: 1" in str(found["batches"]["detail"])
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("UPDATE batch_days SET clicks = clicks - 1, duplicates = duplicates + 1", "identity"),
+        ("UPDATE batch_days SET clicks = clicks - 1", "identity"),
+        ("DELETE FROM batch_days", "identity"),
+        ("UPDATE batches SET clicks = clicks - 1, duplicates = duplicates + 1", "batches"),
+        ("DELETE FROM batches WHERE number = 1", "batches"),
+    ],
+)
+def test_verify_sees_books_that_were_changed(world: World, tmp_path: Path, change: str, name: str) -> None:
+    for part in range(2):
+        append(tmp_path / "live.log", 5 * part, 5)
+        world.sync(tmp_path / "live.log")
+    with world.database.begin() as connection:
+        connection.exec_driver_sql(change)
+
+    assert not checks(world)[name]["holds"]
+
+
+def test_verify_holds_while_a_sync_runs(world: World, tmp_path: Path) -> None:
+    world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
+    for part in range(20):
+        write(tmp_path / "logs" / f"{part:02}.gz", realtime_text(requests(1_500, start=1_500 * part)))
+    words = world.command("sync", "--source", str(tmp_path / "logs"))
+    with subprocess.Popen(
+        words, env=world.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as syncing:
+        during: list[dict[str, dict[str, object]]] = []
+        while syncing.poll() is None:
+            during.append(checks(world))
+
+    assert during
+    assert [one for found in during for one in found.values() if not one["holds"]] == []
+    assert all(check["holds"] for check in checks(world).values())
+    assert syncing.returncode == 0
+
+
+def test_compaction_leaves_what_readers_look_for_in_the_newest_commit(world: World, tmp_path: Path) -> None:
+    for part in range(3):
+        world.sync(write(tmp_path / f"{part}.gz", realtime_text(requests(5, start=5 * part))))
+    before = world.lake.derivation(world.lake.open(CLICK_COUNTS))
+
+    for _ in range(2):
+        world.run("compact")
+
+    [newest] = world.lake.open(CLICK_COUNTS).history(1)
+    assert before is not None
+    assert {name: newest[name] for name in before} == before
