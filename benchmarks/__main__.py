@@ -1,14 +1,14 @@
-"""`python -m benchmarks [ingest] [queries] [conversions] [--large]`: prints the tables of benchmarks/README.md."""
+"""`python -m benchmarks [ingest] [segments] [queries] [conversions] [--large]`: the tables of benchmarks/README.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import conversions, ingest, queries
+from benchmarks import conversions, ingest, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "queries", "conversions"]
+ALL = ["ingest", "segments", "queries", "conversions"]
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
     which = arguments.which or ALL
     if "ingest" in which:
         ingest.run(FOLDER, 20_000_000 if arguments.large else 2_000_000)
+    if "segments" in which:
+        segments.run(FOLDER, 20_000_000 if arguments.large else 2_000_000)
     if "queries" in which:
         queries.run(FOLDER, (10_000_000, 100_000_000) if arguments.large else (10_000_000,))
     if "conversions" in which:

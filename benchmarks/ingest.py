@@ -47,23 +47,29 @@ class Run:
     output: str
 
 
-def run(folder: Path, lines: int, rounds: int = 3) -> None:
+def logs_of(folder: Path, lines: int) -> Path:
+    """The folder of generated logs, made on first use."""
     logs = folder / f"standard-{lines}"
     if not (logs / "accounts.json").exists():
         started = time.monotonic()
         write_standard_logs(logs, lines=lines, files=FILES, end=END)
         note(f"{lines:,} lines written in {time.monotonic() - started:.0f} s")
+    return logs
+
+
+def run(folder: Path, lines: int, rounds: int = 3) -> None:
+    logs = logs_of(folder, lines)
     files = sorted(logs.rglob("*.gz"))
     names = logs / "names.txt"
     names.write_text(_field_names(files[0]))
     contenders = {
-        "zcat of the same files, 2 processes": lambda: _measure(_zcat(files)),
-        "Polars, counting redirects by host and path": lambda: _measure(_python(POLARS, names, files[0].parent)),
-        "chDB, counting redirects by host and path": lambda: _measure(_python(CHDB, names, files[0].parent)),
+        "zcat of the same files, 2 processes": lambda: measure(_zcat(files)),
+        "Polars, counting redirects by host and path": lambda: measure(_python(POLARS, names, files[0].parent)),
+        "chDB, counting redirects by host and path": lambda: measure(_python(CHDB, names, files[0].parent)),
         "Clickledger: python -m ingest sync": lambda: _clickledger(logs),
     }
     if shutil.which("goaccess"):
-        contenders["GoAccess"] = lambda: _measure(_goaccess(files))
+        contenders["GoAccess"] = lambda: measure(_goaccess(files))
     results: dict[str, Run] = {}
     for name, contender in contenders.items():
         tries = [contender() for _ in range(1 if name == "GoAccess" else rounds)]
@@ -108,19 +114,19 @@ def _goaccess(files: Sequence[Path]) -> list[str]:
 
 def _clickledger(logs: Path) -> Run:
     with tempfile.TemporaryDirectory() as state:
-        environment = {**os.environ, "CLICKLEDGER_STATE": state}
-        ingest = [sys.executable, "-m", "ingest"]
-        subprocess.run(
-            [*ingest, "accounts", str(logs / "accounts.json")],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
-        return _measure([*ingest, "sync", "--source", str(logs / "**" / "*.gz")], environment)
+        return clickledger(logs, Path(state))
 
 
-def _measure(words: Sequence[str], environment: dict[str, str] | None = None) -> Run:
+def clickledger(logs: Path, state: Path) -> Run:
+    """One sync of the logs into a lake below `state`."""
+    environment = {**os.environ, "CLICKLEDGER_STATE": str(state)}
+    ingest = [sys.executable, "-m", "ingest"]
+    accounts = [*ingest, "accounts", str(logs / "accounts.json")]
+    subprocess.run(accounts, cwd=ROOT, env=environment, check=True, capture_output=True)
+    return measure([*ingest, "sync", "--source", str(logs / "**" / "*.gz")], environment)
+
+
+def measure(words: Sequence[str], environment: dict[str, str] | None = None) -> Run:
     """Runs one command in a child of its own, so that the peak memory is that of this command alone."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
