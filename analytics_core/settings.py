@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
     lookback_hours: int = Field(default=48, ge=1, description="hours of S3 prefixes that every sync lists again")
     batch_megabytes: int = Field(
-        default=64, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
+        default=48, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
     )
     rate_limit_url: str = Field(default="memory://", description="where requests are counted: memory:// or redis://…")
     trusted_proxies: int = Field(
