@@ -108,9 +108,9 @@ def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger
 
 def recover(source: str, lake: Lake, ledger: Ledger) -> int:
     """Records batches that were committed by a process that died before it could; the source's last batch number."""
+    recorded = ledger.last_number(source)  # before the lake, which another process's batch reaches first
     table = lake.open(CLICKS)
     committed = table.transaction_version(app_id(source)) or 0
-    recorded = ledger.last_number(source)
     if committed < recorded:
         raise SourceError(
             f"The ledger knows {recorded} batches of {source}, the lake holds {committed}: restore the lake, or start "

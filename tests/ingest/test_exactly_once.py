@@ -11,10 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from deltalake import DeltaTable
 from support.logs import Request, realtime_text, requests, standard_text, write
 from support.world import ACCOUNTS, World
 
+from analytics_core.store.lake import Lake
+from analytics_core.store.schemas import CLICKS, TableSpec
 from ingest.agents import stable_hash
+from ingest.commit import recover
+from ingest.ledger import Ledger
 
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever processes of their own call now
 
@@ -157,6 +162,28 @@ def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
     assert done["click_counts"]["files_after"] == 2
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
     assert world.sync(write(tmp_path / "9.gz", realtime_text(requests(50, start=450)))).identity.clicks == 50
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_a_batch_that_another_process_commits_while_a_sync_begins_is_no_loss(world: World, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write(logs / "a.gz", realtime_text(requests(3)))
+    world.sync(logs)
+    others = iter([world])
+
+    class Overtaken(Lake):
+        """What the lake held when it was opened; before the caller goes on, another process commits more."""
+
+        def open(self, spec: TableSpec) -> DeltaTable:
+            table = super().open(spec)
+            if spec == CLICKS and (other := next(others, None)):
+                other.sync(write(logs / "b.gz", realtime_text(requests(4, start=3))).parent)
+            return table
+
+    ledger = Ledger(world.database)
+
+    assert recover(str(logs), Overtaken(world.settings.lake_url), ledger) == 1
+    assert (recover(str(logs), world.lake, ledger), ledger.last_number(str(logs))) == (2, 2)
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
 
 
