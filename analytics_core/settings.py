@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     sources: Path | None = Field(
         default=None, description="sources.toml: url, fields, sampling, look-back hours, distribution"
     )
-    lookback_hours: int = Field(default=48, ge=1, description="hours of S3 prefixes that every sync lists again")
+    lookback_hours: int = Field(
+        default=48, ge=1, description="hours before the last complete sync that are listed again on S3"
+    )
     batch_megabytes: int = Field(
         default=48, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
     )

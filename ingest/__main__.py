@@ -37,6 +37,7 @@ from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
 from ingest.verify import verify
 
+_MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
 _PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^@]*@")  # of a URL
 
 
@@ -78,12 +79,22 @@ def _warn(result: SyncResult) -> None:
     for reason, objects in reasons.most_common():
         key = next(key for key, said in result.refused.items() if said == reason)
         print(f"warning: {objects} objects refused, {reason}: {key} for example.", file=sys.stderr)
+    for source in result.misread:
+        print(
+            f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right? "
+            "After mending that, `sync --full` tries them again.",
+            file=sys.stderr,
+        )
+    for source, objects in result.foreign.items():
+        print(f"warning: {source}: none of {objects} objects names the distribution in its key.", file=sys.stderr)
     if result.failed:
         print(f"warning: {result.failed} objects could not be read; the next run tries again.", file=sys.stderr)
-    if result.identity.unknown_hosts > result.identity.clicks:
+    identity = result.identity
+    redirects = identity.lines - identity.not_redirects - identity.rejected
+    if identity.unknown_hosts > _MANY_UNKNOWN * redirects:
         print(
-            f"warning: {result.identity.unknown_hosts:,} redirects on hosts that are no handle's. After loading the "
-            "accounts that they belong to, `sync --full` counts them.",
+            f"warning: {identity.unknown_hosts:,} of {redirects:,} redirects on hosts that are no handle's. "
+            "After loading the accounts that they belong to, `sync --full` counts them.",
             file=sys.stderr,
         )
 

@@ -38,7 +38,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ObjectProgress:
-    """How far one version of an object has been read, in bytes of text (Parquet: rows) and in lines."""
+    """How far one version of an object has been read, in bytes of text (Parquet: rows) and in lines.
+
+    `hosts`: when some of the lines were of unknown hosts, the version of the hosts that were known then.
+    """
 
     key: str
     version: str
@@ -47,6 +50,7 @@ class ObjectProgress:
     complete: bool = False
     refused: str | None = None
     unknown_hosts: int = 0
+    hosts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

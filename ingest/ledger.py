@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import polars as pl
@@ -17,6 +18,7 @@ from ingest.identity import BatchSummary, ObjectProgress
 from ingest.sources import Past, Source, SourceConfig, SourceObject
 
 _KEYS_A_QUERY: Final = 500
+_REFUSED_IN_A_ROW: Final = 3  # objects: one foreign file is no misconfiguration, so many are
 _KEPT_REJECTS: Final = 10_000  # of one batch; the count is always exact
 
 
@@ -24,12 +26,19 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin_run(self, sources: Sequence[SourceConfig], configured: Sequence[SourceConfig], now: datetime) -> str:
-        """Notes that a run of sync over `sources` began, and which sources were `configured` then; its id."""
+    def begin_run(
+        self, sources: Sequence[SourceConfig], configured: Sequence[SourceConfig] | None, now: datetime
+    ) -> str:
+        """Notes that a run of sync over `sources` began, and which sources were `configured` then; its id.
+
+        Without a configuration (None) that of earlier runs stays in force.
+        """
         run = str(uuid.uuid4())
-        urls = {source.url for source in configured}
+        urls = {source.url for source in configured or ()}
         with self._database.begin() as connection:
-            connection.execute(tables.syncs.insert().values(id=run, started_at=now, complete=False))
+            connection.execute(
+                tables.syncs.insert().values(id=run, started_at=now, complete=False, configured=configured is not None)
+            )
             rows = [
                 {
                     "run": run,
@@ -40,27 +49,25 @@ class Ledger:
                     "complete": False,
                     "listed_all": False,
                 }
-                for source in {one.url: one for one in [*configured, *sources]}.values()
+                for source in {one.url: one for one in [*(configured or ()), *sources]}.values()
             ]
             insert_missing(connection, tables.source_syncs, rows)
         return run
 
-    def end_source(self, run: str, source: str, now: datetime, *, listed_all: bool) -> None:
-        """Notes that the run read the source to its end: that is what makes the numbers fresh."""
-        read = tables.source_syncs
-        with self._database.begin() as connection:
-            connection.execute(
-                update(read)
-                .where(read.c.run == run, read.c.source == source)
-                .values(finished_at=now, complete=True, listed_all=listed_all)
-            )
+    def end_run(self, run: str, now: datetime, ended: Mapping[str, bool], *, complete: bool) -> None:
+        """Notes that what the run read is in the numbers; `complete`: every source of it was read to its end.
 
-    def end_run(self, run: str, now: datetime, *, complete: bool) -> None:
-        """`complete` says that every source of the run was read to its end."""
+        `ended`: the sources that were, each with whether everything in it was listed. They make the numbers fresh.
+        """
+        sync, read = tables.syncs, tables.source_syncs
         with self._database.begin() as connection:
-            connection.execute(
-                update(tables.syncs).where(tables.syncs.c.id == run).values(finished_at=now, complete=complete)
-            )
+            for source, listed_all in ended.items():
+                connection.execute(
+                    update(read)
+                    .where(read.c.run == run, read.c.source == source)
+                    .values(finished_at=now, complete=True, listed_all=listed_all)
+                )
+            connection.execute(update(sync).where(sync.c.id == run).values(finished_at=now, complete=complete))
 
     def has_batches(self) -> bool:
         with self._database.connect() as connection:
@@ -74,76 +81,58 @@ class Ledger:
 
     def past(self, source: str) -> Past:
         """What earlier runs know of the source."""
-        layout, read = tables.layouts, tables.source_syncs
-        ends = select(func.max(read.c.started_at)).where(read.c.source == source, read.c.complete)
+        read = tables.source_syncs
+        begun = select(func.max(read.c.started_at)).where(read.c.source == source, read.c.complete)
         with self._database.connect() as connection:
-            layouts = connection.execute(select(layout.c.layout).where(layout.c.source == source)).scalars()
             return Past(
-                frozenset(layouts),
-                read_at=connection.execute(ends).scalar(),
-                listed_at=connection.execute(ends.where(read.c.listed_all)).scalar(),
+                read_at=connection.execute(begun).scalar(),
+                listed_at=connection.execute(begun.where(read.c.listed_all)).scalar(),
             )
 
-    def keep_layouts(self, source: str, layouts: Iterable[str]) -> None:
-        with self._database.begin() as connection:
-            insert_missing(connection, tables.layouts, [{"source": source, "layout": one} for one in sorted(layouts)])
-
     def is_misread(self, source: str) -> bool:
-        """Whether every object of the source that was read was refused: its configuration must be wrong."""
+        """Whether the source is not configured as its objects are: none was ever read but all refused, or since the
+        last that was read several were refused. A foreign object now and then is no mistake."""
         item = tables.objects
-        refused = select(item.c.key).where(item.c.source == source, item.c.refused.is_not(None)).limit(1)
-        others = select(item.c.key).where(item.c.source == source, item.c.refused.is_(None)).limit(1)
         with self._database.connect() as connection:
-            return connection.execute(refused).first() is not None and connection.execute(others).first() is None
+            last_read = connection.execute(
+                select(func.max(item.c.number)).where(item.c.source == source, item.c.refused.is_(None))
+            ).scalar()
+            refused = select(item.c.number).where(
+                item.c.source == source, item.c.refused.is_not(None), item.c.number > (last_read or 0)
+            )
+            enough = _REFUSED_IN_A_ROW if last_read else 1
+            return len(connection.execute(refused.limit(enough)).all()) == enough
 
     def unread(
-        self, source: Source, items: Sequence[SourceObject], *, full: bool
+        self, source: Source, items: Iterable[SourceObject], hosts: str, *, full: bool
     ) -> list[tuple[SourceObject, ObjectProgress]]:
         """The objects that are not read to their end, each with where to go on.
 
         With `full` also those that were refused, and, from their beginning, those with lines of hosts that nobody was
-        known to have, when handles or domains have come since.
+        known to have, when other hosts were known then than now (`hosts` is their version).
         """
-        known = self._progress(source.config.url, items)
-        again = self._with_new_hosts(source.config.url) if full else set[tuple[str, str]]()
         unread: list[tuple[SourceObject, ObjectProgress]] = []
-        for one in items:
-            state = _start(source, one, known.get(one.key, []))
-            if (one.key, one.version) in again:
-                unread.append((one, ObjectProgress(one.key, one.version)))
-            elif not state.complete or (full and state.refused):
-                unread.append((one, state))
+        for some in _some_at_a_time(items):
+            known = self._progress(source.config.url, some)
+            for one in some:
+                state = _start(source, one, known.get(one.key, []))
+                if full and state.unknown_hosts and state.hosts != hosts:
+                    unread.append((one, ObjectProgress(one.key, one.version)))
+                elif not state.complete or (full and state.refused):
+                    unread.append((one, state))
         return unread
-
-    def _with_new_hosts(self, source: str) -> set[tuple[str, str]]:
-        """Objects that were read with lines of unknown hosts, before handles or domains were added."""
-        event, item = tables.audit_events, tables.objects
-        changed = select(func.max(event.c.at)).where(event.c.action.in_(("handle.added", "domains.changed")))
-        with self._database.connect() as connection:
-            rows = connection.execute(
-                select(item.c.key, item.c.version).where(
-                    item.c.source == source,
-                    item.c.unknown_hosts > 0,
-                    item.c.complete,
-                    item.c.read_at < changed.scalar_subquery(),
-                )
-            )
-            return {(row.key, row.version) for row in rows}
 
     def _progress(self, source: str, items: Sequence[SourceObject]) -> dict[str, list[ObjectProgress]]:
         """How far every version of the objects has been read, by key."""
         item = tables.objects
         progress: dict[str, list[ObjectProgress]] = {}
+        columns = [item.c[one.name] for one in fields(ObjectProgress)]
         with self._database.connect() as connection:
-            for start in range(0, len(items), _KEYS_A_QUERY):
-                keys = [one.key for one in items[start : start + _KEYS_A_QUERY]]
-                rows = connection.execute(select(item).where(item.c.source == source, item.c.key.in_(keys)))
-                for row in rows:
-                    progress.setdefault(row.key, []).append(
-                        ObjectProgress(
-                            row.key, row.version, row.position, row.lines, row.complete, row.refused, row.unknown_hosts
-                        )
-                    )
+            rows = connection.execute(
+                select(*columns).where(item.c.source == source, item.c.key.in_([one.key for one in items]))
+            )
+            for row in rows:
+                progress.setdefault(row.key, []).append(ObjectProgress(*row))
         return progress
 
     def keep_rejects(self, source: str, rejected: pl.DataFrame, learnt_at: datetime) -> None:
@@ -190,6 +179,12 @@ class Ledger:
                 select(both).order_by(both.c.learnt_at.desc(), both.c.key, both.c.line_number).limit(limit)
             )
             return [dict(row) for row in rows.mappings()]
+
+
+def _some_at_a_time(items: Iterable[SourceObject]) -> Iterator[list[SourceObject]]:
+    waiting = iter(items)
+    while some := list(islice(waiting, _KEYS_A_QUERY)):
+        yield some
 
 
 def _start(source: Source, item: SourceObject, known: Sequence[ObjectProgress]) -> ObjectProgress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -44,7 +44,8 @@ class Progress(Protocol):
 @dataclass(slots=True)
 class SyncResult:
     """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
-    `refused`: keys of objects that are no logs as configured, and why."""
+    `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
+    lately. `foreign`: sources of which no object is of their distribution, and how many there are."""
 
     batches: int = 0
     objects: int = 0
@@ -52,6 +53,8 @@ class SyncResult:
     complete: bool = True
     failed: int = 0
     refused: dict[str, str] = field(default_factory=dict[str, str])
+    misread: list[str] = field(default_factory=list[str])
+    foreign: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, summary: BatchSummary) -> None:
         self.batches += 1
@@ -75,6 +78,7 @@ class Sync:
     facts: Facts
     clock: Callable[[], datetime]
     progress: Progress
+    hosts_version: str
 
     def run(self, sources: Sequence[Source], *, full: bool = False) -> SyncResult:
         """Reads every source to its end. An object that cannot be read now is left for the next run.
@@ -86,32 +90,35 @@ class Sync:
         carry(self.lake, self.database, self.clock)
         bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock)
         result = SyncResult()
+        ended: dict[str, bool] = {}
         failed: SourceError | None = None
         for source in sources:
             try:
-                self._read_to_its_end(source, run, result, full=full)
+                ended |= self._read_to_its_end(source, result, full=full)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
         catch_up(self.lake, self.settings.segment_rules, self.clock)
         compact_counts(self.lake)
-        self.ledger.end_run(run, self.clock(), complete=result.complete)
+        self.ledger.end_run(run, self.clock(), ended, complete=result.complete)
         if failed is not None:
             raise failed
         return result
 
-    def _read_to_its_end(self, source: Source, run: str, result: SyncResult, *, full: bool) -> None:
-        """Reads what is new in one source, planned again as often as another process moves it on."""
+    def _read_to_its_end(self, source: Source, result: SyncResult, *, full: bool) -> dict[str, bool]:
+        """Reads what is new in one source, planned again as often as another process moves it on.
+
+        When that was all: the source's url, with whether everything in it was listed.
+        """
         url = source.config.url
         past = self.ledger.past(url)
         everything = full or source.must_list_all(past)
         while (is_complete := self._read_source(source, past, result, full=full, everything=everything)) is None:
             log.info("source_moved", source=url)
         if self.ledger.is_misread(url):
-            log.error("source_misread", source=url, hint="every object was refused: are its fields right?")
+            result.misread.append(url)
             is_complete = False
-        if is_complete:
-            self.ledger.end_source(run, url, self.clock(), listed_all=everything)
         result.complete &= is_complete
+        return {url: everything} if is_complete else {}
 
     def _read_source(
         self, source: Source, past: Past, result: SyncResult, *, full: bool, everything: bool
@@ -119,9 +126,10 @@ class Sync:
         """Whether every object could be read; None when another process moved the source on."""
         url = source.config.url
         committed = recover(url, self.lake, self.ledger)
-        listed = [item for item in source.objects(past, everything=everything) if source.config.holds(item.key)]
-        self.ledger.keep_layouts(url, {source.layout(item.key) for item in listed} - past.layouts)
-        unread = self.ledger.unread(source, listed, full=full)
+        listed = source.objects(past, everything=everything)
+        unread = self.ledger.unread(source, _own(source, listed, result), self.hosts_version, full=full)
+        if not everything:  # the distribution may only have been quiet
+            result.foreign.pop(url, None)
         failed = result.failed
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
@@ -165,6 +173,7 @@ class Sync:
                 position=piece.position,
                 lines=piece.lines,
                 unknown_hosts=before.unknown_hosts + unknown,
+                hosts=before.hosts or (self.hosts_version if unknown else ""),  # of the first such lines
             )
             batch.add(piece.found, after, piece.size)
             return after
@@ -188,6 +197,19 @@ class Sync:
         return summary
 
 
+def _own(source: Source, listed: Iterable[SourceObject], result: SyncResult) -> Iterator[SourceObject]:
+    """The objects that belong to the source; notes when there are only others."""
+    own = others = 0
+    for item in listed:
+        if source.config.holds(item):
+            own += 1
+            yield item
+        else:
+            others += 1
+    if others and not own:
+        result.foreign[source.config.url] = others
+
+
 def prepare(
     settings: Settings, lake: Lake, database: Database, clock: Callable[[], datetime], progress: Progress
 ) -> Sync:
@@ -197,4 +219,4 @@ def prepare(
     assert secret is not None  # load_settings fills it or refuses
     hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
     facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
-    return Sync(settings, lake, database, Ledger(database), facts, clock, progress)
+    return Sync(settings, lake, database, Ledger(database), facts, clock, progress, hosts.version())

@@ -34,14 +34,12 @@ class Syncs:
     def last_complete(self, until: datetime | None = None) -> CompleteSync | None:
         """When the configured source that was read least recently was last read to its end; with `until`, by then.
 
-        Configured is what the newest run found in sources.toml. When that was nothing, the newest run counts that read
-        all of its sources. None while a configured source was never read to its end.
+        Configured is what the newest run found in sources.toml that had one. When that was nothing, the newest run
+        counts that read all of its sources. None while a configured source was never read to its end.
         """
         read = tables.source_syncs
         with self._database.connect() as connection:
-            run = self._newest_run(connection, until)
-            if run is None:
-                return None
+            run = self._newest_configured(connection, until)
             configured = connection.execute(
                 select(read.c.source, read.c.sampling).where(read.c.run == run, read.c.configured)
             )
@@ -52,10 +50,12 @@ class Syncs:
         known = [end for end in ends if end is not None]
         return CompleteSync(min(known), sampling) if len(known) == len(ends) else None
 
-    def _newest_run(self, connection: Connection, until: datetime | None) -> str | None:
+    def _newest_configured(self, connection: Connection, until: datetime | None) -> str | None:
         sync = tables.syncs
         begun = sync.c.started_at <= until if until is not None else true()
-        return connection.execute(select(sync.c.id).where(begun).order_by(sync.c.started_at.desc()).limit(1)).scalar()
+        return connection.execute(
+            select(sync.c.id).where(sync.c.configured, begun).order_by(sync.c.started_at.desc()).limit(1)
+        ).scalar()
 
     def _last_read(self, connection: Connection, source: str, until: datetime | None) -> datetime | None:
         read = tables.source_syncs

@@ -149,16 +149,9 @@ objects = Table(
     Column("complete", Boolean, nullable=False),
     Column("refused", String(255)),  # why an object was rejected as a whole
     Column("unknown_hosts", BigInteger, nullable=False),  # lines that may be clicks once more accounts are known
+    Column("hosts", String(32), nullable=False),  # the version of the hosts that were known then; '' without such lines
     Column("read_at", UtcTime, nullable=False),
-    Index("objects_by_outcome", "source", "refused"),
-)
-
-# Ways in which a source's keys hold their hour: strftime patterns of what comes before and with it, '' for none.
-layouts = Table(
-    "layouts",
-    metadata,
-    Column("source", String(1024), primary_key=True),
-    Column("layout", String(1024), primary_key=True),
+    Index("objects_by_outcome", "source", "refused", "number"),
 )
 
 # Lines that could not be read: raw, capped.
@@ -182,8 +175,9 @@ syncs = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("complete", Boolean, nullable=False),
+    Column("configured", Boolean, nullable=False),  # the run saw a sources.toml, whatever it read
     Index("syncs_by_end", "complete", "finished_at"),
-    Index("syncs_by_start", "started_at"),
+    Index("syncs_by_start", "configured", "started_at"),
 )
 
 # What a run did with each of its sources, and which were configured then, read or not. A source that was read to its

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ def open_sources(
 
     Raises SourceError for an unknown kind, a wrong key, or when there is no source at all.
     """
-    configs = configured_sources(settings)
+    configs = configured_sources(settings) or []
     if named:
         known = {config.url: config for config in configs}
         fallback = _fields(fields or settings.realtime_fields)
@@ -63,18 +64,24 @@ def _fields(names: str) -> Fields:
         raise SourceError(f"The field list cannot show clicks: {error}.") from None
 
 
-def configured_sources(settings: Settings) -> list[SourceConfig]:
-    """The sources of the file that CLICKLEDGER_SOURCES names; none without it. Raises SourceError."""
+def configured_sources(settings: Settings) -> list[SourceConfig] | None:
+    """The sources of the file that CLICKLEDGER_SOURCES names; None without such a file. Raises SourceError."""
     path = settings.sources
     if path is None:
-        return []
+        return None
     try:
         tables = tomllib.loads(path.read_text()).get("source", [])
     except FileNotFoundError:
         raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which does not exist.") from None
     except tomllib.TOMLDecodeError as error:
         raise SourceError(f"{path} is no TOML: {error}.") from None
-    return [_configured_source(table, place, path, settings) for place, table in enumerate(tables, 1)]
+    configs = [_configured_source(table, place, path, settings) for place, table in enumerate(tables, 1)]
+    for place, config in enumerate(configs, 1):
+        if config.url in [other.url for other in configs[: place - 1]]:
+            raise SourceError(
+                f"{path}, source {place}: {config.url} stands twice; give each a longer prefix of its own."
+            )
+    return configs
 
 
 def _configured_source(table: dict[str, Any], place: int, path: Path, settings: Settings) -> SourceConfig:
@@ -86,10 +93,13 @@ def _configured_source(table: dict[str, Any], place: int, path: Path, settings: 
     sampling = table.get("sampling", 100)
     if not 1 <= sampling <= 100:
         raise SourceError(f"{path}, source {place}: sampling is a percentage from 1 to 100.")
+    distribution = table.get("distribution")
+    if distribution is not None and not re.fullmatch(r"[A-Z0-9]+", distribution):
+        raise SourceError(f"{path}, source {place}: distribution is the id of one, such as E2EXAMPLE.")
     return SourceConfig(
         url=_name(table["url"], path.parent.absolute()),
         fields=_fields(table.get("fields", settings.realtime_fields)),
         sampling=sampling,
         lookback_hours=table.get("lookback_hours", settings.lookback_hours),
-        distribution=table.get("distribution"),
+        distribution=distribution,
     )

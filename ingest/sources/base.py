@@ -24,18 +24,17 @@ class SourceConfig:
     lookback_hours: int = 48
     distribution: str | None = None
 
-    def holds(self, key: str) -> bool:
+    def holds(self, item: SourceObject) -> bool:
         """Whether an object belongs to the source: its key names the distribution as a word of its own."""
         if self.distribution is None:
             return True
-        return re.search(rf"(?<![A-Za-z0-9]){re.escape(self.distribution)}(?![A-Za-z0-9])", key) is not None
+        return re.search(rf"(?<![A-Za-z0-9]){self.distribution}(?![A-Za-z0-9])", item.key) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What earlier runs know of a source. Times are those at which runs began."""
 
-    layouts: frozenset[str] = frozenset()  # how keys hold their hour; '' for keys without
     read_at: datetime | None = None  # the last run that read it to its end
     listed_at: datetime | None = None  # the last of those that listed everything
 
@@ -63,10 +62,6 @@ class Source(Protocol):
 
         Raises SourceError when it cannot be listed.
         """
-        ...
-
-    def layout(self, key: str) -> str:
-        """How the key holds its hour, as a strftime pattern; '' when it does not or it does not matter."""
         ...
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:

@@ -32,9 +32,6 @@ class FileSource:
     def must_list_all(self, past: Past) -> bool:  # noqa: ARG002  (a listing is cheap here)
         return True
 
-    def layout(self, key: str) -> str:  # noqa: ARG002
-        return ""
-
     def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:  # noqa: ARG002
         for path in self._paths():
             try:

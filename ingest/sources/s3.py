@@ -1,36 +1,30 @@
 """Log objects under an s3:// prefix, listed so that nothing is lost although keys do not arrive in order.
 
 Standard log names end in a random suffix, late files keep the old hour, Firehose names the arrival hour: there is no
-"last key" after which everything is new. A sync lists the hours again that have passed since the last complete one,
-and the look-back before it, in every layout of keys that was ever seen. Once a day it lists everything, which finds new
-layouts and whatever came later than the look-back; always, when there are keys that show no hour.
+"last key" after which everything is new. A sync walks through all keys in their order, but leaps over those whose hour
+lies before the last complete sync by more than the look-back: of each distribution or folder tree that costs a request,
+whether it was ever seen before or not. Once a day it lists everything, which finds what came later than the look-back.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from analytics_core.errors import SourceError
 from analytics_core.store.object_storage import client, parse_location
 from ingest.sources.base import Past, SourceConfig, SourceObject
+from ingest.sources.hours import recent_from
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 _SPOOL_BYTES: Final = 8 * 2**20
-_HOUR: Final = timedelta(hours=1)
 _LIST_ALL_EVERY: Final = timedelta(hours=24)
-_MOST_PREFIXES: Final = 2_000  # more listings of an hour than one of everything is worth
-
-# Ways in which a key can hold an hour: a pattern to find it, and how to write another hour in its place.
-_HOUR_FORMS: Final = (
-    (re.compile(r"\d{4}-\d{2}-\d{2}-\d{2}(?=[.\-_/])"), "%Y-%m-%d-%H"),
-    (re.compile(r"\d{4}/\d{2}/\d{2}/\d{2}(?=/)"), "%Y/%m/%d/%H"),
-    (re.compile(r"year=\d{4}/month=\d{2}/day=\d{2}/hour=\d{2}(?=/)"), "year=%Y/month=%m/day=%d/hour=%H"),
-)
 
 
 class S3Source:
@@ -40,30 +34,17 @@ class S3Source:
         self._clock = clock
 
     def must_list_all(self, past: Past) -> bool:
-        if past.read_at is None or past.listed_at is None or not past.layouts or "" in past.layouts:
-            return True
-        return (
-            self._clock() - past.listed_at >= _LIST_ALL_EVERY
-            or len(past.layouts) * len(self._hours(past.read_at)) > _MOST_PREFIXES
-        )
+        return past.read_at is None or past.listed_at is None or self._clock() - past.listed_at >= _LIST_ALL_EVERY
 
     def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:
         if everything or past.read_at is None:
-            prefixes = [self._location.key]
+            found = self._all()
         else:
-            hours = self._hours(past.read_at)
-            prefixes = sorted(hour.strftime(layout) for layout in past.layouts for hour in hours)
-        for prefix in prefixes:
-            yield from self._list(prefix)
-
-    def layout(self, key: str) -> str:
-        """The hour that stands first below the source's own prefix: a file's name may repeat that of its folder."""
-        below = len(self._location.key)
-        found = [(match, form) for pattern, form in _HOUR_FORMS if (match := pattern.search(key, below))]
-        if not found:
-            return ""
-        match, form = min(found, key=lambda one: one[0].start())
-        return key[: match.start()].replace("%", "%%") + form
+            found = self._since(min(past.read_at, self._clock()) - timedelta(hours=self.config.lookback_hours))
+        for one in found:
+            key, size = one.get("Key", ""), one.get("Size", 0)
+            if not key.endswith("/"):
+                yield SourceObject(key, one.get("ETag", "").strip('"'), size)
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:  # noqa: ARG002  (objects are replaced, never appended to)
         return False
@@ -84,19 +65,35 @@ class S3Source:
         spool.seek(0)
         return spool
 
-    def _hours(self, read_at: datetime) -> list[datetime]:
-        """From the look-back before the last complete run to the next hour, for clocks that differ."""
-        now = self._clock()
-        first = min(read_at, now) - timedelta(hours=self.config.lookback_hours)
-        return [now + timedelta(hours=1) - timedelta(hours=back) for back in range(int((now - first) / _HOUR) + 3)]
+    def _all(self) -> Iterator[ObjectTypeDef]:
+        position: dict[str, str] = {}
+        while True:
+            page = self._page(**position)
+            yield from page.get("Contents", [])
+            if not page.get("IsTruncated"):
+                return
+            position = {"ContinuationToken": page.get("NextContinuationToken", "")}
 
-    def _list(self, prefix: str) -> Iterator[SourceObject]:
-        pages = client().get_paginator("list_objects_v2").paginate(Bucket=self._location.bucket, Prefix=prefix)
+    def _since(self, since: datetime) -> Iterator[ObjectTypeDef]:
+        """Every object but those whose keys say that they are older."""
+        after: str | None = None
+        while True:
+            page = self._page() if after is None else self._page(StartAfter=after)
+            leap: str | None = None
+            for one in page.get("Contents", []):
+                key = one.get("Key", "")
+                leap = recent_from(key, since, len(self._location.key))
+                if leap is not None:
+                    after = leap
+                    break
+                after = key
+                yield one
+            else:
+                if not page.get("IsTruncated"):
+                    return
+
+    def _page(self, **position: Any) -> ListObjectsV2OutputTypeDef:
         try:
-            for page in pages:
-                for found in page.get("Contents", []):
-                    key, size = found.get("Key", ""), found.get("Size", 0)
-                    if not key.endswith("/"):
-                        yield SourceObject(key, found.get("ETag", "").strip('"'), size)
+            return client().list_objects_v2(Bucket=self._location.bucket, Prefix=self._location.key, **position)
         except (ClientError, BotoCoreError) as error:
             raise SourceError(f"{self.config.url} cannot be listed: {error}") from error

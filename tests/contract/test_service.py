@@ -62,16 +62,20 @@ def world(tmp_path: Path, engine: Engine) -> Filled:
 def synced(
     world: Filled, finished_at: datetime | None, *, complete: bool = True, sampling: int = 100, configured: bool = False
 ) -> None:
-    run = {"id": str(finished_at), "started_at": DAY, "finished_at": finished_at, "complete": complete}
+    times = {
+        "started_at": finished_at or DAY,
+        "finished_at": finished_at,
+        "complete": complete,
+        "configured": configured,
+    }
+    run = {"id": str(finished_at), **times}
     sources = [
-        {**run, "run": run["id"], "source": source, "sampling": percent, "configured": configured, "listed_all": True}
+        {**times, "run": run["id"], "source": source, "sampling": percent, "listed_all": True}
         for source, percent in (("logs", 100), ("edge", sampling))
     ]
     with world.database.begin() as connection:
         connection.execute(tables.syncs.insert().values(run))
-        insert_missing(
-            connection, tables.source_syncs, [{k: v for k, v in one.items() if k != "id"} for one in sources]
-        )
+        insert_missing(connection, tables.source_syncs, sources)
 
 
 def lines(world: Filled, number: int, day: str, read: int, rejected: int) -> None:

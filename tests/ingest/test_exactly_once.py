@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
-from support.logs import Request, realtime_text, requests, standard_text, write
+from support.logs import REALTIME, Request, realtime_text, requests, standard_text, write
 from support.world import ACCOUNTS, World
 
 from analytics_core.store.lake import Lake
@@ -20,6 +20,9 @@ from analytics_core.store.schemas import CLICKS, TableSpec
 from ingest.agents import stable_hash
 from ingest.commit import recover
 from ingest.ledger import Ledger
+from ingest.progress import ProgressLines
+from ingest.sources import open_sources
+from ingest.sync import prepare
 
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever processes of their own call now
 
@@ -238,11 +241,31 @@ def test_a_field_list_that_fits_no_object_fails_the_sync_until_it_is_mended(worl
     assert world.clicks().height == 5
 
 
+def test_fields_that_fit_no_longer_fail_the_sync_until_they_are_mended(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    write(folder / "a.gz", realtime_text(requests(5)))
+    words = ("sync", "--source", str(folder))
+    assert world.run(*words).returncode == 0
+    fewer = [name for name in REALTIME if name != "asn"]
+    codes: list[int] = []
+    for part in range(1, 5):  # the configuration at CloudFront changed
+        write(folder / f"{part}.gz", realtime_text(requests(5, start=5 * part), fewer))
+        ran = world.run(*words, check=False)
+        assert "1 objects refused, no header" in ran.stderr
+        codes.append(ran.returncode)
+
+    assert codes == [0, 0, 1, 1]
+    assert "its newest objects were all refused" in world.run(*words, check=False).stderr
+    assert world.run(*words, "--full", "--fields", ",".join(fewer)).returncode == 0
+    assert world.run(*words).returncode == 0
+    assert world.clicks().height == 25
+
+
 def test_hosts_that_become_known_are_counted_by_a_full_sync(world: World, tmp_path: Path) -> None:
     lines = [Request(number, host="nova.clickledger.localhost") for number in range(5)]
     log = write(tmp_path / "a.gz", realtime_text([*lines, Request(9)]))
     ran = world.run("sync", "--source", str(log))
-    assert "5 redirects on hosts that are no handle's" in ran.stderr
+    assert "5 of 6 redirects on hosts that are no handle's" in ran.stderr
     assert world.sync(log, full=True).identity.lines == 0
 
     world.load({"handles": [{"handle": "nova", "plan": "FREE", "planSince": "2026-01-01T00:00:00Z"}]}, at=FUTURE)
@@ -251,3 +274,31 @@ def test_hosts_that_become_known_are_counted_by_a_full_sync(world: World, tmp_pa
     assert (again.identity.clicks, again.identity.duplicates, again.identity.unknown_hosts) == (5, 1, 0)
     assert replace(world, now=FUTURE).sync(log, full=True).identity.lines == 0
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+NOVA = {"handles": [{"handle": "nova", "plan": "FREE", "planSince": "2026-01-01T00:00:00Z"}]}
+
+
+def test_lines_read_before_their_accounts_are_not_forgotten_while_their_file_grows(
+    world: World, tmp_path: Path
+) -> None:
+    log = tmp_path / "a.log"
+    lines = [Request(number, host="nova.clickledger.localhost") for number in range(6)]
+    write(log, realtime_text(lines[:3]))
+    world.sync(log)
+    world.load(NOVA)
+    write(log, realtime_text(lines))
+    assert world.sync(log).identity.clicks == 3
+
+    assert world.sync(log, full=True).identity.clicks == 3
+    assert world.sync(log, full=True).identity.lines == 0
+
+
+def test_accounts_that_are_loaded_while_a_sync_runs_are_new_to_what_it_read(world: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.gz", realtime_text([Request(1, host="nova.clickledger.localhost")]))
+    opened = open_sources([str(log)], None, world.settings, lambda: FUTURE)
+    run = prepare(world.settings, world.lake, world.database, lambda: FUTURE, ProgressLines())
+    world.load(NOVA)
+
+    assert run.run(opened).identity.unknown_hosts == 1
+    assert world.sync(log, full=True).identity.clicks == 1

@@ -72,16 +72,50 @@ def later(world: World, **duration: float) -> World:
     return replace(world, now=world.now + timedelta(**duration))
 
 
+def listed(world: World, source: str, at: datetime) -> list[str]:
+    """The keys that a sync lists at that time when it does not list everything."""
+    past = Ledger(world.database).past(source)
+    return [item.key for item in S3Source(SourceConfig(source, CANONICAL), lambda: at).objects(past, everything=False)]
+
+
 def test_an_object_older_than_the_look_back_is_found_within_a_day(world: World, endpoint: str, bucket: str) -> None:
     source = f"s3://{bucket}/logs/"
     put(endpoint, bucket, hour_key(NOW, "new"), standard_text(requests(5)))
     world.sync(source)
     put(endpoint, bucket, hour_key(NOW - timedelta(days=9), "old"), standard_text(requests(5, start=5)))
-    put(endpoint, bucket, "logs/E3OTHER.2026-03-12-09.a.gz", standard_text(requests(5, start=10)))
 
     assert later(world, hours=1).sync(source).objects == 0
-    assert later(world, hours=25).sync(source).objects == 2
-    assert world.clicks().height == 15
+    assert later(world, hours=25).sync(source).objects == 1
+    assert world.clicks().height == 10
+
+
+def test_what_begins_to_log_in_the_same_bucket_is_read_at_once(world: World, endpoint: str, bucket: str) -> None:
+    source = f"s3://{bucket}/logs/"
+    put(endpoint, bucket, hour_key(NOW, "a"), standard_text(requests(5)))
+    put(endpoint, bucket, "logs/README", "whose logs these are")
+    world.sync(source)
+    begun = ["logs/E0.2026-03-12-12.a.gz", "logs/E3.2026-03-12-12.a.gz", "logs/firehose/2026/03/12/12/a", "logs/zone/a"]
+    for number, key in enumerate(begun, 1):
+        put(endpoint, bucket, key, standard_text(requests(5, start=10 * number)))
+
+    assert later(world, minutes=1).sync(source).identity.clicks == 20
+
+
+def test_old_keys_cost_a_request_of_each_distribution_and_folder_tree(world: World, endpoint: str, bucket: str) -> None:
+    source = f"s3://{bucket}/logs/"
+    hours = [NOW - timedelta(hours=6 * back) for back in range(40)]
+    for number, hour in enumerate(hours):
+        for distribution in ("E1", "E2"):
+            put(endpoint, bucket, f"logs/{distribution}.{hour:%Y-%m-%d-%H}.a.gz", "")
+        put(endpoint, bucket, f"logs/tree/{hour:%Y/%m/%d/%H}/name-1-{hour:%Y-%m-%d-%H}-01-02-{number}", "")
+    world.sync(source)
+    asked: list[object] = []
+    object_storage.client().meta.events.register("before-call.s3.ListObjectsV2", lambda **_: asked.append(1))
+
+    found = listed(world, source, NOW + timedelta(minutes=5))
+
+    assert len(asked) == 4  # the beginning, and a leap in each
+    assert len(found) == 3 * 9  # of 48 hours
 
 
 def test_an_object_older_than_the_look_back_is_found_at_once_by_a_full_listing(
@@ -116,11 +150,7 @@ def test_nothing_is_missed_after_a_pause_longer_than_the_look_back(world: World,
         key = hour_key(NOW + timedelta(hours=hours), "later")
         put(endpoint, bucket, key, standard_text(requests(5, start=10 * hours)))
 
-    listing = S3Source(SourceConfig(source, CANONICAL), lambda: NOW + timedelta(hours=81))
-    past = Ledger(world.database).past(listing.config.url)
-    found = [item.key for item in listing.objects(past, everything=False)]
-
-    assert len(found) == 4
+    assert len(listed(world, source, NOW + timedelta(hours=81))) == 4
     assert later(world, hours=81).sync(source).objects == 3
 
 
@@ -133,22 +163,12 @@ def test_a_source_may_be_one_distribution_of_a_bucket(world: World, endpoint: st
     assert there.sync().identity.clicks == 5
 
 
-@pytest.mark.parametrize(
-    ("key", "layout"),
-    [
-        ("logs/E2.2026-03-12-09.ab.gz", "logs/E2.%Y-%m-%d-%H"),
-        ("logs/50%/2026/03/12/09/s-1-2026-03-12-09-01-02-ab.gz", "logs/50%%/%Y/%m/%d/%H"),
-        ("logs/year=2026/month=03/day=12/hour=09/a", "logs/year=%Y/month=%m/day=%d/hour=%H"),
-        ("logs/README.txt", ""),
-    ],
-)
-def test_how_a_key_holds_its_hour(key: str, layout: str) -> None:
-    assert S3Source(SourceConfig("s3://bucket/logs/", CANONICAL), lambda: NOW).layout(key) == layout
+def test_a_distribution_that_no_key_names_is_told(world: World, endpoint: str, bucket: str, tmp_path: Path) -> None:
+    put(endpoint, bucket, "logs/2026/03/12/09/stream-1", realtime_text(requests(5)))
+    (tmp_path / "sources.toml").write_text(f'[[source]]\nurl = "s3://{bucket}/logs/"\ndistribution = "E2EXAMPLE"\n')
+    there = replace(world, environment={"CLICKLEDGER_SOURCES": str(tmp_path / "sources.toml")})
 
-
-def test_a_date_in_the_prefix_of_the_source_is_no_hour() -> None:
-    source = S3Source(SourceConfig("s3://bucket/export-2026-01-01-00/", CANONICAL), lambda: NOW)
-    assert source.layout("export-2026-01-01-00/E2.2026-03-12-09.ab.gz") == "export-2026-01-01-00/E2.%Y-%m-%d-%H"
+    assert f"s3://{bucket}/logs/: none of 1 objects names the distribution" in there.run("sync").stderr
 
 
 def test_a_replaced_object_adds_what_was_missing(world: World, endpoint: str, bucket: str) -> None:
