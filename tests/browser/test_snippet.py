@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
-from starlette.types import ASGIApp, Receive, Scope, Send
-from support.shop import CONVERSIONS, Network, recorder, served, shop
+from support.shop import Network, served, shop
 from support.world import World
 
 from analytics_core.api import create_app
@@ -49,7 +48,7 @@ def shop_and_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     world = World(tmp_path_factory.mktemp("shop"), now=utc_now())
     world.load()
     application = build(world.settings)
-    network = Network(_api(application))
+    network = Network(create_app(lambda: application))
     with served(network, "127.0.0.1") as api, served(shop(f"{api}/v2/public/clickledger.js"), "localhost") as origin:
         yield Shop(origin, network, application)
     application.analytics.close()
@@ -68,19 +67,6 @@ def visitor(chromium: Browser, selling: Shop) -> Iterator[Page]:
     context.add_init_script(QUICK_PAUSES)
     yield context.new_page()
     context.close()
-
-
-def _api(application: Application) -> ASGIApp:
-    """The API, with the recorder in place of conversions as long as it does not take them."""
-    api = create_app(lambda: application)
-    recording = recorder(application)
-    takes_conversions = CONVERSIONS in api.openapi()["paths"]
-
-    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        app = recording if scope["path"] == CONVERSIONS and not takes_conversions else api
-        await app(scope, receive, send)
-
-    return routed
 
 
 def convert(page: Page, **order: Any) -> Any:

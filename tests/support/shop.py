@@ -12,13 +12,10 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.attribution.ctx import verify
-from analytics_core.bootstrap import Application
-from analytics_core.errors import InvalidCtxError
 from support.api import free_port
 
 CONVERSIONS = "/v2/public/conversions"
@@ -65,29 +62,6 @@ class Network:
         status, retry_after = failure
         headers = OPEN_TO_ALL | ({} if retry_after is None else {"Retry-After": retry_after})
         await Response(status_code=status, headers=headers)(scope, receive, send)
-
-
-def recorder(application: Application) -> Starlette:
-    """Conversions as the contract says, kept in memory."""
-    seen: dict[str, str] = {}
-
-    async def convert(request: Request) -> Response:
-        posted = await request.json()
-        try:
-            verify(posted["ctx"], application.settings.ctx_keys, application.clock())
-        except InvalidCtxError as error:
-            body = {"error": error.code, "message": error.message, "requestId": "r"}
-            return JSONResponse(body, error.status, headers=OPEN_TO_ALL)
-        key = posted["idempotencyKey"]
-        is_duplicate = key in seen
-        answer = {"conversionId": seen.setdefault(key, f"cnv_{len(seen)}"), "duplicate": is_duplicate}
-        return JSONResponse(answer, 200 if is_duplicate else 201, headers=OPEN_TO_ALL)
-
-    async def preflight(_: Request) -> Response:
-        return Response(status_code=204, headers=OPEN_TO_ALL)
-
-    routes = [Route(CONVERSIONS, convert, methods=["POST"]), Route(CONVERSIONS, preflight, methods=["OPTIONS"])]
-    return Starlette(routes=routes)
 
 
 def shop(script: str) -> Starlette:
