@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Final
+from uuid import uuid4
 
 import duckdb
 import polars as pl
@@ -37,12 +39,12 @@ class DuckDBEngine:
     def __init__(self, *, memory_megabytes: int, seconds: float, file_cache: FileCache | None = None) -> None:
         self._seconds = seconds
         self._file_cache = file_cache
-        self._spill = TemporaryDirectory(prefix="clickledger-")
         self._connection = duckdb.connect(
             config={
                 "threads": _THREADS,
                 "memory_limit": f"{memory_megabytes}MiB",
-                "temp_directory": self._spill.name,
+                # Made by DuckDB when a query first needs it, and removed when the database closes.
+                "temp_directory": str(Path(gettempdir()) / f"clickledger-{uuid4().hex}"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "python_enable_replacements": False,
@@ -67,7 +69,6 @@ class DuckDBEngine:
 
     def close(self) -> None:
         self._connection.close()
-        self._spill.cleanup()
         if self._file_cache is not None:
             self._file_cache.close()
 

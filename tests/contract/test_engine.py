@@ -67,6 +67,19 @@ def test_a_query_that_needs_too_much_memory_is_stopped() -> None:
     engine.close()
 
 
+def test_a_query_larger_than_its_memory_goes_to_disk_and_leaves_nothing_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    engine = DuckDBEngine(memory_megabytes=128, seconds=60)
+    distinct = "SELECT count(*) AS n FROM (SELECT DISTINCT repeat(md5(n::VARCHAR), 8) FROM range($count) AS t(n))"
+
+    assert engine.frame(replace(NUMBERS, sql=distinct, values={"count": 1_000_000}))["n"].item() == 1_000_000
+    assert list(tmp_path.iterdir()) != []
+    engine.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_files_are_a_table_without_rows(engine: DuckDBEngine) -> None:
     sql = "SELECT * FROM {clicks} AS clicks WHERE handle = $handle AND clicks.at < $now"
     values = {"handle": "acme", "now": datetime(2026, 1, 1, tzinfo=UTC)}
