@@ -1,4 +1,4 @@
-"""The database: opens SQLite (write-ahead log) or PostgreSQL, makes missing tables, translates its failures."""
+"""The database: opens SQLite or PostgreSQL with the tables of this version, and translates its failures."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from analytics_core.errors import StoreUnavailableError
-from analytics_core.store.tables import metadata
+from analytics_core.store.migrate import migrate
 
 
 class Database:
     """One engine for a process. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
+        """Raises StoreUnavailableError, and SettingsError for a database that is not of this version."""
         self.engine = _open(url)
         with translated():
-            try:
-                metadata.create_all(self.engine)
-            except (OperationalError, ProgrammingError):  # another process made the tables at the same moment
-                metadata.create_all(self.engine)
+            migrate(self.engine)
 
     @contextmanager
     def begin(self) -> Generator[Connection]:

@@ -6,7 +6,7 @@ SQLite and PostgreSQL alike.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -28,6 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+VERSION: Final = "0001"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):
