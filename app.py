@@ -24,7 +24,7 @@ async def opened(_: st.App) -> AsyncGenerator[None]:
 app = st.App(
     "pages/dashboard.py",
     routes=[*api.routes(api.app), *cookie.routes],
-    middleware=[Middleware(BrowserPolicy)],
+    middleware=[Middleware(BrowserPolicy), Middleware(api.FindHandle, application=shared)],
     lifespan=opened,
     on_script_error=problems.unexpected,
 )

@@ -107,9 +107,9 @@ class Analytics:
         resolved = resolve(query)
         return self._on_a_snapshot(lambda snapshot: self._groups(resolved, snapshot))
 
-    def freshness(self) -> Freshness:
-        """How current the numbers are, for all handles alike."""
-        return freshness(self._syncs.last_complete(), self._sla_minutes, self._clock())
+    def freshness(self, as_of: datetime | None = None) -> Freshness:
+        """How current the numbers are, or were then, for all handles alike."""
+        return freshness(self._syncs.last_complete(as_of), self._sla_minutes, as_of or self._clock())
 
     def data_version(self) -> str:
         """What the numbers are made of. The same version gives the same answers; compaction does not change it."""
@@ -118,9 +118,9 @@ class Analytics:
     def state(self, query: Query) -> str:
         """Of what the answer is made: as long as it stays the same, so does the answer."""
         posts = self._outcomes.posts(query.handle, *_utc_days(query)) if query.funnel else {}
-        current = self.freshness()
-        last = current.last_updated_at
-        age = (self._clock() - last) // timedelta(minutes=1) if query.confidence and last is not None else None
+        current = self.freshness(query.as_of)
+        last, now = current.last_updated_at, query.as_of or self._clock()
+        age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
         snapshot = self._lake.snapshot()
         parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), age)
         return "|".join(repr(part) for part in parts)
@@ -145,7 +145,7 @@ class Analytics:
         rows = self._reader.rows(resolved, snapshot, final)
         totals = total(rows)
         first_days = self._reader.first_days(query, snapshot)
-        current = self.freshness()
+        current = self.freshness(query.as_of)
         return Answer(
             query=query,
             rows=rows if query.group_by else (),
@@ -181,7 +181,7 @@ class Analytics:
         if conversions > totals.qualified_clicks:
             conversions -= self._reader.times(query, snapshot)[1]
         period = query.period
-        lines = self._syncs.line_counts(*_utc_days(query))
+        lines = self._syncs.line_counts(*_utc_days(query), query.as_of)
         untracked = [_days_before(query, first_days.get(name)) for name in tracked_dimensions(query)]
         return confidence(
             Evidence(
@@ -189,7 +189,7 @@ class Analytics:
                 bot_clicks=totals.bot_clicks,
                 conversions=conversions,
                 freshness=current,
-                now=self._clock(),
+                now=query.as_of or self._clock(),
                 lines=lines.lines,
                 rejected=lines.rejected,
                 days=period.length,

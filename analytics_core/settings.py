@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+import limits
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,7 +32,9 @@ SHORTEST_SECRET: Final = 32  # bytes: as long as the hash of HS256 (RFC 7518, se
 class Settings(BaseSettings):
     """Read from `CLICKLEDGER_*` or `.env`. Secrets that are not set are made once and kept in the state folder."""
 
-    model_config = SettingsConfigDict(env_prefix="CLICKLEDGER_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLICKLEDGER_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     state: Path = Field(
         default=Path("var"), description="folder of the embedded defaults: lake, database, made secrets"
@@ -98,6 +101,20 @@ class Settings(BaseSettings):
     file_cache_megabytes: int = Field(
         default=4096, ge=64, description="disk for files of a lake under s3://, kept in <state>/lake-files"
     )
+
+    @field_validator("public_domain")
+    @classmethod
+    def _as_hosts_are_compared(cls, domain: str) -> str:
+        return domain.strip().lower().rstrip(".")
+
+    @field_validator("query_rate")
+    @classmethod
+    def _a_rate(cls, rate: str) -> str:
+        try:
+            limits.parse(rate)
+        except ValueError:
+            raise ValueError(f"{rate!r} is no rate such as 1200/minute") from None
+        return rate
 
     @field_validator("ctx_secrets")
     @classmethod

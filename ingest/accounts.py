@@ -32,7 +32,7 @@ def _known_zone(name: str) -> str:
 
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,24}$")]
-CampaignId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+CampaignId = Annotated[str, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$", to_lower=True, max_length=253)]
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 

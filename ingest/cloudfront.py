@@ -45,6 +45,10 @@ _OPTIONAL: Final = {
     "country": "c-country",
 }
 
+# A visitor who denies consent is nobody that could be known again: their lines are read without an address.
+_HEADERS: Final = "cs-headers"  # `Name:value%0AName:value`, of real-time logs alone
+_DENIED: Final = r"(?i-u)(?:^|%0A)(?:sec-gpc|dnt):1(?:%0A|$)"
+
 
 class UnknownFormatError(Exception):
     """The object holds no CloudFront log that can be read; the message is the reason that the ledger keeps."""
@@ -120,6 +124,8 @@ def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *besi
     What `beside` says of the rows stands in further columns.
     """
     carried = {column: pl.col(name) for column, name in fields.needed.items()}
+    if "client_address" in carried and _HEADERS in fields.names:
+        carried["client_address"] = pl.when(~pl.col(_HEADERS).str.contains(_DENIED)).then(carried["client_address"])
     absent = {column: pl.lit(None, dtype=pl.String) for column in _OPTIONAL if column not in carried}
     number = pl.lit(numbers) if isinstance(numbers, pl.Series) else pl.int_range(pl.len(), dtype=pl.Int64) + numbers
     path = pl.col("path").str.split_exact("?", 1).struct.field("field_0") if fields.is_realtime else pl.col("path")

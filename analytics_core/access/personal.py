@@ -62,7 +62,7 @@ class PersonalTokens:
         request_id: str = "",
     ) -> NewToken:
         """Raises the errors of Policy.check, and InvalidParameterError for a name, scope or end that cannot be."""
-        self._policy.check(actor, Action.MANAGE_TOKENS, handle)
+        self._policy.check(actor, Action.MAKE_TOKENS, handle)
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InvalidParameterError(f"name must have 1 to {MAX_NAME} characters that can be seen.")
         if expires_at is not None and not now < expires_at < now + MAX_LIFETIME:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from limits import RateLimitItem, parse
+from limits import RateLimitItem
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter
 
 from analytics_core.errors import SettingsError
 
@@ -34,16 +35,29 @@ class Allowance:
 
 class _Memory(MemoryStorage):
     """Forgets what is over once in a while: the library's own way is a thread every 10 ms that looks at every caller,
-    which is most of what a process does when it has many of them.
+    which is most of what a process does when it has many of them, and keeps an empty list of each for ever.
     """
 
-    _next_look = 0.0
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.RLock()
+        self._next_look = 0.0
+        super().__init__()
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        with self._one_at_a_time:
+            return super().acquire_entry(key, limit, expiry, amount)
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        with self._one_at_a_time:
+            return super().get_moving_window(key, limit, expiry)
 
     def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  (the name that the library's own method has)
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _FORGET_SECONDS
             self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+            for key in [key for key, events in self.events.items() if not events]:
+                del self.events[key]
 
 
 class Rates:
@@ -58,7 +72,7 @@ class Rates:
         except Exception as error:  # whatever the storage of this URL raises when it is made
             raise SettingsError("CLICKLEDGER_RATE_LIMIT_URL must be memory:// or redis://host:port/db.") from error
         self.is_local = url.startswith("memory")  # needs no wait
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._limiter = MovingWindowRateLimiter(storage)
 
     def take(self, rate: RateLimitItem, caller: str) -> Allowance:
         """Counts one request of the caller."""
@@ -71,11 +85,3 @@ class Rates:
             return Allowance(True, rate.amount, rate.amount, window, window)
         reset = max(1, math.ceil(stats.reset_time - time.time()))
         return Allowance(is_within, rate.amount, stats.remaining, reset, window)
-
-
-def parse_rate(text: str) -> RateLimitItem:
-    """`1200/minute`. Raises SettingsError."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise SettingsError(f"CLICKLEDGER_QUERY_RATE: {text!r} is no rate such as 1200/minute.") from error

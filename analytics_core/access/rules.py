@@ -24,6 +24,7 @@ class Action(StrEnum):
 
     READ = "analytics.read"
     EXPORT = "analytics.export"
+    MAKE_TOKENS = "tokens.make"
     MANAGE_TOKENS = "tokens.manage"
     READ_AUDIT = "audit.read"
 
@@ -42,7 +43,7 @@ class Rule:
 
     role: Role
     feature: Feature | None = None
-    for_staff: bool = True  # reviewers read; they change nothing
+    for_staff: bool = True  # reviewers read; they change nothing where they have no role of their own
     for_tokens: bool = False
     meaning: str = ""
 
@@ -60,8 +61,9 @@ RULES: Final[Mapping[Action, Rule]] = MappingProxyType(
     {
         Action.READ: Rule(Role.CREATOR, for_tokens=True, meaning="Numbers, on screen and as JSON."),
         Action.EXPORT: Rule(Role.CREATOR, EXPORTS, for_tokens=True, meaning="Downloads and their manifests."),
+        Action.MAKE_TOKENS: Rule(Role.OPERATOR, GROWTH_TOOLS, for_staff=False, meaning="Make personal access tokens."),
         Action.MANAGE_TOKENS: Rule(
-            Role.OPERATOR, GROWTH_TOOLS, for_staff=False, meaning="Make, list and revoke personal access tokens."
+            Role.OPERATOR, for_staff=False, meaning="List and revoke personal access tokens, whatever the plan."
         ),
         Action.READ_AUDIT: Rule(Role.OWNER, meaning="The audit log of the handle."),
     }
@@ -124,6 +126,6 @@ def refusal(standing: Standing, action: Action, rule: Rule) -> Refused | None:
 
 
 def _role_suffices(kind: ActorKind, rule: Rule, role: Role | None) -> bool:
-    if kind is ActorKind.STAFF:
-        return rule.for_staff
+    if kind is ActorKind.STAFF and rule.for_staff:
+        return True
     return role is not None and ROLES.index(role) >= ROLES.index(rule.role)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -28,13 +29,13 @@ class SignIns:
         error: ClickledgerError,
         *,
         door: str,
-        address: str,
+        addresses: Sequence[str],
         now: datetime,
         handle: str | None = None,
         request_id: str = "",
     ) -> None:
-        """Notes that somebody was turned away at a door. The address is counted by, and not kept."""
-        if not self._rates.take(_KEPT, address).is_within:
+        """Notes that somebody was turned away at a door. The addresses are counted by, and not kept."""
+        if not all(self._rates.take(_KEPT, address).is_within for address in addresses):
             return
         known = handle if handle and self._accounts.find(handle) else None
         detail = {"reason": error.code, "door": door}

@@ -105,7 +105,7 @@ def _actor(claims: dict[str, Any], settings: Settings, now: datetime) -> Actor:
     expires_at = _time(claims["exp"])
     if "nbf" in claims and _time(claims["nbf"]) > now + LEEWAY:
         raise InvalidTokenError("The access token is not valid yet.")
-    if expires_at + LEEWAY <= now:
+    if expires_at <= now - LEEWAY:
         raise TokenExpiredError("The access token has expired; sign in again.")
     user_id, is_demo = claims["sub"], bool(claims.get(DEMO))
     if not user_id.isprintable() or not user_id or (is_demo and not settings.demo):

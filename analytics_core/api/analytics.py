@@ -18,7 +18,7 @@ from analytics_core.api.schemas import AnswerSchema, ManifestSchema, answer_json
 from analytics_core.bootstrap import Application
 from analytics_core.model import Query as Question
 from analytics_core.query.catalog import FILTERS
-from analytics_core.query.parse import parse_query
+from analytics_core.query.parse import joined, parse_query
 
 _ACCESS: Final = (
     errors.MissingBearerTokenError,
@@ -88,7 +88,7 @@ class Parameters:
         """
         given = self._given | {name: value for name, value in more.items() if value is not None}
         for name in given.keys() & {*FILTERS}:
-            given[name] = ",".join(value for other, value in self._all if other == name and value)
+            given[name] = joined(name, [value for other, value in self._all if other == name and value])
         for name in given.keys() | more.keys():
             if name not in FILTERS and [other for other, _ in self._all].count(name) > 1:
                 raise errors.InvalidParameterError(f"{name} stands more than once.")

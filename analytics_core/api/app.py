@@ -61,8 +61,9 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         app.include_router(router)
     for public in (conversions, signals, context, redirect, snippet, health):
         app.include_router(public.router)
-    app.router.routes.insert(0, redirect.OnHandleHost(application, redirect.answer))
+    app.router.routes.insert(0, redirect.OnHandleHost(redirect.answer))
     install_error_handlers(app)
+    app.add_middleware(redirect.FindHandle, application=application)
     app.add_middleware(FailSafely)
     app.add_middleware(Guard, application=application)
     app.add_middleware(OpenToBrowsers)
@@ -71,11 +72,11 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 
 
 def routes(app: FastAPI) -> list[BaseRoute]:
-    """The API's paths as routes of another ASGI application, such as the dashboard's."""
+    """The API's paths as routes of another ASGI application, such as the dashboard's, which needs `FindHandle`."""
     at_root = _AtRoot(app)
     paths = (*health.PATHS, redirect.PATH)
     return [
-        redirect.OnHandleHost(app.state.application, at_root),
+        redirect.OnHandleHost(at_root),
         Mount("/v2", app=at_root),
         *(Route(path, endpoint=at_root) for path in paths),
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import limits
 from fastapi import Request
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.access.rates import parse_rate
 from analytics_core.access.rules import Door
+from analytics_core.api.clients import client_of
 from analytics_core.api.errors import request_id
 from analytics_core.bootstrap import Application
 from analytics_core.errors import InvalidTokenError, RateLimitedError, TokenExpiredError
@@ -36,10 +37,11 @@ def comes_through(door: Door) -> Callable[[Request], None]:
         try:
             actor = _verified(application, door, token)
         except (InvalidTokenError, TokenExpiredError) as error:
+            client = client_of(request.scope, application.settings.trusted_proxies)
             application.sign_ins.failed(
                 error,
                 door=door,
-                address=request.client.host if request.client else "",
+                addresses=client.buckets,
                 now=application.clock(),
                 handle=request.path_params.get("handle", "").lower(),
                 request_id=request_id(request),
@@ -60,7 +62,7 @@ def _verified(application: Application, door: Door, token: str) -> Actor:
 
 def _count(request: Request, application: Application, actor: Actor) -> None:
     """Tells the caller what is left; all tokens of a user count together, a personal access token alone."""
-    rate = parse_rate(application.settings.query_rate)
+    rate = limits.parse(application.settings.query_rate)
     left = application.rates.take(rate, f"token:{actor.token_id}" if actor.token_id else f"user:{actor.user_id}")
     request.scope["clickledger.headers"].update(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
@@ -24,9 +25,15 @@ class Client:
 
 
 def client_of(scope: Scope, trusted_proxies: int) -> Client:
-    """With n trusted proxies the n-th address from the right of X-Forwarded-For, else the one of the socket."""
-    forwarded = _forwarded(scope)
-    socket = _parsed((scope.get("client") or (_LOOPBACK, 0))[0])
+    """The client of an ASGI request."""
+    socket = (scope.get("client") or (_LOOPBACK, 0))[0]
+    return client_behind(socket, Headers(scope=scope).getlist("x-forwarded-for"), trusted_proxies)
+
+
+def client_behind(socket_address: str, forwarded_for: Sequence[str], trusted_proxies: int) -> Client:
+    """With n trusted proxies the n-th address from the right of the X-Forwarded-For headers, else the socket's."""
+    forwarded = [_parsed(one) for value in forwarded_for for one in value.split(",")]
+    socket = _parsed(socket_address)
     if trusted_proxies and len(forwarded) >= trusted_proxies:
         client = forwarded[-trusted_proxies] or socket
         return Client(str(client or _LOOPBACK), (_bucket(client),))
@@ -35,11 +42,6 @@ def client_of(scope: Scope, trusted_proxies: int) -> Client:
         # the place of the socket's address. Whose address this is cannot be told: it counts for both.
         return Client(_LOOPBACK, (_bucket(socket), _LOOPBACK))
     return Client(str(socket or _LOOPBACK), (_bucket(socket),))
-
-
-def _forwarded(scope: Scope) -> list[IPv4Address | IPv6Address | None]:
-    values = Headers(scope=scope).getlist("x-forwarded-for")
-    return [_parsed(one) for value in values for one in value.split(",")]
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from analytics_core.api.bodies import REFUSED_BODY
 from analytics_core.api.errors import error_response
 from analytics_core.bootstrap import Application
 from analytics_core.errors import ClickledgerError, NotFoundError, PayloadTooLargeError, RequestTimeoutError
+
+_COUNTED: Final = {("POST", "/v2/public/conversions")}  # routes that count what is refused, and so must hear of it
 
 
 class Guard:
@@ -30,8 +34,10 @@ class Guard:
                 raise NotFoundError("There is nothing at this path.")
             body = await self._body(scope, receive)
         except ClickledgerError as error:
-            await error_response(Request(scope), error)(scope, receive, send)
-            return
+            if (scope["method"], scope["path"]) not in _COUNTED:
+                await error_response(Request(scope), error)(scope, receive, send)
+                return
+            scope[REFUSED_BODY], body = error, b""
         await self._app(scope, _replayed(body, receive), send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:

@@ -31,6 +31,7 @@ router = APIRouter(tags=["Redirect"])
 PATH: Final = "/r/{handle}/{slug}"
 _SLUG_PATH: Final = re.compile(r"/([A-Za-z0-9_-]{4,24})")
 _METHODS: Final = ("GET", "HEAD")
+_HANDLE: Final = "clickledger.handle"  # of a scope: whose host it is, None, or why that is not known
 
 log = structlog.get_logger()
 
@@ -58,23 +59,39 @@ def follow(
     return _answer_logged(request, _Asked(name, slug, host.encode(), f"/{slug}".encode()))
 
 
+class FindHandle:
+    """ASGI middleware: notes in the scope whose host a request came to, for OnHandleHost.
+
+    Anybody can send any Host: the look-up of one that is not remembered must not keep the other requests waiting.
+    """
+
+    def __init__(self, app: ASGIApp, application: Callable[[], Application]) -> None:
+        self._app = app
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _HANDLE not in scope and not scope["path"].startswith(("/v2/", "/r/")):
+            hosts, host = self._application().hosts, Headers(scope=scope).get("host", "")
+            try:
+                handle = (
+                    hosts.handle(host) if hosts.is_remembered(host) else await run_in_threadpool(hosts.handle, host)
+                )
+            except errors.StoreUnavailableError as error:
+                handle = error  # told where errors are answered
+            scope[_HANDLE] = handle
+        await self._app(scope, receive, send)
+
+
 class OnHandleHost(BaseRoute):
-    """Every request to a handle's host, but for the API's own paths. `app` answers by way of `answer`."""
+    """Every request for which FindHandle has found a handle. `app` answers by way of `answer`."""
 
     path = "/{slug}"
 
-    def __init__(self, application: Callable[[], Application], app: ASGIApp) -> None:
-        self._application = application
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http" or scope["path"].startswith(("/v2/", "/r/")):
-            return Match.NONE, {}
-        try:
-            handle = self._application().hosts.handle(Headers(scope=scope).get("host", ""))
-        except errors.StoreUnavailableError as error:
-            return Match.FULL, {"clickledger.handle": error}  # told where errors are answered
-        return (Match.NONE, {}) if handle is None else (Match.FULL, {"clickledger.handle": handle, "route": self})
+        return (Match.NONE, {}) if scope.get(_HANDLE) is None else (Match.FULL, {"route": self})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -82,7 +99,7 @@ class OnHandleHost(BaseRoute):
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers a request that OnHandleHost has found a handle for."""
-    handle = scope["clickledger.handle"]
+    handle = scope[_HANDLE]
     if isinstance(handle, errors.StoreUnavailableError):
         raise handle
     request = Request(scope, receive)

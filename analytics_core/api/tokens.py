@@ -9,9 +9,10 @@ from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from analytics_core import errors
-from analytics_core.access.rules import Door
+from analytics_core.access.rules import Action, Door
 from analytics_core.api.access_schemas import MadeTokenSchema, TokenRequest, TokenSchema, TokensSchema
 from analytics_core.api.analytics import Handle
+from analytics_core.api.bodies import documented_body, parsed_body, read_body
 from analytics_core.api.callers import actor_of, application_of, comes_through
 from analytics_core.api.errors import documented, request_id
 
@@ -35,10 +36,16 @@ _BODY: Final = (errors.InvalidParameterError, errors.RequestTimeoutError, errors
 
 
 @router.post(
-    "", status_code=201, summary="Make a token; its secret is shown this once", responses=documented(*_BODY, *_ERRORS)
+    "",
+    status_code=201,
+    summary="Make a token; its secret is shown this once",
+    responses=documented(*_BODY, *_ERRORS),
+    openapi_extra=documented_body(TokenRequest),
 )
-def make(request: Request, handle: Handle, wanted: TokenRequest) -> MadeTokenSchema:
+def make(request: Request, handle: Handle, body: Annotated[bytes, Depends(read_body)]) -> MadeTokenSchema:
     application = application_of(request)
+    application.policy.check(actor_of(request), Action.MAKE_TOKENS, handle.lower())  # before the body is looked at
+    wanted = parsed_body(body, TokenRequest)
     made = application.personal_tokens.make(
         actor_of(request),
         handle.lower(),

@@ -26,6 +26,11 @@ class HostLookup:
     public_domain: str
     _remembered: dict[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, str | None]])
 
+    def is_remembered(self, host: str) -> bool:
+        """Whether `handle` answers without a wait."""
+        until, _ = self._remembered.get(host_name(host), (0.0, None))
+        return time.monotonic() < until
+
     def handle(self, host: str) -> str | None:
         """The handle of a Host header; case, port and trailing dot do not matter.
 

@@ -8,7 +8,7 @@ it as it stands, which is how a slug that begins with `-` is kept (`slug=\\-abc`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Final, Literal
@@ -98,10 +98,15 @@ def parse_filter(dimension: str, text: str) -> Filter:
     if exclude:
         others = [part.removeprefix("-") for part in others]
     elif dimension != "slug" and any(part.startswith("-") for part in others):
-        raise InvalidParameterError(
-            f"{dimension} mixes values to keep and values to drop; put - first to drop all of them ({dimension}=-A,B)."
-        )
+        raise _mixed(dimension)
     return Filter(dimension, tuple(dict.fromkeys(_spelled(dimension, part) for part in (first, *others))), exclude)
+
+
+def joined(dimension: str, texts: Sequence[str]) -> str:
+    """One parameter of several that ask for the same dimension. Raises InvalidParameterError for a mixture."""
+    if len({text.startswith("-") for text in texts}) > 1:
+        raise _mixed(dimension)
+    return ",".join(text if place == 0 else text.removeprefix("\\") for place, text in enumerate(texts))
 
 
 def filter_text(one: Filter) -> str:
@@ -112,6 +117,12 @@ def filter_text(one: Filter) -> str:
     if not one.exclude:
         return ",".join((first, *others))
     return "-" + ",".join((first, *(f"-{value}" if value.startswith("-") else value for value in others)))
+
+
+def _mixed(dimension: str) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"{dimension} mixes values to keep and values to drop; put - first to drop all of them ({dimension}=-A,B)."
+    )
 
 
 def _spelled(dimension: str, value: str) -> str:
@@ -221,16 +232,17 @@ def _as_of(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        given = datetime.fromisoformat(text)
+        moment = given.astimezone(UTC) if given.tzinfo is not None else None
+    except (ValueError, OverflowError):  # no time, or one before the first year in UTC
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise InvalidAsOfError(
             "asOf must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z (a + is %2B)."
         )
     if moment > now:
         raise InvalidAsOfError("asOf lies in the future; leave it out for the newest answer.")
-    return moment.astimezone(UTC)
+    return moment
 
 
 @cache

@@ -78,8 +78,8 @@ class Syncs:
         sources = connection.execute(select(read.c.source, read.c.sampling).where(read.c.run == row.id))
         return CompleteSync(row.finished_at, {row.source: row.sampling for row in sources})
 
-    def line_counts(self, from_day: date, to_day: date) -> LineCounts:
-        """Lines of all sources whose UTC day lies in the range (both inclusive).
+    def line_counts(self, from_day: date, to_day: date, until: datetime | None = None) -> LineCounts:
+        """Lines of all sources whose UTC day lies in the range (both inclusive), with `until` those read by then.
 
         Lines whose time could not be read count with the days of the batch that they came in.
         """
@@ -93,10 +93,13 @@ class Syncs:
                 beside.c.day.between(first, last),
             )
         )
+        counts = select(func.sum(line.c.lines), func.sum(line.c.rejected)).where(
+            or_(line.c.day.between(first, last), and_(line.c.day == "", with_a_day_in_range))
+        )
+        if until is not None:
+            batch = tables.batches
+            of_batch = and_(batch.c.source == line.c.source, batch.c.number == line.c.number)
+            counts = counts.join_from(line, batch, of_batch).where(batch.c.committed_at <= until)
         with self._database.connect() as connection:
-            row = connection.execute(
-                select(func.sum(line.c.lines), func.sum(line.c.rejected)).where(
-                    or_(line.c.day.between(first, last), and_(line.c.day == "", with_a_day_in_range))
-                )
-            ).one()
+            row = connection.execute(counts).one()
         return LineCounts(int(row[0] or 0), int(row[1] or 0))

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from analytics_core.access import tokens
 from analytics_core.access.rules import Door
+from analytics_core.api.clients import client_of
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, InvalidTokenError, PayloadTooLargeError, TokenExpiredError
 
@@ -70,8 +71,8 @@ async def _body(request: Request) -> bytes:
 
 
 def _note_failure(request: Request, error: ClickledgerError) -> None:
-    address = request.client.host if request.client else ""
-    shared().sign_ins.failed(error, door=Door.DASHBOARD, address=address, now=shared().clock())
+    client = client_of(request.scope, shared().settings.trusted_proxies)
+    shared().sign_ins.failed(error, door=Door.DASHBOARD, addresses=client.buckets, now=shared().clock())
 
 
 def _token(body: bytes) -> str:

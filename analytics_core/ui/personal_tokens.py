@@ -7,6 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from analytics_core.access.personal import MAX_NAME
+from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
 from analytics_core.store.access_tokens import AccessToken
 from analytics_core.ui import formats, problems, session
@@ -26,8 +27,11 @@ _MADE = "made-token"
 
 
 def of_handle(handle: str) -> tuple[AccessToken, ...]:
-    """Raises InsufficientRoleError or FeatureLockedError for who may not manage them."""
-    return shared().personal_tokens.of_handle(session.actor(), handle)
+    """Raises InsufficientRoleError for who may not manage them, FeatureLockedError where there are and can be none."""
+    tokens = shared().personal_tokens.of_handle(session.actor(), handle)
+    if not tokens:
+        shared().policy.check(session.actor(), Action.MAKE_TOKENS, handle)
+    return tokens
 
 
 def just_made() -> None:
@@ -41,6 +45,11 @@ def just_made() -> None:
 
 
 def make_form(handle: str) -> None:
+    """The form, or why the plan has none: tokens that are there can be revoked all the same."""
+    if not shared().policy.allows(session.actor(), Action.MAKE_TOKENS, handle):
+        with problems.told():
+            shared().policy.check(session.actor(), Action.MAKE_TOKENS, handle)
+        return
     with st.form("make-token", border=False, clear_on_submit=True):
         name = st.text_input("Name", max_chars=MAX_NAME, placeholder="Nightly report")
         scopes = st.selectbox("What it may do", list(_SCOPES))

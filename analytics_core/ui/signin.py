@@ -12,6 +12,7 @@ import streamlit as st
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.rules import Door
+from analytics_core.api.clients import client_behind
 from analytics_core.bootstrap import shared
 from analytics_core.errors import (
     ClickledgerError,
@@ -102,10 +103,12 @@ def _note_failure(token: str) -> None:
     try:
         tokens.verify(token, shared().settings, session.now())
     except (InvalidTokenError, TokenExpiredError) as error:
+        forwarded = st.context.headers.get_all("X-Forwarded-For")
+        client = client_behind(st.context.ip_address or "", forwarded, shared().settings.trusted_proxies)
         shared().sign_ins.failed(
             error,
             door=Door.DASHBOARD,
-            address=st.context.ip_address or "",
+            addresses=client.buckets,
             now=session.now(),
             request_id=session.new_request_id(),
         )

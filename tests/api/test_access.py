@@ -110,6 +110,12 @@ def test_a_token_that_proves_nobody_is_refused(api: Api, name: str) -> None:
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
+def test_a_token_may_last_until_the_end_of_all_times(api: Api) -> None:
+    token = api.token(exp=253_402_300_799)  # the last second of 9999
+    headers = {"Authorization": f"Bearer {token}"}
+    assert api.client.get("/v2/handles/acme/analytics", params={"groupBy": "day"}, headers=headers).status_code == 200
+
+
 def test_the_command_line_mints_tokens_that_the_api_takes(api: Api) -> None:
     plain, staff = api.world.run_token("user_zoe"), api.world.run_token("user_zoe", "--staff", "--minutes", "5")
 

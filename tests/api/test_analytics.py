@@ -198,6 +198,22 @@ def test_a_filter_that_stands_twice_has_both_values(api: Api) -> None:
     assert both.json()["filters"]["country"] == "US,AT"
 
 
+@pytest.mark.parametrize("order", ["country=-BR&country=US", "country=US&country=-BR"])
+def test_keeping_and_dropping_in_one_question_is_refused_in_any_order(api: Api, order: str) -> None:
+    refused = api.client.get(f"{PATH}?groupBy=country&{order}", headers={"Authorization": f"Bearer {api.token()}"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
+    assert "mixes values to keep and values to drop" in refused.json()["message"]
+
+
+def test_dropping_twice_drops_both(api: Api) -> None:
+    some = api.client.get(
+        f"{PATH}?groupBy=country&country=-US&country=-AT&fromDay=20260301&toDay=20260312",
+        headers={"Authorization": f"Bearer {api.token()}"},
+    )
+    assert some.json()["rows"]
+    assert not {row["key"] for row in some.json()["rows"]} & {"US", "AT"}
+
+
 @pytest.mark.parametrize("name", ["groupBy", "tz", "limit", "funnel"])
 def test_another_parameter_may_not_stand_twice(api: Api, name: str) -> None:
     refused = api.client.get(

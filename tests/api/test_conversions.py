@@ -246,6 +246,15 @@ def test_a_body_of_more_than_16_kib_is_413_whether_it_says_so_or_not(api: Api, t
     assert outcomes(api.application.database) == {("acme", "accepted"): 1, ("", "invalid_field"): 2}
 
 
+@pytest.mark.parametrize("size", [65 * 1024, 200 * 1024])
+def test_a_body_larger_than_any_route_takes_is_counted_too(api: Api, token: str, size: int) -> None:
+    response = post(api, b" " * size)
+
+    assert (response.status_code, response.json()["error"]) == (413, "payload_too_large")
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert outcomes(api.application.database) == {("", "invalid_field"): 1}
+
+
 def test_120_an_hour_and_then_429_with_the_time_to_wait(api: Api, token: str) -> None:
     statuses = [post(api, conversion(token, str(number))).status_code for number in range(120)]
     refused = post(api, conversion(token, "one more"))

@@ -36,6 +36,7 @@ PATH = "/v2/handles/acme/analytics"
         ({"groupBy": "day", "limit": "10001"}, "invalid_limit"),
         ({"groupBy": "day", "slug": "a b"}, "invalid_slug"),
         ({"groupBy": "day", "asOf": "yesterday"}, "invalid_as_of"),
+        ({"groupBy": "day", "asOf": "0001-01-01T00:00:00+14:00"}, "invalid_as_of"),
         ({"groupBy": "day", "compare": "future"}, "invalid_parameter"),
     ],
 )

@@ -43,7 +43,7 @@ CALLS = {
 } | {
     f"{call.method} {call.path}": call
     for call in (
-        Call("POST", f"{USERS}/tokens", "tokens.manage", {}, TOKEN_BODY, done=(201, "")),
+        Call("POST", f"{USERS}/tokens", "tokens.make", {}, TOKEN_BODY, done=(201, "")),
         Call("GET", f"{USERS}/tokens", "tokens.manage", {}),
         Call("DELETE", f"{USERS}/tokens/{{tokenId}}", "tokens.manage", {}, done=(404, "not_found")),
         Call("GET", f"{USERS}/audit", "audit.read", {}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 from support.api import NOW, Api, free_port
@@ -21,6 +24,7 @@ from support.world import ROOT, World
 from analytics_core.api import create_app
 from analytics_core.attribution.ctx import Context, verify
 from analytics_core.bootstrap import build
+from analytics_core.store.links import Links
 
 HOST = "acme.clickledger.localhost"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1"
@@ -160,6 +164,41 @@ def test_every_request_on_a_handles_host_is_a_line_that_sync_reads(api: Api, wor
     assert len(ids[0]) == 56
     assert "203.0.113.7" in next(logs(world).glob("*.log")).read_text()
     assert next(logs(world).glob("*.log")).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("denied", [{"Sec-GPC": "1"}, {"DNT": "1"}, {"dnt": "1", "Sec-GPC": "1"}])
+def test_who_denies_consent_is_nobody_that_returns(api: Api, world: World, denied: dict[str, str]) -> None:
+    said_yes = {"DNT": "0", "X-Note": "Sec-GPC:1"}
+    for headers in (denied, denied, said_yes, said_yes):
+        token = said(api, get(api, "/launch", **{"User-Agent": PHONE}, **headers)).consent
+        assert token == ("denied" if headers is denied else "full")
+
+    world.sync(logs(world))
+
+    assert sorted(world.clicks()["visitor"].is_null()) == [False, False, True, True]
+    counted = world.counts().filter(pl.col("grain") == "day").group_by("segment").agg(pl.col("clicks").sum())
+    assert dict(counted.iter_rows()) == {"unknown": 2, "new": 2}
+
+
+def test_a_look_up_of_a_host_keeps_no_other_request_waiting(world: World) -> None:
+    application = build(world.settings, clock=lambda: NOW)
+    asked = threading.Barrier(5)
+
+    def slow(_: object, domain: str) -> None:
+        asked.wait(timeout=5)  # until all five are being looked up at the same time
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Links, "handle_of_domain", slow)
+
+        async def ask(number: int) -> int:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(lambda: application))) as client:
+                return (await client.get(f"http://host-{number}.example/healthz")).status_code
+
+        async def ask_all() -> list[int]:
+            return await asyncio.gather(*(ask(number) for number in range(5)))
+
+        assert asyncio.run(ask_all()) == [200] * 5
+    application.analytics.close()
 
 
 def test_a_full_disk_does_not_keep_visitors(api: Api, world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,10 +19,13 @@ from support.logs import Request, realtime_text, write
 from support.world import World
 
 from analytics_core.access.actors import Actor
+from analytics_core.access.rates import Rates
 from analytics_core.access.rules import Action
+from analytics_core.access.signins import SignIns
 from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import FeatureLockedError
+from analytics_core.store.audit import AuditEvent
 from ingest.deliver import deliver
 from ingest.deliveries import add
 
@@ -216,5 +220,24 @@ TestTenants = Tenants.TestCase
 def test_one_address_cannot_flood_the_audit_log(api: Api) -> None:
     for _ in range(40):
         api.client.get("/v2/handles/acme/analytics", headers={"Authorization": "Bearer rubbish"})
-    kept = api.application.audit.events("acme", limit=1_000)
-    assert 0 < len([event for event in kept if event.action == "sign_in.failed"]) <= 10
+    assert 0 < len(failures(api, "acme")) <= 10
+
+
+def test_behind_a_proxy_one_address_does_not_hide_what_others_try(api: Api) -> None:
+    behind = replace(
+        api.application,
+        settings=api.application.settings.model_copy(update={"trusted_proxies": 1}),
+        sign_ins=SignIns(api.application.audit, api.application.accounts, Rates("memory://")),
+    )
+    before = len(failures(api, "zed"))
+    with TestClient(create_app(lambda: behind)) as client:
+        for number, handle in [(9, "acme")] * 15 + [(20, "zed"), (21, "zed")]:
+            headers = {"Authorization": "Bearer rubbish", "X-Forwarded-For": f"203.0.113.{number}"}
+            client.get(f"/v2/handles/{handle}/analytics", headers=headers)
+
+    assert len(failures(api, "zed")) - before == 2
+
+
+def failures(api: Api, handle: str) -> list[AuditEvent]:
+    kept = api.application.audit.events(handle, limit=1_000)
+    return [event for event in kept if event.action == "sign_in.failed"]

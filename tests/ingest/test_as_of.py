@@ -109,6 +109,31 @@ def test_an_answer_as_of_any_moment_of_a_sync_stays_the_same(world: World, tmp_p
     application.stop()
 
 
+def test_how_good_the_numbers_were_is_answered_as_of_then_too(world: World, tmp_path: Path) -> None:
+    """Freshness and confidence of a moment stay what they were, however late or damaged what came after it is."""
+    now = [world.now]
+    application = build(world.settings, clock=lambda: now[0])
+    world.sync(write(tmp_path / "a.gz", realtime_text(requests(5))))
+    moment = world.now + timedelta(seconds=30)
+    query = replace(QUERY, as_of=moment, confidence=True)
+    now[0] = moment
+    first, tag = application.analytics.run(query, ANN), application.analytics.state(query)
+
+    later = replace(world, now=world.now + timedelta(minutes=9))
+    later.sync(write(tmp_path / "b.gz", realtime_text(requests(5, start=5)) + "garbage\n" * 20))
+    now[0] = world.now + timedelta(days=2)
+    again = application.analytics.run(query, ANN)
+
+    assert first.freshness.last_updated_at == world.now
+    assert (again.freshness, again.confidence, again.rows) == (first.freshness, first.confidence, first.rows)
+    newest = application.analytics.run(replace(query, as_of=None), ANN)
+    assert newest.confidence is not None
+    assert {"staleness", "rejectedLines"} <= {factor.name for factor in newest.confidence.factors}
+    assert tag != application.analytics.state(query)
+    application.analytics.close()
+    application.stop()
+
+
 def test_clocks_that_disagree_never_learn_a_later_commit_earlier(world: World, tmp_path: Path) -> None:
     """Two machines: the second one's clock is ten minutes behind."""
     post(world, "one", Request(1), world.now)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import streamlit as st
+from streamlit.runtime.context import ContextProxy
 from support.screens import Dashboard, load_today, sync_today
 from support.world import World
 
@@ -18,6 +19,7 @@ def unsynced(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dashboar
     load_today(world)
     monkeypatch.setenv("CLICKLEDGER_STATE", str(world.folder / "var"))
     monkeypatch.setenv("CLICKLEDGER_DEMO", "true")
+    monkeypatch.setattr(ContextProxy, "ip_address", None)  # as on localhost; AppTest makes up an object
     shared.cache_clear()
     st.cache_data.clear()
     yield Dashboard(world)

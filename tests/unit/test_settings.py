@@ -76,13 +76,35 @@ def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> Non
         load_settings()
 
 
+def test_a_rate_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_QUERY_RATE", "lots")
+
+    with pytest.raises(SettingsError, match=r"CLICKLEDGER_QUERY_RATE: .*'lots' is no rate such as 1200/minute"):
+        load_settings()
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE", "SOURCES", "REDIRECT_LOGS", "SLA_MINUTES"):
+        monkeypatch.setenv(f"CLICKLEDGER_{name}", "")
+
+    loaded = load_settings()
+    assert (loaded.jwks_url, loaded.jwt_issuer, loaded.jwt_audience, loaded.sources) == (None,) * 4
+    assert (loaded.redirect_logs, loaded.sla_minutes) == (None, 60)
+
+
+def test_the_public_domain_is_written_as_hosts_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_PUBLIC_DOMAIN", "Links.Example.")
+
+    assert load_settings().public_domain == "links.example"
+
+
 def test_ctx_secrets_are_a_list_of_which_the_first_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", f"{'n' * 32}, {'o' * 32}")
 
     assert load_settings().ctx_keys == ("n" * 32, "o" * 32)
 
 
-@pytest.mark.parametrize("secrets", ["", "short", f"{'n' * 32},", f"{'n' * 32},{'o' * 31}"])
+@pytest.mark.parametrize("secrets", ["short", f"{'n' * 32},", f"{'n' * 32},{'o' * 31}"])
 def test_a_short_ctx_secret_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, secrets: str) -> None:
     monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", secrets)
 
