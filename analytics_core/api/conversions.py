@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from typing import Final
 
@@ -73,9 +72,9 @@ async def post_conversion(request: Request) -> JSONResponse:
             raise too_often
         post = conversions.read(body, now)
     except errors.ClickledgerError as refused:
-        await asyncio.wrap_future(conversions.refuse(refused, body, now))
+        await conversions.refuse(refused, body, now)
         raise
-    recorded = await asyncio.wrap_future(conversions.record(post))
+    recorded = await conversions.record(post)
     if recorded.outcome == "expired":
         raise expired()
     is_new = recorded.outcome == "accepted"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -72,7 +71,7 @@ async def post_signal(request: Request) -> JSONResponse:
     too_often = await refused_by_rate(application.rates, SESSION_RATE, [signal.session_id])
     if too_often is not None:
         raise too_often
-    ended = await asyncio.wrap_future(application.signals.record(signal))
+    ended = await application.signals.record(signal)
     if ended == "unknown_handle":
         raise errors.HandleNotFoundError(f"There is no handle {signal.handle}.")
     if ended == "session_full":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -62,11 +62,11 @@ class Conversions:
         )
         return Post(conversion, has_expired)
 
-    def record(self, post: Post) -> Future[Recorded]:
+    def record(self, post: Post) -> asyncio.Future[Recorded]:
         """How the post ended, when that is durable. `expired` is for the caller to refuse."""
         return self.writer.submit(ledger.record, post)
 
-    def refuse(self, error: ClickledgerError, body: bytes, now: datetime) -> Future[Recorded]:
+    def refuse(self, error: ClickledgerError, body: bytes, now: datetime) -> asyncio.Future[Recorded]:
         """Counts a post that was refused with the error."""
         return self.writer.submit(ledger.record, Refusal(_claimed_handle(body), now.date(), _outcome(error)))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -51,7 +51,7 @@ class Signals:
             at=now,
         )
 
-    def record(self, signal: Signal) -> Future[Ended]:
+    def record(self, signal: Signal) -> asyncio.Future[Ended]:
         """How the post ended, when that is durable."""
         return self.writer.submit(table.record, signal)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,6 +39,9 @@ class Conversion:
     @property
     def key(self) -> tuple[str, str]:
         return self.handle, self.idempotency_key
+
+
+_COLUMNS: Final = tuple(one.name for one in fields(Conversion))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,17 @@ def _insert(connection: Connection, posts: Iterable[Post], ledger: _Ledger) -> N
         .returning(table.c.conversion_id)
     )
     # In one order everywhere: two processes that wait for each other's keys would be a deadlock.
-    rows = [asdict(firsts[key]) | {"carried": False} for key in sorted(firsts)]
+    rows = [_row(firsts[key]) for key in sorted(firsts)]
     ledger.inserted.update(connection.execute(statement, rows).scalars())
     ledger.kept.update(
         (key, _Kept(one.conversion_id, one.content))
         for key, one in firsts.items()
         if one.conversion_id in ledger.inserted
     )
+
+
+def _row(conversion: Conversion) -> dict[str, Any]:
+    return {name: getattr(conversion, name) for name in _COLUMNS} | {"carried": False}
 
 
 def _find(connection: Connection, keys: set[tuple[str, str]], ledger: _Ledger) -> None:

@@ -6,9 +6,10 @@ a writer on the same database.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -36,7 +37,7 @@ Write = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 class _Waiting:
     write: Write
     item: Any
-    result: Future[Any]
+    result: asyncio.Future[Any]
 
 
 class GroupCommit:
@@ -49,9 +50,14 @@ class GroupCommit:
         self._starting = threading.Lock()
         self._connection: Connection | None = None
 
-    def submit(self, write: Callable[[Connection, Sequence[Item]], Sequence[Result]], item: Item) -> Future[Result]:
-        """Hands an item in. Its result is there when it is durable; StoreUnavailableError when it may not be."""
-        result: Future[Result] = Future()
+    def submit(
+        self, write: Callable[[Connection, Sequence[Item]], Sequence[Result]], item: Item
+    ) -> asyncio.Future[Result]:
+        """Hands an item in, for the running event loop to wait for.
+
+        Its result is there when it is durable; StoreUnavailableError when it may not be.
+        """
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="clickledger-writer")
@@ -77,7 +83,7 @@ class GroupCommit:
                 except Empty:
                     break
             is_open = waiting[-1] is not None
-            taken = [one for one in waiting if one is not None and one.result.set_running_or_notify_cancel()]
+            taken = [one for one in waiting if one is not None and not one.result.cancelled()]
             if taken:
                 self._write(taken)
         if self._connection is not None:
@@ -90,17 +96,15 @@ class GroupCommit:
                 results = self._transaction(waiting)
         except StoreUnavailableError as error:
             log.warning("group_not_committed", items=len(waiting), cause=repr(error.__cause__))
-            for one in waiting:
-                one.result.set_exception(error)
+            _tell(waiting, [error] * len(waiting))
         except Exception as error:  # told to the one who waits for the item
             if len(waiting) == 1:
-                waiting[0].result.set_exception(error)
+                _tell(waiting, [error])
                 return
             for one in waiting:  # an item that the database refuses must not take the others with it
                 self._write([one])
         else:
-            for one, result in zip(waiting, results, strict=True):
-                one.result.set_result(result)
+            _tell(waiting, results)
 
     def _transaction(self, waiting: Sequence[_Waiting]) -> list[Any]:
         """Commits the items. A connection that was lost while it was idle is opened anew, once."""
@@ -138,6 +142,26 @@ class GroupCommit:
             raise
         self._connection = connection
         return results
+
+
+def _tell(waiting: Sequence[_Waiting], outcomes: Sequence[Any]) -> None:
+    """Gives each its result or its exception. One call wakes a loop for all of its futures: each is a wait for it."""
+    ended: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for one, outcome in zip(waiting, outcomes, strict=True):
+        ended.setdefault(one.result.get_loop(), []).append((one.result, outcome))
+    for loop, of_loop in ended.items():
+        with suppress(RuntimeError):  # a loop that is closed: nobody waits any more
+            loop.call_soon_threadsafe(_end, of_loop)
+
+
+def _end(ended: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for result, outcome in ended:
+        if result.done():  # who waited has gone
+            continue
+        if isinstance(outcome, Exception):
+            result.set_exception(outcome)
+        else:
+            result.set_result(outcome)
 
 
 class _BeforeCommitError(Exception):
