@@ -225,9 +225,12 @@ def _is_whole(
     if names is not None or (realtime_fields and line.lstrip().startswith(b"{")):
         return _is_object(line)
     fields = fields or realtime_fields
-    if fields is None or line.startswith(b"#") or line.count(b"\t") != len(fields.names) - 1:
+    if fields is None or line.startswith(b"#"):
         return False
-    return not fields.last_is_read
+    tabs = line.count(b"\t")
+    if tabs == len(fields.names):
+        return line.endswith(b"\t")  # one tab too many, seen in the wild, ends the last column
+    return tabs == len(fields.names) - 1 and not fields.last_is_read
 
 
 def _is_object(line: bytes) -> bool:

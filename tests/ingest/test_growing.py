@@ -67,9 +67,10 @@ def test_a_last_line_that_says_all_is_read_though_it_has_no_end(world: World, tm
 
 
 def test_a_file_of_one_line_without_end_is_read(world: World, tmp_path: Path) -> None:
-    for kind, text in (("realtime", realtime_text), ("json", json_text)):
-        log = tmp_path / f"{kind}.log"
-        append(log, text([Request(1)]).rstrip("\n"))
+    whole = (realtime_text([Request(1)]), json_text([Request(1)]), standard_text([Request(1)]).rstrip("\n") + "\t")
+    for number, text in enumerate(whole):
+        log = tmp_path / f"{number}.log"
+        append(log, text.rstrip("\n"))
         assert world.sync(log).identity.lines == 1
 
 
