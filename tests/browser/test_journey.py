@@ -74,6 +74,17 @@ def test_a_session_survives_a_reload_and_ends_by_signing_out(page: Page) -> None
     expect(page.get_by_text("Demo users")).to_be_visible()
 
 
+def test_a_table_offers_no_download_of_its_own(page: Page) -> None:
+    """It would pass by the plan's gate, the audit log and the guard against formulas."""
+    sign_in(page, path="/breakdown?by=slug")
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    table.hover()
+    tools = page.get_by_test_id("stElementToolbar")
+    expect(tools.get_by_role("button", name="Search")).to_be_visible()
+    expect(tools.get_by_role("button", name="Download")).to_have_count(0)
+
+
 def test_back_undoes_a_filter(page: Page) -> None:
     sign_in(page, path="/breakdown?by=country")
     narrow(page, "Country", "Austria")
