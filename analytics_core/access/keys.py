@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from jwt import PyJWKClient
-from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError
+from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
 
 CACHED_SECONDS: Final = 600  # a key that was withdrawn is trusted no longer than this
 COOLDOWN_SECONDS: Final = 30
@@ -29,7 +29,7 @@ class KeySet(PyJWKClient):
             raise PyJWKClientConnectionError("The key set did not answer a moment ago.")
         try:
             fetched = super().fetch_data()
-        except (PyJWKClientError, ValueError) as error:  # ValueError: an answer that is no JSON
+        except (PyJWTError, ValueError) as error:  # no answer, none that holds a usable key, or (ValueError) no JSON
             self._failed_at = time.monotonic()
             raise PyJWKClientConnectionError("The key set does not answer.") from error
         self._failed_at = None

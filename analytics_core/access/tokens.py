@@ -1,8 +1,9 @@
 """User access tokens (JWT): who sent a request, proved by a signature that the configuration chooses, never the token.
 
-Claims: `sub` is the user id, `exp` is required, `role: "STAFF"` marks a platform reviewer; `iss` and `aud` are required
-when they are configured. A token that is not yet valid (`nbf`) or of another purpose (a `typ` such as `ctx+jwt`)
-is no access token. What the token says of its own key (`jku`, `jwk`, `x5u`) is never looked at.
+Claims: `sub` is the user id, `exp` is required, `role: "STAFF"` marks a platform reviewer; `iss` and `aud` are
+required when they are configured. A token that is not yet valid (`nbf`), that is from the future (`iat`) or of another
+purpose (a `typ` such as `ctx+jwt`) is no access token. What it says of its own key (`jku`, `jwk`, `x5u`) is never
+looked at.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _required(settings: Settings) -> list[str]:
 
 def _actor(claims: dict[str, Any], settings: Settings, now: datetime) -> Actor:
     expires_at = _time(claims["exp"])
-    if "nbf" in claims and _time(claims["nbf"]) > now + LEEWAY:
+    if any(name in claims and _time(claims[name]) > now + LEEWAY for name in ("nbf", "iat")):
         raise InvalidTokenError("The access token is not valid yet.")
     if expires_at <= now - LEEWAY:
         raise TokenExpiredError("The access token has expired; sign in again.")

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ def forged(api: Api) -> dict[str, tuple[str | None, str]]:
         "empty subject": (f"Bearer {api.token(sub='')}", "invalid_token"),
         "subject that is no text": (f"Bearer {api.token(sub=7)}", "invalid_token"),
         "not valid yet": (f"Bearer {api.token(nbf=NOW + timedelta(minutes=5))}", "invalid_token"),
+        "made in the future": (f"Bearer {api.token(iat=NOW + timedelta(minutes=5))}", "invalid_token"),
+        "made at no time": (f"Bearer {api.token(iat='now')}", "invalid_token"),
         "expiry that is no time": (f"Bearer {api.token(exp='tomorrow')}", "invalid_token"),
         "expiry beyond all time": (f"Bearer {api.token(exp=10**18)}", "invalid_token"),
         "key id that is a file": (f"Bearer {hs256_with(b'', {'kid': '../../../../dev/null'})}", "invalid_token"),
@@ -93,6 +95,7 @@ def own_key(claims: dict[str, object]) -> str:
         *("no header", "basic", "empty", "rubbish", "personal access token", "alg none", "alg none, signed"),
         *("other secret", "changed claims", "another purpose", "expired", "no expiry", "no subject"),
         *("empty subject", "subject that is no text", "not valid yet", "expiry that is no time"),
+        *("made in the future", "made at no time"),
         *("expiry beyond all time", "key id that is a file", "key id that is a query", "key of its own"),
         *("critical header", "bytes that are no text"),
     ],
@@ -119,7 +122,7 @@ def test_a_token_may_last_until_the_end_of_all_times(api: Api) -> None:
 def test_the_command_line_mints_tokens_that_the_api_takes(api: Api) -> None:
     plain, staff = api.world.run_token("user_zoe"), api.world.run_token("user_zoe", "--staff", "--minutes", "5")
 
-    actors = [tokens.verify(token, api.application.settings, NOW) for token in (plain, staff)]
+    actors = [tokens.verify(token, api.application.settings, datetime.now(UTC)) for token in (plain, staff)]
     assert [(actor.user_id, actor.is_staff) for actor in actors] == [("user_zoe", False), ("user_zoe", True)]
 
 
@@ -135,6 +138,7 @@ class SignInService:
         self.published = [self.jwk(name, key) for name, key in self.keys.items()]
         self.asked = 0
         self.is_well = True
+        self.answer: bytes | None = None  # in place of the keys
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -142,7 +146,7 @@ class SignInService:
                 service.asked += 1
                 self.send_response(200 if service.is_well else 500)
                 self.end_headers()
-                self.wfile.write(json.dumps({"keys": service.published}).encode())
+                self.wfile.write(service.answer or json.dumps({"keys": service.published}).encode())
 
             def log_message(self, *_: object) -> None:
                 return
@@ -244,6 +248,22 @@ def test_a_key_set_that_does_not_answer_is_503_and_is_left_alone_for_a_while(
     service: SignInService, tmp_path: Path
 ) -> None:
     service.is_well = False
+    settings = settings_for(service, tmp_path)
+    token = jwt.encode(CLAIMS, service.keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"})
+    for _ in range(20):
+        with pytest.raises(StoreUnavailableError):
+            tokens.verify(token, settings, NOW)
+    assert service.asked == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b'{"keys": []}', b'{"keys": null}', b"{}", b"[]", b"<html>", b'{"keys": [{"kty": "RSA", "kid": "EdDSA"}]}'],
+)
+def test_a_key_set_without_a_usable_key_is_as_one_that_does_not_answer(
+    service: SignInService, tmp_path: Path, answer: bytes
+) -> None:
+    service.answer = answer
     settings = settings_for(service, tmp_path)
     token = jwt.encode(CLAIMS, service.keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"})
     for _ in range(20):
