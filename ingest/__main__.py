@@ -38,7 +38,7 @@ from ingest.sync import SyncResult, prepare
 from ingest.verify import verify
 
 _MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
-_PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^@]*@")  # of a URL
+_PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
 
 
 def now() -> datetime:
@@ -211,7 +211,7 @@ def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
     rows = [
         {
             "name": f"CLICKLEDGER_{name.upper()}",
-            "value": None if value is None else _PASSWORD.sub(r"\1***@", str(value)),
+            "value": None if value is None else _PASSWORDS.sub(r"\1\2***", str(value)),
             "meaning": Settings.model_fields[name].description,
         }
         for name, value in settings
@@ -284,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     often.add_argument("--every", type=_seconds, help="run again and again, e.g. --every 60s")
 
     loading = command("accounts", accounts, "load handles, plans, collaborators, links and campaigns")
-    loading.add_argument("file", type=Path)
+    loading.add_argument("file", help="a file, or an s3:// object")
 
     delivering = command("deliver", deliver_due, "make the scheduled exports that are due")
     delivering.add_argument("--json", action="store_true", help="every run, not only how many")

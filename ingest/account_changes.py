@@ -1,11 +1,11 @@
-"""What a load of the accounts file changes, as audit events: plans, people, zones, domains, links."""
+"""What a load of the accounts file changes, as audit events: plans, people, zones, domains, campaigns, links."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
 
@@ -17,25 +17,34 @@ LOADER: Final = "ingest accounts"  # who changes accounts: the file speaks, not 
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """A handle as the database has it, or as a file wants it. `people`: user id → role."""
+    """A handle as the database has it, or as a file wants it. `people`: user id → role; `campaigns`: id → name."""
 
     plan: str
     plan_since: datetime
     timezone: str
     domains: frozenset[str]
     people: Mapping[str, str]
+    campaigns: Mapping[str, str]
 
 
 def stored_state(connection: Connection, handle: str) -> AccountState | None:
     """None for a handle that is not there yet."""
-    own, domain, person = tables.handles, tables.domains, tables.collaborators
+    own, domain, person, campaign = tables.handles, tables.domains, tables.collaborators, tables.campaigns
     row = connection.execute(select(own).where(own.c.handle == handle)).one_or_none()
     if row is None:
         return None
     domains = connection.execute(select(domain.c.domain).where(domain.c.handle == handle)).scalars()
     people = connection.execute(select(person.c.user_id, person.c.role).where(person.c.handle == handle)).all()
+    campaigns = connection.execute(
+        select(campaign.c.campaign_id, campaign.c.name).where(campaign.c.handle == handle)
+    ).all()
     return AccountState(
-        row.plan, row.plan_since, row.timezone, frozenset(domains), {one.user_id: one.role for one in people}
+        row.plan,
+        row.plan_since,
+        row.timezone,
+        frozenset(domains),
+        {one.user_id: one.role for one in people},
+        {one.campaign_id: one.name for one in campaigns},
     )
 
 
@@ -49,20 +58,32 @@ def changes(
 
     if before is None:
         yield event("handle.added", plan=after.plan, planSince=after.plan_since.isoformat())
-        before = AccountState(after.plan, after.plan_since, after.timezone, frozenset(), {})
+        before = AccountState(after.plan, after.plan_since, after.timezone, frozenset(), {}, {})
     if (before.plan, before.plan_since) != (after.plan, after.plan_since):
         yield event("plan.changed", before=before.plan, after=after.plan, planSince=after.plan_since.isoformat())
     if before.timezone != after.timezone:
         yield event("timezone.changed", before=before.timezone, after=after.timezone)
     if before.domains != after.domains:
         yield event("domains.changed", before=sorted(before.domains), after=sorted(after.domains))
-    for user_id in sorted({*before.people, *after.people}):
-        had, has = before.people.get(user_id), after.people.get(user_id)
-        if had is None:
-            yield event("collaborator.added", userId=user_id, role=has)
-        elif has is None:
-            yield event("collaborator.removed", userId=user_id, role=had)
-        elif had != has:
-            yield event("collaborator.changed", userId=user_id, before=had, after=has)
+    for verb, user_id, had, has in _differences(before.people, after.people):
+        roles = {"before": had, "after": has} if verb == "changed" else {"role": has or had}
+        yield event(f"collaborator.{verb}", userId=user_id, **roles)
+    for verb, campaign_id, had, has in _differences(before.campaigns, after.campaigns):
+        names = {"before": had, "after": has} if verb == "changed" else {"name": had if has is None else has}
+        yield event(f"campaign.{verb}", campaignId=campaign_id, **names)
     if links_changed:
         yield event("links.changed", links=links_changed)
+
+
+def _differences(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[tuple[Literal["added", "removed", "changed"], str, str | None, str | None]]:
+    """What happened to which key, with its values before and after."""
+    for key in sorted({*before, *after}):
+        had, has = before.get(key), after.get(key)
+        if had is None:
+            yield "added", key, had, has
+        elif has is None:
+            yield "removed", key, had, has
+        elif had != has:
+            yield "changed", key, had, has

@@ -103,9 +103,12 @@ class Loaded:
     links_changed: int
 
 
-def read_accounts(path: Path) -> AccountsFile:
-    """Raises AccountsFileError, naming the key and its place, for anything that is not as the contract says."""
-    return parse_accounts(str(path), read_place(str(path)))
+def read_accounts(place: Path | str) -> AccountsFile:
+    """The accounts of a file or of an `s3://` object.
+
+    Raises AccountsFileError, naming the key and its place, for anything that is not as the contract says.
+    """
+    return parse_accounts(str(place), read_place(str(place)))
 
 
 def keep_in_step(place: str, database: Database, public_domain: str, now: datetime) -> Loaded | None:
@@ -152,7 +155,8 @@ def parse_accounts(path: str, content: bytes) -> AccountsFile:
 def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> Loaded:
     """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
 
-    Each change of a plan, a person, a zone, a domain or a link is told to the audit log in the same transaction.
+    Each change of a plan, a person, a zone, a domain, a campaign or a link is told to the audit log in the same
+    transaction.
     Raises AccountsFileError for a domain that is another handle's, or lies where `{handle}.{public_domain}` do.
     """
     for place, entry in enumerate(accounts.handles):
@@ -232,6 +236,7 @@ def _load_handle(connection: Connection, entry: HandleEntry, before: AccountStat
         entry.timezone,
         frozenset(entry.domains),
         {one.user_id: one.role.value for one in entry.collaborators},
+        {one.campaign_id: one.name for one in entry.campaigns},
     )
     record(connection, *changes(entry.handle, before, after, links_changed, now))
     return links_changed

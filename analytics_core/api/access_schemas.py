@@ -69,6 +69,7 @@ class TokensSchema(_Schema):
 class AuditEventSchema(_Schema):
     """`detail` holds what it takes to understand the action, and no secret."""
 
+    event_id: str
     at: datetime
     actor: str
     handle: str | None
@@ -79,6 +80,7 @@ class AuditEventSchema(_Schema):
     @classmethod
     def of(cls, event: AuditEvent) -> AuditEventSchema:
         return cls(
+            event_id=event.event_id,
             at=event.at,
             actor=event.actor,
             handle=event.handle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -15,6 +16,7 @@ from analytics_core.api.analytics import Handle
 from analytics_core.api.callers import actor_of, application_of, comes_through
 from analytics_core.api.errors import documented
 from analytics_core.query.parse import FIRST_YEAR, LAST_YEAR
+from analytics_core.store.audit import Audit, AuditEvent
 
 router = APIRouter(
     prefix="/v2",
@@ -33,10 +35,15 @@ _ERRORS: Final = (
     errors.StoreUnavailableError,
 )
 MAX_EVENTS: Final = 1_000
+_EVENT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 Limit = Annotated[str, Query(description="Events, 1 to 1,000, newest first.", examples=["100"])]
 Before = Annotated[
-    str | None, Query(description="RFC 3339 time: only events before it.", examples=["2026-02-25T12:00:00Z"])
+    str | None,
+    Query(
+        description="RFC 3339 time: only events before it. Or the eventId of the last one seen: those that follow.",
+        examples=["2026-02-25T12:00:00Z"],
+    ),
 ]
 
 
@@ -61,18 +68,24 @@ def of_the_platform(request: Request, limit: Limit = "100", before: Before = Non
 def _events(request: Request, handle: str | None, limit: str, before: str | None) -> AuditSchema:
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= MAX_EVENTS):
         raise errors.InvalidLimitError(f"limit must be a whole number from 1 to {MAX_EVENTS}.")
-    found = application_of(request).audit.events(handle, limit=int(limit), before=_time(before))
+    log = application_of(request).audit
+    found = log.events(handle, limit=int(limit), before=_place(log, handle, before))
     request.scope["clickledger.headers"]["Cache-Control"] = "no-store"
     return AuditSchema(events=[AuditEventSchema.of(event) for event in found])
 
 
-def _time(text: str | None) -> datetime | None:
+def _place(log: Audit, handle: str | None, text: str | None) -> datetime | AuditEvent | None:
+    """Where the page begins."""
     if not text:
         return None
+    if _EVENT_ID.fullmatch(text) and (event := log.find(handle, text)) is not None:
+        return event
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
     if time is None or time.tzinfo is None or not FIRST_YEAR <= time.year <= LAST_YEAR:
-        raise errors.InvalidParameterError("before must be an RFC 3339 time with a zone, such as 2026-02-25T12:00:00Z.")
+        raise errors.InvalidParameterError(
+            "before must be an RFC 3339 time with a zone, such as 2026-02-25T12:00:00Z, or an eventId of this log."
+        )
     return time

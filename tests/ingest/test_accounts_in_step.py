@@ -38,6 +38,7 @@ def test_every_change_is_told_once_with_before_and_after(world: World) -> None:
         "handle.added",
         "domains.changed",
         "collaborator.added",
+        "campaign.added",
         "links.changed",
     }
     assert all(event.at == NOW for event in begun)
@@ -61,6 +62,25 @@ def test_every_change_is_told_once_with_before_and_after(world: World) -> None:
         "links.changed": {"links": 2},
     }
     assert {event.actor for event in events(world)} == {"ingest accounts"}
+
+
+def test_campaigns_are_told_too(world: World) -> None:
+    def told(*campaigns: tuple[str, str]) -> list[tuple[str, dict[str, Any]]]:
+        seen = len(events(world))
+        rows = [{"campaignId": campaign_id, "name": name} for campaign_id, name in campaigns]
+        world.load(changed(campaigns=rows, links=[]), at=NOW + timedelta(days=seen))
+        new = [(one.action, dict(one.detail)) for one in events(world)[seen:] if one.action != "links.changed"]
+        return sorted(new, key=lambda one: one[0])
+
+    assert told(("spring-launch", "Spring")) == [
+        ("campaign.changed", {"campaignId": "spring-launch", "before": "Spring launch", "after": "Spring"})
+    ]
+    assert told(("summer", "")) == [
+        ("campaign.added", {"campaignId": "summer", "name": ""}),
+        ("campaign.removed", {"campaignId": "spring-launch", "name": "Spring"}),
+    ]
+    assert told() == [("campaign.removed", {"campaignId": "summer", "name": ""})]
+    assert told() == []
 
 
 def test_a_sync_loads_what_changed_first(world: World, tmp_path: Path) -> None:
@@ -125,6 +145,7 @@ def test_accounts_come_from_object_storage(
 
         assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is not None
         assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is None
+        assert world.run_json("accounts", "s3://accounts/all.json")["handles"] == 2
         object_storage.client.cache_clear()
     found = Accounts(world.database).find("acme")
     assert found is not None

@@ -123,12 +123,16 @@ def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
 
 
 def test_the_command_prints_no_password_of_a_url(world: World) -> None:
-    world.environment = {"CLICKLEDGER_RATE_LIMIT_URL": "redis://:hunter2@cache:6379/0"}
+    world.environment = {
+        "CLICKLEDGER_RATE_LIMIT_URL": "redis://:hunter2@cache:6379/0",
+        "CLICKLEDGER_DATABASE_URL": "postgresql+psycopg://db/clicks?user=u&password=hunter2&sslpassword=hunter2&a=b",
+    }
 
     told = world.run("settings", "--json").stdout
 
     assert "hunter2" not in told
     assert "redis://:***@cache:6379/0" in told
+    assert "postgresql+psycopg://db/clicks?user=u&password=***&sslpassword=***&a=b" in told
 
 
 def test_processes_that_start_at_once_use_the_same_secrets(tmp_path: Path) -> None:
