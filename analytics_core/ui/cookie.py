@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -41,14 +42,20 @@ async def _store(request: Request) -> Response:
             return response
         actor = await run_in_threadpool(tokens.verify, token, shared().settings, shared().clock())
     except (InvalidTokenError, TokenExpiredError) as error:
-        await run_in_threadpool(_note_failure, request, error)
-        return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
+        request_id = uuid4().hex
+        await run_in_threadpool(_note_failure, request, error, request_id)
+        return _refusal(error, request_id)
     except ClickledgerError as error:
-        return JSONResponse({"error": error.code, "message": error.message}, status_code=error.status)
+        return _refusal(error, uuid4().hex)
     response.set_cookie(
         NAME, token, expires=actor.expires_at, httponly=True, samesite="strict", secure=_came_encrypted(request)
     )
     return response
+
+
+def _refusal(error: ClickledgerError, request_id: str) -> Response:
+    body = {"error": error.code, "message": error.message, "requestId": request_id}
+    return JSONResponse(body, status_code=error.status)
 
 
 def _came_encrypted(request: Request) -> bool:
@@ -70,9 +77,11 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _note_failure(request: Request, error: ClickledgerError) -> None:
+def _note_failure(request: Request, error: ClickledgerError, request_id: str) -> None:
     client = client_of(request.scope, shared().settings.trusted_proxies)
-    shared().sign_ins.failed(error, door=Door.DASHBOARD, addresses=client.buckets, now=shared().clock())
+    shared().sign_ins.failed(
+        error, door=Door.DASHBOARD, addresses=client.buckets, now=shared().clock(), request_id=request_id
+    )
 
 
 def _token(body: bytes) -> str:

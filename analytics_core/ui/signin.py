@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEMO_SESSION = timedelta(hours=12)
 STAFF = "staff_reviewer"
+_ADMITTED, _REFUSED = "admitted-token", "refused-token"  # of this session; empty: what the sign-in service said
 
 
 def gate() -> Actor:
@@ -39,8 +40,10 @@ def gate() -> Actor:
         _screen(None)
         st.stop()
     except ClickledgerError as error:
+        _note_failure(error)
         _screen(error)
         st.stop()
+    st.session_state[_ADMITTED] = session.token()
     _carry_cookie()
     _end_with_token(actor)
     return actor
@@ -93,25 +96,26 @@ def _token_form() -> None:
     with st.form("by-token", border=False):
         pasted = st.text_input("Access token", type="password", placeholder="eyJ…", help="A user JWT.").strip()
         if st.form_submit_button("Sign in with token", type="primary", width="stretch"):
-            _note_failure(pasted)
             _sign_in(pasted)
             st.rerun()
 
 
-def _note_failure(token: str) -> None:
-    """Tells the audit log of a token that proves nobody; the screen says so after the next run."""
-    try:
-        tokens.verify(token, shared().settings, session.now())
-    except (InvalidTokenError, TokenExpiredError) as error:
-        forwarded = st.context.headers.get_all("X-Forwarded-For")
-        client = client_behind(st.context.ip_address or "", forwarded, shared().settings.trusted_proxies)
-        shared().sign_ins.failed(
-            error,
-            door=Door.DASHBOARD,
-            addresses=client.buckets,
-            now=session.now(),
-            request_id=session.new_request_id(),
-        )
+def _note_failure(error: ClickledgerError) -> None:
+    """Tells the audit log of who was refused, whatever they came with: once, and not when a session has ended."""
+    token = session.token()
+    is_refusal = isinstance(error, InvalidTokenError) or (isinstance(error, TokenExpiredError) and token)
+    if not is_refusal or token in (st.session_state.get(_ADMITTED), st.session_state.get(_REFUSED)):
+        return
+    st.session_state[_REFUSED] = token
+    forwarded = st.context.headers.get_all("X-Forwarded-For")
+    client = client_behind(st.context.ip_address or "", forwarded, shared().settings.trusted_proxies)
+    shared().sign_ins.failed(
+        error,
+        door=Door.DASHBOARD,
+        addresses=client.buckets,
+        now=session.now(),
+        request_id=session.new_request_id(),
+    )
 
 
 def _sign_in_by_openid() -> None:
@@ -151,6 +155,8 @@ def _sign_in_as(user_id: str) -> None:
 
 
 def _sign_in(token: str) -> None:
+    st.session_state.pop(_ADMITTED, None)
+    st.session_state.pop(_REFUSED, None)
     st.session_state["token"] = token
     st.session_state["cookie"] = token
 

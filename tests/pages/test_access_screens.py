@@ -16,6 +16,7 @@ from analytics_core.access.openid import actor_of_claims
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError
 from analytics_core.settings import Settings
+from analytics_core.ui import session
 
 TOKENS, AUDIT = "tokens.py", "audit.py"
 
@@ -75,6 +76,38 @@ def test_a_failed_sign_in_reaches_the_audit_of_reviewers(dashboard: Dashboard) -
     assert others["What"].tolist() == ["sign_in.failed"]
     assert others["Detail"].tolist() == ['{"reason": "invalid_token", "door": "dashboard"}']
     assert "not-a-token" not in others.to_string()
+
+
+@pytest.mark.parametrize("given", ["forged", "claims"])
+def test_whatever_a_sign_in_fails_with_it_is_told_once(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """A cookie that nobody here made, and a sign-in service that has not verified the address."""
+    if given == "claims":
+        monkeypatch.setenv("CLICKLEDGER_SIGN_IN_CLAIM", "email")
+        shared().analytics.close()
+        shared.cache_clear()
+        monkeypatch.setattr(session, "openid_claims", claims)
+    screen = dashboard.open_with("" if given == "claims" else "eyJhbGciOiJub25lIn0.e30.")
+    screen.run()
+
+    assert "Code: invalid_token" in told(screen)
+    (failed,) = shared().audit.events(None, limit=10)
+    assert (failed.action, failed.detail) == ("sign_in.failed", {"reason": "invalid_token", "door": "dashboard"})
+    assert failed.request_id
+
+
+def test_a_session_that_ends_is_no_failed_sign_in(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = dashboard.open()
+    later = shared().clock() + timedelta(hours=2)
+    monkeypatch.setattr(session, "now", lambda: later)
+    assert "Code: token_expired" in told(screen.run())
+    assert shared().audit.events(None, limit=10) == ()
+
+    screen.text_input[0].set_value(screen.session_state["token"])
+    screen.form_submit_button[0].click().run()
+    (failed,) = shared().audit.events(None, limit=10)
+    assert failed.detail["reason"] == "token_expired"
 
 
 def test_a_reviewer_searches_every_handle_and_others_see_their_own(dashboard: Dashboard) -> None:

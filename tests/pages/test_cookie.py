@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from support.screens import Dashboard, token
 
+from analytics_core.bootstrap import shared
 from analytics_core.ui import cookie
 
 
@@ -44,6 +45,9 @@ def test_an_expired_token_sets_nothing(unsynced: Dashboard, client: TestClient) 
     expired = token(unsynced.world, "user_ann", timedelta(minutes=-5))
     answer = client.post(cookie.PATH, json={"token": expired})
     assert (answer.status_code, answer.json()["error"]) == (401, "token_expired")
+    (failed,) = shared().audit.events(None, limit=10)
+    assert failed.action == "sign_in.failed"
+    assert failed.request_id == answer.json()["requestId"] != ""
 
 
 def test_a_form_of_another_site_sets_nothing(unsynced: Dashboard, client: TestClient) -> None:
