@@ -19,6 +19,8 @@ from analytics_core.bootstrap import Application
 from analytics_core.errors import InvalidFormatError, InvalidParameterError, NotFoundError
 from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.model import Period, Query
+from analytics_core.query.catalog import FILTERS
+from analytics_core.query.parameters import gathered
 from analytics_core.query.parse import check_timezone, parse_query
 from analytics_core.store import tables
 from analytics_core.store.audit import AuditEvent, record
@@ -30,7 +32,7 @@ DELIVERER: Final = Actor("ingest deliver", is_staff=True)  # the plan gate holds
 CATCH_UP: Final = timedelta(days=31)  # how far back a period that was missed is still made
 
 _LENGTHS: Final[Mapping[str, timedelta]] = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
-_NOT_SAVED: Final = ("fromDay", "toDay", "asOf", "limit", "compare", "confidence")
+_SAVED: Final = frozenset({"groupBy", "metric", "tz", "sort", "conversionDay", *FILTERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ def add(application: Application, *, handle: str, every: Every, format_name: str
     account = application.policy.check(DELIVERER, Action.EXPORT, handle)
     if format_name not in FORMATS_OF_DELIVERIES:
         raise InvalidFormatError(f"format must be one of {', '.join(FORMATS_OF_DELIVERIES)}.")
-    given = dict(parse_qsl(query))
-    for name in _NOT_SAVED:
-        if name in given:
-            raise InvalidParameterError(f"A delivery goes by its own periods and gives every row: leave out {name}.")
+    given = gathered(parse_qsl(query))
+    for name in given.keys() - _SAVED:  # an unknown one may be a filter that is misspelt
+        raise InvalidParameterError(
+            f"A delivery goes by its own periods and gives every row: leave out {name}. "
+            f"It has {', '.join(sorted(_SAVED))}."
+        )
     now = application.clock()
     timezone = given.pop("tz", account.timezone)
     check_timezone(timezone)
@@ -125,7 +129,9 @@ def _begin(day: date, every: Every) -> date:
 
 
 def _file_key(delivery: Delivery) -> tuple[str, ...]:
-    return delivery.every, delivery.format, delivery.query["groupBy"], delivery.place.rstrip("/")
+    query = delivery.query
+    rows = "conversions" if query.get("metric") == "conversions" else query["groupBy"]
+    return delivery.every, delivery.format, rows, delivery.place.rstrip("/")
 
 
 def _delivery(row: RowMapping) -> Delivery:

@@ -17,8 +17,8 @@ from analytics_core.api.errors import documented, request_id
 from analytics_core.api.schemas import AnswerSchema, ManifestSchema, answer_json
 from analytics_core.bootstrap import Application
 from analytics_core.model import Query as Question
-from analytics_core.query.catalog import FILTERS
-from analytics_core.query.parse import joined, parse_query
+from analytics_core.query.parameters import gathered
+from analytics_core.query.parse import parse_query
 
 _ACCESS: Final = (
     errors.MissingBearerTokenError,
@@ -77,22 +77,16 @@ class Parameters:
         sort: Annotated[Text, _described("asc or desc: days by key, all else by clicks, then key.", "desc")] = None,
         asOf: Annotated[Text, _described("RFC 3339 time: the answer as it stood then.", "2026-02-25T12:00:00Z")] = None,
     ) -> None:
-        known = {name: value for name, value in locals().items() if name not in ("self", "request")}
-        self._given = {name: value for name, value in known.items() if value is not None}
+        self._known = frozenset(locals()) - {"self", "request"}
         self._all = request.query_params.multi_items()
 
     def given(self, **more: Text) -> dict[str, str]:
-        """By name, with those of one route. A filter that stands several times has the values of all of them.
+        """By name, with those that one route has beside them. Raises InvalidParameterError for one that stands twice.
 
-        Raises InvalidParameterError for another one that does.
+        Names that the API does not know are ignored.
         """
-        given = self._given | {name: value for name, value in more.items() if value is not None}
-        for name in given.keys() & {*FILTERS}:
-            given[name] = joined(name, [value for other, value in self._all if other == name and value])
-        for name in given.keys() | more.keys():
-            if name not in FILTERS and [other for other, _ in self._all].count(name) > 1:
-                raise errors.InvalidParameterError(f"{name} stands more than once.")
-        return given
+        known = self._known | more.keys()
+        return gathered((name, value) for name, value in self._all if name in known)
 
 
 def analytics(
@@ -126,7 +120,7 @@ def export(
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
     exports.format_named(format)
-    given = parameters.given(metric=metric or None)
+    given = parameters.given(metric=metric, format=format)
     question = parse_query(handle.lower(), given, application.clock(), for_export=True)
     made = exports.export(application, question, actor, format or "", request_id(request))
     headers = {

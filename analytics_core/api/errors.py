@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from analytics_core import errors
 from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFoundError
@@ -72,12 +73,21 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return error_response(request, InvalidParameterError(f"{where}: {first['msg']}."))
 
 
+def _allowed(request: Request) -> str:
+    """What every route at this path takes together; Starlette names the methods of one of them."""
+    scopes = {method: {**request.scope, "method": method} for method in ("DELETE", "GET", "HEAD", "POST")}
+    routes = request.app.routes
+    return ", ".join(
+        method for method, scope in scopes.items() if any(one.matches(scope)[0] is Match.FULL for one in routes)
+    )
+
+
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return error_response(request, NotFoundError(f"There is nothing at {request.url.path}."))
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "GET")
+        allowed = _allowed(request)
         refused = errors.MethodNotAllowedError(f"{request.method} is not possible here; use {allowed}.")
         response = error_response(request, refused)
         response.headers["Allow"] = allowed

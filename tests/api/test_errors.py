@@ -63,6 +63,21 @@ def test_what_is_not_there_is_404(api: Api, path: str) -> None:
     assert (response.status_code, response.json()["error"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v2/handles/acme/tokens", "GET, POST"),
+        ("/v2/handles/acme/tokens/0123456789abcdef", "DELETE"),
+        ("/v2/public/conversions", "POST"),
+        ("/r/acme/launch", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_told_all_that_are_possible(api: Api, path: str, allowed: str) -> None:
+    refused = api.client.put(path)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
+    assert allowed in refused.json()["message"]
+
+
 def test_another_method_is_405_in_the_same_shape(api: Api) -> None:
     response = api.client.post(PATH)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +26,7 @@ from analytics_core.access.personal import PersonalTokens
 from analytics_core.api import create_app
 from analytics_core.errors import InvalidTokenError
 from analytics_core.store import tables
-from analytics_core.store.access_tokens import AccessTokens
+from analytics_core.store.access_tokens import AccessToken, AccessTokens
 
 PATH = "/v2/handles/acme/tokens"
 NUMBERS = "/v2/public/handles/acme/analytics"
@@ -163,6 +168,56 @@ def test_whatever_is_guessed_the_same_work_is_done(api: Api, monkeypatch: pytest
         with pytest.raises(InvalidTokenError):
             personal.verify(guess, NOW)
         assert done == ["find", "new", "compare_digest"]
+
+
+def test_the_time_of_a_refusal_tells_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often one kind of guess takes longer than another: half the time, whatever else the machine does, since
+    all kinds are tried in turn. A leak of a fifth of a millisecond is seen, so the comparison can fail.
+    """
+    text = post(api).json()["token"]
+    head, _, secret = text.partition(".")
+    guesses = [
+        f"{head}.{'B' if secret[0] == 'A' else 'A'}{secret[1:]}",
+        f"{head}.{secret[:-1]}{'B' if secret[-1] == 'A' else 'A'}",
+        f"patv1_{'0' * 16}.{secret}",
+    ]
+
+    def longer() -> list[float]:
+        first, last, unknown = timed(api, guesses, rounds=300)
+        return [share_longer(first, last), share_longer(first, unknown), share_longer(last, unknown)]
+
+    assert all(0.35 < share < 0.65 for share in longer())
+
+    def leak(place: AccessTokens, token_id: str) -> AccessToken | None:
+        found = find(place, token_id)
+        ends = time.perf_counter_ns() + (200_000 if found else 0)
+        while time.perf_counter_ns() < ends:
+            pass
+        return found
+
+    find = AccessTokens.find
+    monkeypatch.setattr(AccessTokens, "find", leak)
+    assert max(longer()) > 0.65
+
+
+def timed(api: Api, guesses: Sequence[str], rounds: int) -> list[list[int]]:
+    """Nanoseconds of each guess, `rounds` times in a random order."""
+    taken: list[list[int]] = [[] for _ in guesses]
+    order, chance = list(enumerate(guesses)), random.Random(7)
+    for _ in range(rounds):
+        chance.shuffle(order)
+        for place, guess in order:
+            began = time.perf_counter_ns()
+            with suppress(InvalidTokenError):
+                api.application.personal_tokens.verify(guess, NOW)
+            taken[place].append(time.perf_counter_ns() - began)
+    return taken
+
+
+def share_longer(some: Sequence[int], others: Sequence[int]) -> float:
+    """Of all pairs, the share in which the first took longer (Mann and Whitney)."""
+    ordered = sorted(others)
+    return sum(bisect_left(ordered, one) for one in some) / (len(some) * len(others))
 
 
 def test_a_downgrade_leaves_tokens_to_be_seen_and_revoked(api: Api) -> None:

@@ -173,6 +173,10 @@ def test_every_format_holds_the_same_rows(
         ({"query": "groupBy=slug&fromDay=20260101"}, "invalid_parameter"),
         ({"query": "groupBy=slug&tz=Mars"}, "invalid_timezone"),
         ({"format_name": "xlsx"}, "invalid_format"),
+        ({"query": "groupBy=slug&counry=DE"}, "invalid_parameter"),
+        ({"query": "groupBy=slug&groupBy=day"}, "invalid_parameter"),
+        ({"query": "groupBy=slug&country=DE&country=-AT"}, "invalid_parameter"),
+        ({"query": "funnel=true"}, "invalid_parameter"),
     ],
 )
 def test_what_cannot_be_delivered_is_refused_when_it_is_saved(
@@ -194,6 +198,26 @@ def test_two_deliveries_do_not_overwrite_each_other(open_at: Callable[[datetime]
     save(application, tmp_path, query="groupBy=country&country=DE")
     with pytest.raises(NotFoundError):
         remove(application.database, first, NOW)
+
+
+def test_single_clicks_and_conversions_have_files_of_their_own(
+    open_at: Callable[[datetime], Application], tmp_path: Path
+) -> None:
+    application = open_at(NOW)
+    save(application, tmp_path, query="groupBy=event&metric=clicks")
+    save(application, tmp_path, query="groupBy=event&metric=conversions")
+    files = {Path(run.file).name for run in deliver(application)}
+    assert files == {"acme-event-20260311-20260311.csv", "acme-conversions-20260311-20260311.csv"}
+
+
+def test_a_filter_that_stands_twice_has_both_values_as_in_the_api(
+    open_at: Callable[[datetime], Application], tmp_path: Path
+) -> None:
+    application = open_at(NOW - timedelta(days=1))
+    save(application, tmp_path, query="groupBy=slug&tz=UTC&country=DE&country=AT")
+    (run,) = deliver(application)
+    assert [row["clicks"] for row in csv.DictReader(io.StringIO(Path(run.file).read_text()))] == ["10"]
+    assert saved(application.database)[0].query["country"] == "DE,AT"
 
 
 def test_a_place_that_cannot_be_written_fails_alone(open_at: Callable[[datetime], Application], tmp_path: Path) -> None:
