@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -14,16 +17,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from starlette.testclient import TestClient
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
 from support.api import NOW, Api
 from support.logs import Request, realtime_text, write
+from support.screens import OVERVIEW, Dashboard
 from support.world import World
 
+from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.rates import Rates
 from analytics_core.access.rules import Action
 from analytics_core.access.signins import SignIns
 from analytics_core.api import create_app
-from analytics_core.bootstrap import Application, build
+from analytics_core.bootstrap import Application, build, shared
 from analytics_core.errors import FeatureLockedError
 from analytics_core.store.audit import AuditEvent
 from ingest.deliver import deliver
@@ -31,7 +38,10 @@ from ingest.deliveries import add
 
 HANDLES = {"north": 3, "south": 50, "west": 700}  # clicks: every sum of theirs is told apart
 PEOPLE = ("ann", "bob", "eve")
+DAY = datetime(2026, 3, 11, 12, tzinfo=UTC)  # the one that a delivery saved at NOW begins with
 RANGE = {"fromDay": "20260310", "toDay": "20260311"}
+SHOWN = {"period": "custom", "from": "2026-03-10", "to": "2026-03-11", "tz": "utc"}
+PAGES = (OVERVIEW, "breakdown.py", "funnel.py", "tokens.py", "audit.py")
 ROLES = ("CREATOR", "OPERATOR", "OWNER")
 PLANS = ("FREE", "PRO", "ENTERPRISE")
 
@@ -51,7 +61,7 @@ def make_world() -> World:
         Request(
             host=f"{handle}.clickledger.localhost",
             path=f"/{handle}-link",
-            at=datetime(2026, 3, 10, 12, tzinfo=UTC),
+            at=DAY,
             request_id=f"{handle}-{number}",
             referrer=f"https://{handle}.example/",
         )
@@ -78,10 +88,16 @@ def accounts(roles: dict[tuple[str, str], str], plans: dict[str, str]) -> dict[s
     }
 
 
+def everything_on(screen: AppTest) -> str:
+    """All that a browser gets: prose, options, the rows of tables, the specifications of charts."""
+    return "\n".join(str(element.proto) for element in screen.main)
+
+
 class Tenants(RuleBasedStateMachine):
     """The model is two dictionaries: who has which role, and each handle's plan."""
 
     world: World | None = None
+    environment: pytest.MonkeyPatch | None = None
     application: Application
 
     @initialize(given=st.fixed_dictionaries({(p, h): roles for p in PEOPLE for h in HANDLES}))
@@ -90,6 +106,10 @@ class Tenants(RuleBasedStateMachine):
             Tenants.world = make_world()
             settings_ = Tenants.world.settings.model_copy(update={"query_rate": "1000000/minute"})
             Tenants.application = build(settings_, clock=lambda: NOW)
+        self.environment = pytest.MonkeyPatch()
+        self.environment.setenv("CLICKLEDGER_STATE", str(Tenants.world.folder / "var"))  # what the screens open
+        self.environment.setattr(ContextProxy, "ip_address", None)  # as on localhost; AppTest makes up an object
+        shared.cache_clear()
         self.roles = {where: role for where, role in given.items() if role}
         self.plans = dict.fromkeys(HANDLES, "PRO")
         self.tokens: list[tuple[str, str, str]] = []  # maker, handle, token
@@ -187,10 +207,35 @@ class Tenants(RuleBasedStateMachine):
                 add(self.api.application, **wanted, place=str(place))  # type: ignore[arg-type]
             return
         saved = add(self.api.application, **wanted, place=str(place))  # type: ignore[arg-type]
-        runs = [run for run in deliver(self.api.application) if run.delivery_id == saved.delivery_id]
-        assert all(run.handle == handle for run in runs)
+        (run,) = [run for run in deliver(self.api.application) if run.delivery_id == saved.delivery_id]
+        assert (run.handle, run.outcome) == (handle, "delivered")
+        (row,) = csv.DictReader(io.StringIO(Path(run.file).read_text()))
+        assert (row["slug"], row["clicks"]) == (f"{handle}-link", str(HANDLES[handle]))
         for file in place.rglob("*"):
             self.check(file.read_text(), handle, is_open=True)
+
+    @rule(person=st.sampled_from([*PEOPLE, "staff"]), handle=handles, page=st.sampled_from(PAGES))
+    def look_at_a_screen(self, person: str, handle: str, page: str) -> None:
+        staff = {"role": tokens.STAFF} if person == "staff" else {}
+        token = self.api.token(person, exp=datetime.now(UTC) + timedelta(hours=1), **staff)
+        screen = Dashboard(self.api.world).open_with(token, page, handle=handle, **SHOWN)
+        seen = everything_on(screen)
+        assert not screen.exception
+        is_open = self.may(person, handle)
+        others = [other for other in HANDLES if other != handle or not is_open]
+        assert [other for other in others if f"{other}-link" in seen or f"{other}.example" in seen] == []
+        hidden = [other for other in HANDLES if not self.may(person, other) and other != handle]
+        assert [other for other in hidden if other in seen] == []
+        assert ("handle_not_found" in seen) == (not is_open)
+        if page == OVERVIEW:
+            clicks = [metric.value for metric in screen.metric if metric.label == "Clicks"]
+            assert clicks == ([str(HANDLES[handle])] if is_open else [])
+
+    def teardown(self) -> None:
+        if self.environment:
+            shared().analytics.close()
+            shared.cache_clear()
+            self.environment.undo()
 
     def judge(
         self, status: int, text: str, handle: str, *, is_open: bool, chosen: dict[str, str] | None = None
@@ -215,6 +260,14 @@ Tenants.TestCase.settings = settings(
     max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestTenants = Tenants.TestCase
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed() -> Iterator[None]:
+    """All runs share one application."""
+    yield
+    if Tenants.world is not None:
+        Tenants.application.analytics.close()
 
 
 def test_one_address_cannot_flood_the_audit_log(api: Api) -> None:
