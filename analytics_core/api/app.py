@@ -25,7 +25,7 @@ from analytics_core.api import (
 from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.guard import Guard
-from analytics_core.api.observe import FailSafely, Observations, Observe
+from analytics_core.api.observe import FailSafely, Observations, Observe, keep_queries_out_of_logs
 from analytics_core.bootstrap import Application
 
 DESCRIPTION: Final = (
@@ -39,6 +39,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        keep_queries_out_of_logs()
         opened = application()
         opened.start()
         yield

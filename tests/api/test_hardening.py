@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -100,7 +101,7 @@ def test_a_path_with_a_null_byte_names_nothing(api: Api, path: str) -> None:
 
 
 def test_no_secret_reaches_a_log_an_answer_or_the_screen_of_settings(
-    world: World, serve: Callable[[World], str]
+    world: World, serve: Callable[[World], str], tmp_path: Path
 ) -> None:
     world = replace(
         world,
@@ -123,8 +124,11 @@ def test_no_secret_reaches_a_log_an_answer_or_the_screen_of_settings(
         httpx.get(f"{base}{NUMBERS}", headers=script),
         httpx.get(f"{base}/metrics"),
     ]
-    log = next(world.folder.parent.rglob("server.log")).read_text()
+    ctx = "eyJ0eXAiOiJjdHgrand0In0.e30.signature"
+    httpx.get(f"{base}/v2/public/context", params={"ctx": ctx})
+    log = (tmp_path / "server.log").read_text()
     told = log + "".join(one.text + str(one.headers) for one in answers) + world.run("settings").stdout
     assert [one.status_code for one in answers] == [200, 400, 401, 200]
-    for secret in (*world.environment.values(), jwt, pat, pat.partition(".")[2]):
+    assert "GET /v2/public/context" in log
+    for secret in (*world.environment.values(), jwt, pat, pat.partition(".")[2], ctx):
         assert secret not in told
