@@ -51,7 +51,7 @@ check: dev  ## format, lint, types, layers, security
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive analytics_core ingest pages app.py
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive analytics_core ingest deploy pages app.py
 	BIN=$(BIN) .ci/audit
 
 fix: dev

@@ -102,6 +102,7 @@ maker has a role there.
 | --- | --- |{" --- |" * len(ROLES)} --- | --- | --- |
 {roles}
 
+What concerns no handle, `GET /v2/audit`, is for STAFF alone: `insufficient_role` for others.
 A handle on which one has no role looks like one that does not exist. Role and scope are looked at before the plan.
 
 ## Scope × action

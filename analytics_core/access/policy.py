@@ -50,6 +50,11 @@ class Policy:
             return False
         return True
 
+    def check_reviewer(self, actor: Actor) -> None:
+        """What concerns no handle is for reviewers. Raises InsufficientRoleError."""
+        if not actor.is_staff:
+            raise InsufficientRoleError("This is for reviewers; ask for a handle of yours.")
+
     def visible_handles(self, actor: Actor) -> tuple[str, ...]:
         """The handles that the actor may know of, in alphabetical order; all of them for staff."""
         if actor.is_staff:

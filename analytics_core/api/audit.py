@@ -60,8 +60,7 @@ def of_handle(request: Request, handle: Handle, limit: Limit = "100", before: Be
 
 @router.get("/audit", summary="What concerns no handle, for reviewers: failed sign-ins", responses=documented(*_ERRORS))
 def of_the_platform(request: Request, limit: Limit = "100", before: Before = None) -> AuditSchema:
-    if not actor_of(request).is_staff:
-        raise errors.InsufficientRoleError("This is for reviewers; ask for a handle of yours.")
+    application_of(request).policy.check_reviewer(actor_of(request))
     return _events(request, None, limit, before)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
+from analytics_core.errors import InsufficientRoleError
 from analytics_core.store.audit import AuditEvent
 from analytics_core.ui import session
 
@@ -23,7 +24,11 @@ def events(handle: str) -> tuple[AuditEvent, ...]:
 
 def of_the_platform() -> tuple[AuditEvent, ...]:
     """What concerns no handle, for reviewers; nothing for others."""
-    return shared().audit.events(None, limit=SHOWN) if session.actor().is_staff else ()
+    try:
+        shared().policy.check_reviewer(session.actor())
+    except InsufficientRoleError:
+        return ()
+    return shared().audit.events(None, limit=SHOWN)
 
 
 def table(found: tuple[AuditEvent, ...]) -> None:
