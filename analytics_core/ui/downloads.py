@@ -8,7 +8,9 @@ import streamlit as st
 
 from analytics_core.access.actors import Actor
 from analytics_core.access.rules import RULES, Action
+from analytics_core.access.tokens import LEEWAY
 from analytics_core.bootstrap import shared
+from analytics_core.errors import TokenExpiredError
 from analytics_core.exports import FORMATS, export, filename
 from analytics_core.model import Query
 from analytics_core.ui import session
@@ -27,7 +29,7 @@ def buttons(query: Query) -> None:
                     file_name=filename(query, name),
                     mime=chosen.media_type,
                     icon=":material/download:",
-                    on_click="ignore",
+                    on_click="rerun",  # draws the lock, where a plan was downgraded since
                 )
             else:
                 st.button(f"Download {name.upper()}", icon=":material/lock:", disabled=True)
@@ -38,7 +40,12 @@ def buttons(query: Query) -> None:
 
 
 def _file(query: Query, actor: Actor, format_name: str) -> bytes:
-    """Made when the button is clicked; raises FeatureLockedError where the plan does not include it."""
+    """Made when the button is clicked, which may be long after it was drawn.
+
+    Raises TokenExpiredError when the session has ended, FeatureLockedError where the plan does not include it.
+    """
+    if actor.expires_at is not None and actor.expires_at + LEEWAY <= session.now():
+        raise TokenExpiredError("The session has ended; sign in again.")
     return export(shared(), query, actor, format_name, session.new_request_id()).read()
 
 

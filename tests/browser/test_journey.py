@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.browser import download, sign_in
 from support.screens import token
-from support.world import World
+from support.world import ACCOUNTS, World
 
 
 def narrow(page: Page, dimension: str, value: str) -> None:
@@ -83,6 +83,20 @@ def test_a_table_offers_no_download_of_its_own(page: Page) -> None:
     tools = page.get_by_test_id("stElementToolbar")
     expect(tools.get_by_role("button", name="Search")).to_be_visible()
     expect(tools.get_by_role("button", name="Download")).to_have_count(0)
+
+
+def test_a_downgrade_locks_the_downloads_of_an_open_page(page: Page, today: World) -> None:
+    sign_in(page, path="/breakdown?by=slug")
+    acme = ACCOUNTS["handles"][0]
+    button = page.get_by_role("button", name="Download CSV")
+    expect(button).to_be_enabled()
+    today.load({"handles": [acme | {"plan": "FREE"}]})
+    try:
+        button.click()
+        expect(page.get_by_text("Exports are part of the plan PRO")).to_be_visible()
+        expect(button).to_be_disabled()
+    finally:
+        today.load({"handles": [acme]})
 
 
 def test_back_undoes_a_filter(page: Page) -> None:
