@@ -122,7 +122,8 @@ class Analytics:
         last, now = current.last_updated_at, query.as_of or self._clock()
         age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
         snapshot = self._lake.snapshot()
-        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), age)
+        final = self._final_through(query) if query.funnel else None
+        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age)
         return "|".join(repr(part) for part in parts)
 
     def close(self) -> None:
@@ -172,7 +173,7 @@ class Analytics:
 
     def _final_through(self, query: Query) -> date | None:
         sync = self._syncs.last_complete(query.as_of)
-        return final_through(query.period, self._ctx_ttl, sync and sync.finished_at)
+        return final_through(query.period, self._ctx_ttl, sync and sync.started_at)
 
     def _confidence(
         self, query: Query, totals: Metrics, current: Freshness, first_days: dict[str, date], snapshot: Snapshot
