@@ -166,10 +166,11 @@ class Analytics:
     def _posts(self, query: Query, snapshot: Snapshot) -> Posts:
         """As the ledger has them now, whatever the filters: a refused post has no click to filter by."""
         days = _utc_days(query)
+        waiting = self._outcomes.not_carried(query.handle, *days) + self._reader.pending(query.handle, *days, snapshot)
         counted = self._outcomes.posts(query.handle, *days)
-        waiting = self._reader.pending(query.handle, *days, snapshot)
-        accepted = max(0, counted.get("accepted", 0) - waiting)
-        return Posts(**(counted | {"accepted": accepted, "click_not_yet_seen": waiting}))
+        accepted = counted.get("accepted", 0)
+        waiting = min(waiting, accepted)  # a sync in this moment may have one in both places
+        return Posts(**(counted | {"accepted": accepted - waiting, "click_not_yet_seen": waiting}))
 
     def _final_through(self, query: Query) -> date | None:
         sync = self._syncs.last_complete(query.as_of)

@@ -20,7 +20,10 @@ _STAGES = {
 _DAYS: dict[str, ConversionDay] = {"Day of the click": "click", "Day of the conversion": "conversion"}
 _OUTCOMES = {
     "accepted": ("Accepted", "Counted, with their click."),
-    "click_not_yet_seen": ("Click not yet seen", "Counted under “Pending”, until the log line of their click arrives."),
+    "click_not_yet_seen": (
+        "Click not yet seen",
+        "Counted by the next sync, and under “Pending” until the log line of their click arrives.",
+    ),
     "duplicate": ("Duplicate", "The same key again: counted once."),
     "key_reused": ("Key reused", "A key that had been used with other content. Make a new one per conversion."),
     "expired": ("Expired", "The click was longer ago than a ctx lives."),
