@@ -130,7 +130,8 @@ class GroupCommit:
             try:
                 if connection.dialect.name == "sqlite":  # a lock that is taken late cannot always be waited for
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-                for write, places in groups.items():
+                # In one order everywhere: two processes that wait for each other's locks would be a deadlock.
+                for write, places in sorted(groups.items(), key=lambda group: group[0].__module__):
                     found = write(connection, [waiting[place].item for place in places])
                     for place, result in zip(places, found, strict=True):
                         results[place] = result
