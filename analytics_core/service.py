@@ -33,6 +33,7 @@ from analytics_core.store.facts import Facts
 from analytics_core.store.file_cache import VanishedFileError
 from analytics_core.store.lake import Lake, Snapshot
 from analytics_core.store.outcomes import Outcomes
+from analytics_core.store.schemas import CLICKS
 from analytics_core.store.syncs import Syncs
 
 _LEAST: Final = timedelta(microseconds=1)
@@ -113,7 +114,7 @@ class Analytics:
 
     def data_version(self) -> str:
         """What the numbers are made of. The same version gives the same answers; compaction does not change it."""
-        return self._facts.version(self._lake.snapshot())
+        return self._facts.version(self._snapshot())
 
     def state(self, query: Query) -> str:
         """Of what the answer is made: as long as it stays the same, so does the answer."""
@@ -121,7 +122,7 @@ class Analytics:
         current = self.freshness(query.as_of)
         last, now = current.last_updated_at, query.as_of or self._clock()
         age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
-        snapshot = self._lake.snapshot()
+        snapshot = self._snapshot()
         final = self._final_through(query) if query.funnel else None
         parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age)
         return "|".join(repr(part) for part in parts)
@@ -132,13 +133,26 @@ class Analytics:
     def _on_a_snapshot(self, ask: Callable[[Snapshot], _T]) -> _T:
         """Asks; when files vanish because a compaction came in between, asks once more on a newer snapshot."""
         try:
-            return ask(self._lake.snapshot())
+            return ask(self._snapshot())
         except VanishedFileError:
             pass
         try:
-            return ask(self._lake.snapshot())
+            return ask(self._snapshot())
         except VanishedFileError as error:
             raise _lacking() from error
+
+    def _snapshot(self) -> Snapshot:
+        """The newest snapshot. An empty lake to which the ledger knows commits is not the lake that it was: its disk is
+        not there, or the setting names another place. Zeros would be wrong.
+        """
+        snapshot = self._lake.snapshot()
+        if snapshot.data_version < 0:
+            recorded = self._syncs.lake_version()  # before the lake, which every batch reaches first
+            if self._lake.open(CLICKS).version() < recorded:
+                raise StoreUnavailableError(
+                    "The lake is empty, but the ledger knows commits to it: is it the right one?"
+                )
+        return snapshot
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query

@@ -89,6 +89,12 @@ def _warn(result: SyncResult) -> None:
         print(f"warning: {source}: none of {objects} objects names the distribution in its key.", file=sys.stderr)
     if result.failed:
         print(f"warning: {result.failed} objects could not be read; the next run tries again.", file=sys.stderr)
+    if result.waiting:
+        print(
+            f"warning: the last line of {result.waiting} files may still be written; a sync a minute after the last "
+            "writing reads it as it is.",
+            file=sys.stderr,
+        )
     identity = result.identity
     redirects = identity.lines - identity.not_redirects - identity.rejected
     if identity.unknown_hosts > _MANY_UNKNOWN * redirects:
@@ -218,17 +224,25 @@ def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, default=str))
         return
-    table = Table(*(rows[0] if rows else ["nothing to show"]))
+    table = Table()
+    for name in rows[0] if rows else ("nothing to show",):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     Console().print(table)
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+)(s|m|h)?", text)
+    found = re.fullmatch(r"([1-9]\d*)(s|m|h)?", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text} is no time span; write 60s, 5m or 1h")
     return int(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 on")
+    return int(text)
 
 
 def _add_deliveries(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -279,15 +293,15 @@ def _parser() -> argparse.ArgumentParser:
     verifying = command("verify", verify_books, "check that every line is accounted for, once")
     compacting = command("compact", compact_lake, "merge small files; changes no number")
     rejecting = command("rejects", show_rejects, "show lines and objects that could not be read, newest first")
-    rejecting.add_argument("--limit", type=int, default=50)
+    rejecting.add_argument("--limit", type=_count, default=50)
     rejecting.add_argument("--reason", help="only this reason")
     for reporting in (verifying, compacting, rejecting):
         reporting.add_argument("--json", action="store_true")
 
     showing_off = command("demo", demo, "make a demo world: three handles with 90 days of logs, and their true totals")
     showing_off.add_argument("--seed", type=int, default=7)
-    showing_off.add_argument("--days", type=int, default=90)
-    showing_off.add_argument("--lines", type=int, default=600_000)
+    showing_off.add_argument("--days", type=_count, default=90)
+    showing_off.add_argument("--lines", type=_count, default=600_000)
 
     showing = command("settings", show_settings, "print every setting")
     showing.add_argument("--json", action="store_true")

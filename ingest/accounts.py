@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +21,7 @@ from analytics_core.model import Plan, Role
 from analytics_core.store import tables
 from analytics_core.store.audit import record
 from analytics_core.store.database import Database, upsert
+from analytics_core.store.hosts import host_name
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 from ingest.account_changes import AccountState, changes, stored_state
 
@@ -30,10 +32,23 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _domain(name: str) -> str:
+    """As hosts are logged and compared: lower case, no trailing dot, an international name as `xn--…`."""
+    try:
+        host = host_name(name).encode("idna").decode("ascii")
+    except UnicodeError:
+        host = ""
+    if not _DOMAIN.fullmatch(host):
+        raise ValueError("is no domain such as go.acme.example")
+    return host
+
+
+_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9.-]+\.[a-z0-9-]+")
+
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,24}$")]
 CampaignId = Annotated[str, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
-Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z0-9-]+$", to_lower=True, max_length=253)]
+Domain = Annotated[str, AfterValidator(_domain)]
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 

@@ -95,7 +95,7 @@ def read_blocks(
     """Blocks of the object in order, from `position` on. Raises UnknownFormatError before the first block.
 
     `size`: bytes of a plain object to read, however much longer it is by now. Returns True when it `is_growing` and its
-    last line was left, since its end is not there yet.
+    last line was left, since its end is not there yet and what is there may not be all that counts.
     """
     start = stream.read(4)
     if start == b"PAR1":
@@ -191,8 +191,9 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
     fields: Fields | None = None
     names: tuple[str, ...] | None = None
     is_first = True
+    is_cut = False  # the line before has no end
     for piece in texts:
-        if piece.is_open:
+        if piece.is_open and not _is_whole(piece.text, names, fields, realtime_fields if is_first else None):
             return True
         if piece.rejected is not None:
             position, line = position + max(len(piece.text), 1), line + 1
@@ -206,13 +207,37 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
             text = text.removeprefix(codecs.BOM_UTF8)
             names, fields = _tell_apart(text, realtime_fields)
         for stretch in _stretches(text, start - position, with_headers=names is None):
-            first_line = line + 1
-            position, line = position + len(stretch), line + count_byte(stretch, b"\n") + (not stretch.endswith(b"\n"))
+            first_line = line + (not is_cut)
+            is_cut = not stretch.endswith(b"\n")
+            position, line = position + len(stretch), first_line - 1 + count_byte(stretch, b"\n") + is_cut
             if names is None and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
             elif position > start:
                 yield Block(_content(stretch, names, fields), first_line, position, line)
     return False
+
+
+def _is_whole(
+    line: bytes, names: tuple[str, ...] | None, fields: Fields | None, realtime_fields: Fields | None
+) -> bool:
+    """Whether a last line without its end says all that is read of it, however it may go on: an object of JSON, or a
+    line with all its columns, the last of which nobody reads. `realtime_fields`: of a line that is the first one."""
+    if names is not None or (realtime_fields and line.lstrip().startswith(b"{")):
+        return _is_object(line)
+    fields = fields or realtime_fields
+    if fields is None or line.startswith(b"#"):
+        return False
+    tabs = line.count(b"\t")
+    if tabs == len(fields.names):
+        return line.endswith(b"\t")  # one tab too many, seen in the wild, ends the last column
+    return tabs == len(fields.names) - 1 and not fields.last_is_read
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _content(text: bytes, names: tuple[str, ...] | None, fields: Fields | None) -> JsonLines | Tabbed | Unreadable:

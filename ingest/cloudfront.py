@@ -87,6 +87,11 @@ class Fields:
         required = (*self.time_fields, self.host, "cs-uri-stem", "sc-status", "x-edge-request-id")
         return max(self.names.index(name) for name in required) + 1
 
+    @property
+    def last_is_read(self) -> bool:
+        """Whether the last column says anything that we take."""
+        return self.names[-1] in (*self.needed.values(), *self.time_fields, _HEADERS)
+
 
 def normal_name(name: str) -> str:
     """One spelling of a field: `cs(User-Agent)` and `cs_user_agent` are `cs-user-agent`."""

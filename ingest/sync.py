@@ -45,7 +45,8 @@ class Progress(Protocol):
 class SyncResult:
     """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
     `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
-    lately. `foreign`: sources of which no object is of their distribution, and how many there are."""
+    lately. `foreign`: sources of which no object is of their distribution, and how many there are. `waiting`: files of
+    which the last line was left, since it may still be written."""
 
     batches: int = 0
     objects: int = 0
@@ -55,6 +56,7 @@ class SyncResult:
     refused: dict[str, str] = field(default_factory=dict[str, str])
     misread: list[str] = field(default_factory=list[str])
     foreign: dict[str, int] = field(default_factory=dict[str, int])
+    waiting: int = 0
 
     def add(self, summary: BatchSummary) -> None:
         self.batches += 1
@@ -63,6 +65,7 @@ class SyncResult:
 
     def note(self, item: SourceObject, end: Finished) -> None:
         self.failed += end.failed
+        self.waiting += end.is_open
         if end.refused is not None:
             self.refused[item.key] = end.refused
 

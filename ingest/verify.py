@@ -89,7 +89,10 @@ def _check_batches(lake: Lake, clicks: DeltaTable, database: Database) -> Check:
     off = compared.filter(pl.col("recorded").fill_null(0) != pl.col("stored").fill_null(0)).height
     total = int(both["stored"].sum())
     said = f"{total} clicks; batches compared: {compared.height}, differing: {off}"
-    return Check("batches", off == 0, said + (f", not yet in the ledger: {to_come}" if to_come else ""))
+    said += f", not yet in the ledger: {to_come}" if to_come else ""
+    missing = ledger.filter(pl.col("version") > lake.open(CLICKS).version()).height  # now that the ledger was read
+    said += f", lost from the lake: {missing}" if missing else ""
+    return Check("batches", off == missing == 0, said)
 
 
 def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:

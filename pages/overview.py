@@ -11,6 +11,7 @@ with problems.told(stop=True):
     days = session.ask(shown.query("day", compare=True, confidence=True))
 
 standing.badges(session.freshness(), days.confidence, session.now())
+standing.untracked_filters(days)
 if not days.totals.clicks:
     standing.nothing_yet(session.freshness())
     st.stop()

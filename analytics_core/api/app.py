@@ -15,6 +15,7 @@ from analytics_core.api import (
     audit,
     context,
     conversions,
+    docs_page,
     health,
     redirect,
     signals,
@@ -24,7 +25,6 @@ from analytics_core.api import (
 from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.guard import Guard
-from analytics_core.api.headers import DOCS_PATH
 from analytics_core.api.observe import FailSafely, Observations, Observe
 from analytics_core.bootstrap import Application
 
@@ -49,7 +49,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         version="2",
         description=DESCRIPTION,
         openapi_url="/v2/openapi.json",
-        docs_url=DOCS_PATH,
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -59,7 +59,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.observations = observations
     for router in (*analytics.routers, tokens.router, audit.router):
         app.include_router(router)
-    for public in (conversions, signals, context, redirect, snippet, health):
+    for public in (conversions, signals, context, redirect, snippet, health, docs_page):
         app.include_router(public.router)
     app.router.routes.insert(0, redirect.OnHandleHost(redirect.answer))
     install_error_handlers(app)

@@ -14,11 +14,7 @@ _ALWAYS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
-_DOCS: Final = (
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; connect-src 'self'; img-src data: "
-    "https://fastapi.tiangolo.com; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net"
-)
+_DOCS: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; style-src 'unsafe-inline'"
 _ONE_YEAR: Final = "max-age=31536000; includeSubDomains"
 
 

@@ -25,7 +25,9 @@ async def healthz() -> dict[str, str]:
 def readyz(request: Request) -> JSONResponse:
     application: Application = request.app.state.application()
     application.database.ping()
-    return JSONResponse({"status": "ok", "dataVersion": application.analytics.data_version()})
+    data_version = application.analytics.data_version()
+    application.lake.check()  # what is kept in memory would not tell that it is gone
+    return JSONResponse({"status": "ok", "dataVersion": data_version})
 
 
 @router.get("/metrics", summary="Counts for Prometheus", response_class=Response)

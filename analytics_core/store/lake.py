@@ -87,6 +87,13 @@ class Lake:
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
 
+    def check(self) -> None:
+        """Raises StoreUnavailableError when the counts that were there once cannot be opened anew."""
+        try:
+            DeltaTable(self.uri(CLICK_COUNTS), storage_options=self.storage_options)
+        except (DeltaError, OSError) as error:
+            raise unavailable(error) from error
+
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
         """A table as it was after the commit `version`; at 0 it is empty."""
         try:

@@ -89,6 +89,11 @@ class Syncs:
         sources = connection.execute(select(read.c.source, read.c.sampling).where(read.c.run == row.id))
         return CompleteSync(started_at, row.finished_at, {row.source: row.sampling for row in sources})
 
+    def lake_version(self) -> int:
+        """The newest version of the lake's clicks that a recorded batch made; 0 before the first."""
+        with self._database.connect() as connection:
+            return connection.execute(select(func.max(tables.batches.c.lake_version))).scalar() or 0
+
     def line_counts(self, from_day: date, to_day: date, until: datetime | None = None) -> LineCounts:
         """Lines of all sources whose UTC day lies in the range (both inclusive), with `until` those read by then.
 

@@ -41,6 +41,7 @@ def clicks_over_time(answer: Answer) -> go.Figure:
             customdata=totals,
             hovertemplate=hover[1],
             line={"width": 1.5, "dash": "dot"},
+            fillpattern=_HATCH,
             **shape,
         )
     figure.update_layout(

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import streamlit as st
 
-from analytics_core.model import NOT_TRACKED, OTHER, Answer, Confidence, Freshness, FreshnessStatus
+from analytics_core.model import NOT_TRACKED, OTHER, Answer, Confidence, Factor, Freshness, FreshnessStatus
+from analytics_core.query.catalog import DIMENSIONS
 from analytics_core.store.schemas import PENDING
 from analytics_core.ui import formats
 
@@ -54,6 +55,20 @@ def special_keys(answer: Answer) -> None:
         )
 
 
+def untracked_filters(answer: Answer) -> None:
+    """Says that days look empty on which the logs did not carry what is filtered by."""
+    kept = [one for one in answer.query.filters if not one.exclude and NOT_TRACKED not in one.values]
+    names = [one.dimension for one in kept if DIMENSIONS[one.dimension].tracked]
+    share = next((one.value for one in _factors(answer) if one.name == "partialTracking"), 0)
+    if names and share:
+        days = answer.query.period.length
+        st.info(
+            f"On {round(share * days)} of {days} days the logs did not carry the {' and the '.join(names)}. Clicks of "
+            "those days count under “Not tracked”, which the filter leaves out: they are not missing.",
+            icon=":material/event_upcoming:",
+        )
+
+
 def nothing_yet(freshness: Freshness) -> None:
     """In place of empty charts: what to do next."""
     if freshness.status is FreshnessStatus.UNKNOWN:
@@ -65,6 +80,10 @@ def nothing_yet(freshness: Freshness) -> None:
     st.html(f'<div class="state"><h2>{title}</h2><p>{advice}</p></div>')
     with st.container(horizontal_alignment="center"):
         st.code("python -m ingest sync --source LOGS", language="bash", width="content")
+
+
+def _factors(answer: Answer) -> tuple[Factor, ...]:
+    return answer.confidence.factors if answer.confidence else ()
 
 
 def _reasons(confidence: Confidence) -> None:

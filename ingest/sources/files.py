@@ -43,8 +43,10 @@ class FileSource:
         earlier = _PLAIN_VERSION.fullmatch(version)
         if earlier is None or int(earlier["size"]) > item.size:
             return False
-        end = _end(Path(item.key), int(earlier["size"]))
-        return _digest(end) == earlier["end"] and (end.endswith(b"\n") or not to_its_end)
+        path, size = Path(item.key), int(earlier["size"])
+        if _digest(_end(path, size)) != earlier["end"]:
+            return False
+        return not to_its_end or b"\n" in _end(path, size + 1)[-2:]  # of the line, before or just after
 
     def open(self, item: SourceObject) -> IO[bytes]:
         return Path(item.key).open("rb")

@@ -105,6 +105,24 @@ def test_a_store_that_does_not_answer_is_503(world: World, broken: str) -> None:
     application.analytics.close()
 
 
+def test_a_lake_that_is_gone_is_503_and_no_zeros(world: World) -> None:
+    """A disk that is not mounted, a setting that names another place: before and after a restart."""
+    world.sync(write(world.folder / "a.gz", realtime_text(requests(3))))
+    running = build(world.settings)
+    token = tokens.mint(world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False)
+    with TestClient(create_app(lambda: running), raise_server_exceptions=False) as client:
+        assert client.get("/readyz").status_code == 200
+        shutil.move(world.folder / "var" / "lake", world.folder / "away")
+        answers = [client.get("/readyz")]
+    started = build(world.settings)
+    with TestClient(create_app(lambda: started), raise_server_exceptions=False) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        answers += [client.get("/readyz"), client.get(PATH, params={"groupBy": "day"}, headers=headers)]
+    assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "store_unavailable")] * 3
+    for application in (running, started):
+        application.analytics.close()
+
+
 def test_an_unexpected_failure_tells_no_secret(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("password=hunter2")

@@ -51,17 +51,52 @@ def test_a_line_that_is_still_written_waits_for_its_end(world: World, tmp_path: 
     assert balanced(world)
 
 
-def test_a_last_line_without_end_is_read_when_nobody_wrote_for_a_minute(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [realtime_text, standard_text, json_text])
+def test_a_last_line_that_says_all_is_read_though_it_has_no_end(world: World, tmp_path: Path, text: Any) -> None:
+    """Files that were copied a moment ago are whole, and many end so."""
     log = tmp_path / "live.log"
-    append(log, realtime_text(requests(3)).rstrip("\n"))
+    append(log, text(requests(3)).rstrip("\n"))
+    first = world.sync(log).identity
 
-    first = world.sync(log)
-    age(log)
-    then = world.sync(log)
+    append(log, "\n" + text(requests(2, start=3)))
+    then = world.sync(log).identity
 
-    assert (first.identity.clicks, then.identity.clicks) == (2, 1)
+    assert (first.clicks, then.lines, then.clicks) == (3, 2, 2)
     assert world.sync(log).batches == 0
     assert balanced(world)
+
+
+def test_a_file_of_one_line_without_end_is_read(world: World, tmp_path: Path) -> None:
+    whole = (realtime_text([Request(1)]), json_text([Request(1)]), standard_text([Request(1)]).rstrip("\n") + "\t")
+    for number, text in enumerate(whole):
+        log = tmp_path / f"{number}.log"
+        append(log, text.rstrip("\n"))
+        assert world.sync(log).identity.lines == 1
+
+
+def test_a_last_line_that_may_go_on_is_read_when_nobody_wrote_for_a_minute(world: World, tmp_path: Path) -> None:
+    fields = ("timestamp", "cs-host", "cs-uri-stem", "sc-status", "x-edge-request-id", "cs-user-agent")
+    text = realtime_text(requests(3), fields=fields).rstrip("\n")
+    log = tmp_path / "live.log"
+    append(log, text)
+
+    first = world.sync(log, fields=",".join(fields))
+    age(log)
+    then = world.sync(log, fields=",".join(fields))
+
+    assert (first.identity.clicks, first.waiting, then.identity.clicks, then.waiting) == (2, 1, 1, 0)
+    assert world.sync(log).batches == 0
+    assert balanced(world)
+
+
+def test_lines_are_numbered_on_where_one_was_read_without_its_end(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    append(log, realtime_text(requests(3)).rstrip("\n"))
+    world.sync(log)
+    append(log, "\nbroken\n")
+    world.sync(log)
+
+    assert [reject["line_number"] for reject in world.run_json("rejects", "--json")] == [4]
 
 
 def test_a_line_that_was_taken_without_its_end_and_got_one_is_read_again_from_the_start(

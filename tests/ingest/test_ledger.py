@@ -97,6 +97,22 @@ def test_verify_sees_books_that_were_changed(world: World, tmp_path: Path, chang
     assert not checks(world)[name]["holds"]
 
 
+def test_verify_sees_a_lake_that_is_older_than_the_ledger(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    append(log, 0, 5)
+    world.sync(log)
+    shutil.copytree(world.folder / "var" / "lake", tmp_path / "backup")
+    append(log, 5, 5)
+    world.sync(log)
+    shutil.rmtree(world.folder / "var" / "lake")
+    shutil.move(tmp_path / "backup", world.folder / "var" / "lake")
+
+    found = checks(world)["batches"]
+
+    assert not found["holds"]
+    assert "lost from the lake: 1" in str(found["detail"])
+
+
 def test_verify_holds_while_a_sync_runs(world: World, tmp_path: Path) -> None:
     world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
     for part in range(20):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import timedelta
 
@@ -66,6 +67,14 @@ def test_a_bad_token_ends_at_the_sign_in_screen(dashboard: Dashboard, lifetime: 
     screen = dashboard.open_with(bad)
     assert code in told(screen)
     assert not screen.metric
+
+
+@pytest.mark.parametrize(
+    ("country", "is_told"), [("DE", True), ("-DE", False), ("DE,(not tracked)", False), ("", False)]
+)
+def test_days_that_look_empty_for_a_filter_are_explained(dashboard: Dashboard, country: str, is_told: bool) -> None:
+    screen = dashboard.open(period="30d", country=country)
+    assert bool(re.search(r"On 2\d of 30 days the logs did not carry the country\.", told(screen))) == is_told
 
 
 def test_the_overview_counts_people_and_bots_and_links_to_the_breakdown(dashboard: Dashboard) -> None:

@@ -15,7 +15,7 @@ from support.world import ACCOUNTS, NOW, World
 from analytics_core.errors import AccountsFileError
 from analytics_core.store import tables
 from analytics_core.store.accounts import Accounts
-from ingest.accounts import read_accounts
+from ingest.accounts import parse_accounts, read_accounts
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -109,6 +109,31 @@ def test_the_command_says_what_was_wrong_and_ends_with_1(world: World, tmp_path:
     assert "handles[0].planSince: Field required" in ran.stderr
     assert "does not exist" in missing.stderr
     assert world.run("accounts", check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("GO.Acme.Example", "go.acme.example"),
+        ("go.acme.example.", "go.acme.example"),
+        ("bücher.de", "xn--bcher-kva.de"),
+    ],
+)
+def test_a_domain_is_kept_as_hosts_are_logged(world: World, written: str, host: str) -> None:
+    world.load({"handles": [{**ACCOUNTS["handles"][0], "domains": [written]}]})
+    with world.database.connect() as connection:
+        assert connection.execute(select(tables.domains.c.domain)).scalars().all() == [host]
+
+
+@pytest.mark.parametrize(
+    "domain", ["https://go.acme.example", "localhost", "go acme.example", "a..b", "", "x" * 260 + ".de"]
+)
+def test_what_is_no_domain_is_told(domain: str) -> None:
+    content = json.dumps({"handles": [{**ACCOUNTS["handles"][0], "domains": [domain]}]}).encode()
+    with pytest.raises(
+        AccountsFileError, match=r"handles\[0\]\.domains\[0\]: .*is no domain such as go\.acme\.example"
+    ):
+        parse_accounts("accounts.json", content)
 
 
 @pytest.mark.parametrize("domain", ["zed.clickledger.localhost", "clickledger.localhost", "a.b.clickledger.localhost"])

@@ -1,0 +1,40 @@
+"""What the command line takes, and what it says to what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.logs import write
+from support.world import World
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sync", "--every", "0s"), "0s is no time span"),
+        (("sync", "--every", "soon"), "soon is no time span"),
+        (("sync", "--once", "--every", "60s"), "not allowed with"),
+        (("rejects", "--limit", "0"), "0 is no number from 1 on"),
+        (("rejects", "--limit", "-1"), "-1 is no number from 1 on"),
+        (("demo", "--days", "0"), "0 is no number from 1 on"),
+        (("anything",), "invalid choice"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(world: World, words: tuple[str, ...], said: str) -> None:
+    ran = world.run(*words, check=False)
+
+    assert ran.returncode == 2
+    assert said in ran.stderr
+
+
+def test_a_table_cuts_nothing_off(world: World, tmp_path: Path) -> None:
+    """A key is what tells which file to look at."""
+    log = write(tmp_path / "a-folder-with-a-long-name" / "2026-03-12-09.of-the-distribution.log", "no log\n")
+    world.run("sync", "--source", str(log), check=False)
+
+    shown = world.run("rejects").stdout
+
+    assert "…" not in shown
+    cells = "".join(line.split("│")[2].strip() for line in shown.splitlines() if line.startswith("│"))
+    assert cells == str(log)
