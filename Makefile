@@ -36,7 +36,7 @@ demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 	@echo
 	@echo "  Dashboard   http://localhost:$(PORT)         sign in as one of the demo users"
 	@echo "  API         http://localhost:$(PORT)/v2/docs"
-	@echo "  A click     http://localhost:$(PORT)/r/nilaray/listen   counted by the sync that runs every 15 s"
+	@echo "  A click     http://localhost:$(PORT)/r/nilaray/merch   counted by the sync that runs every 15 s; its ctx takes a conversion"
 	@echo "  A token     CLICKLEDGER_STATE=var/demo $(BIN)/python -m analytics_core token --user user_ann"
 	@echo
 	@$(BIN)/python -m ingest sync --every 15s > $(CLICKLEDGER_STATE)/sync.log 2>&1 & sync=$$!; \

@@ -240,7 +240,7 @@ class Posts:
     bad_signature: int = 0
     invalid_field: int = 0
     rate_limited: int = 0
-    click_not_yet_seen: int = 0  # accepted, and still pending
+    click_not_yet_seen: int = 0  # accepted, and still pending, or in no sync yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ class Analytics:
         last, now = current.last_updated_at, query.as_of or self._clock()
         age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
         snapshot = self._snapshot()
-        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), age)
+        final = self._final_through(query) if query.funnel else None
+        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age)
         return "|".join(repr(part) for part in parts)
 
     def close(self) -> None:
@@ -179,14 +180,15 @@ class Analytics:
     def _posts(self, query: Query, snapshot: Snapshot) -> Posts:
         """As the ledger has them now, whatever the filters: a refused post has no click to filter by."""
         days = _utc_days(query)
+        waiting = self._outcomes.not_carried(query.handle, *days) + self._reader.pending(query.handle, *days, snapshot)
         counted = self._outcomes.posts(query.handle, *days)
-        waiting = self._reader.pending(query.handle, *days, snapshot)
-        accepted = max(0, counted.get("accepted", 0) - waiting)
-        return Posts(**(counted | {"accepted": accepted, "click_not_yet_seen": waiting}))
+        accepted = counted.get("accepted", 0)
+        waiting = min(waiting, accepted)  # a sync in this moment may have one in both places
+        return Posts(**(counted | {"accepted": accepted - waiting, "click_not_yet_seen": waiting}))
 
     def _final_through(self, query: Query) -> date | None:
         sync = self._syncs.last_complete(query.as_of)
-        return final_through(query.period, self._ctx_ttl, sync and sync.finished_at)
+        return final_through(query.period, self._ctx_ttl, sync and sync.started_at)
 
     def _confidence(
         self, query: Query, totals: Metrics, current: Freshness, first_days: dict[str, date], snapshot: Snapshot

@@ -10,20 +10,21 @@ with problems.told(stop=True):
     answer = session.ask(shown.query(split, confidence=True, funnel=True, conversion_day=counted))
 
 standing.badges(session.freshness(), answer.confidence, session.now())
-steps = answer.funnel
-if steps is None or not (answer.totals.clicks or answer.totals.conversions):
-    standing.nothing_yet(session.freshness())
+steps, totals = answer.funnel, answer.totals
+if steps is None:
     st.stop()
 
-funnel.metric_row(answer, steps)
-with cards.card("From click to conversion", note=cards.period_note(shown.period)):
-    funnel.steps(steps)
-    funnel.finality(answer, steps)
-    standing.special_keys(answer)
+if totals.impressions or totals.clicks or totals.conversions:
+    funnel.metric_row(answer, steps)
+    with cards.card("From click to conversion", note=cards.period_note(shown.period)):
+        funnel.steps(steps)
+        funnel.finality(answer, steps)
+        standing.special_keys(answer)
+    if split:
+        with cards.card(f"Funnel by {filters.DIMENSIONS[split].lower()}"):
+            funnel.rows(answer)
+else:
+    standing.nothing_yet(session.freshness())
 
-if split:
-    with cards.card(f"Funnel by {filters.DIMENSIONS[split].lower()}"):
-        funnel.rows(answer)
-
-with cards.card("Where are my conversions?"):
+with cards.card("Where are my conversions?"):  # also of those that were all refused
     funnel.outcomes(steps.posts)

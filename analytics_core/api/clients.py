@@ -40,7 +40,7 @@ def client_behind(socket_address: str, forwarded_for: Sequence[str], trusted_pro
     if not trusted_proxies and socket is not None and socket in forwarded:
         # Uvicorn by itself takes a connection from this machine for a proxy's, and puts what X-Forwarded-For says in
         # the place of the socket's address. Whose address this is cannot be told: it counts for both.
-        return Client(_LOOPBACK, (_bucket(socket), _LOOPBACK))
+        return Client(_LOOPBACK, tuple(dict.fromkeys((_bucket(socket), _LOOPBACK))))
     return Client(str(socket or _LOOPBACK), (_bucket(socket),))
 
 

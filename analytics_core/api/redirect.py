@@ -103,10 +103,10 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     if isinstance(handle, errors.StoreUnavailableError):
         raise handle
     request = Request(scope, receive)
-    found = _SLUG_PATH.fullmatch(scope["path"])
-    path = scope.get("raw_path") or scope["path"].encode()
+    path = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
+    found = _SLUG_PATH.fullmatch(path.decode("latin-1"))  # as it was sent, which is what the log says and counts
     host = request.headers.get("host", "").encode("latin-1")
-    asked = _Asked(handle, found[1] if found else None, host, path.split(b"?", 1)[0])
+    asked = _Asked(handle, found[1] if found else None, host, path)
     response = await run_in_threadpool(_answer_logged, request, asked)
     await response(scope, receive, send)
 

@@ -97,7 +97,9 @@ class PostsSchema(_Schema):
     bad_signature: int
     invalid_field: int
     rate_limited: int
-    click_not_yet_seen: int = Field(description="Accepted, and waiting for the log line of their click.")
+    click_not_yet_seen: int = Field(
+        description="Accepted, and waiting for the next sync or the log line of their click."
+    )
 
 
 class FunnelSchema(_Schema):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +14,7 @@ from analytics_core.errors import InvalidCtxError, LinkExpiredError, NotFoundErr
 from analytics_core.store.links import Link
 
 _LAST_POSITION: Final = 1_000_000
+_URL_CHARACTERS: Final = ":/%#?=@[]!$&'()*+,;"  # of RFC 3986: they stay as they are
 _REQUEST_ID_BYTES: Final = 40  # 54 characters and two equals signs, as CloudFront's
 
 
@@ -56,7 +56,13 @@ def destination(
             consent=consent,
         )
         url = with_ctx(url, mint(context, keys, ttl))
-    return quote(url, safe=string.punctuation)  # a header holds no blanks, no line ends and no letters beyond ASCII
+    return in_a_header(url)
+
+
+def in_a_header(url: str) -> str:
+    """The URL with everything percent-encoded that a header or a URL cannot hold: blanks, line ends, letters beyond
+    ASCII. Here and at the edge alike."""
+    return quote(url, safe=_URL_CHARACTERS)
 
 
 def with_ctx(url: str, token: str) -> str:

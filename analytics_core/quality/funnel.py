@@ -28,8 +28,8 @@ def stages(totals: Metrics) -> tuple[Stage, ...]:
 
 
 def final_through(period: Period, ctx_ttl: timedelta, synced_until: datetime | None) -> date | None:
-    """The last day of the period whose clicks can convert no more, as a complete sync ended after their ctx had; None
-    where even the first can."""
+    """The last day of the period whose clicks can convert no more, as a complete sync began after their ctx had expired
+    (what is posted while it runs, the next one counts); None where even the first can."""
     if synced_until is None:
         return None
     final = [

@@ -59,7 +59,7 @@ class GroupCommit:
         """
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._starting:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, daemon=True, name="clickledger-writer")
                 self._thread.start()
             self._queue.put(_Waiting(write, item, result))
@@ -95,8 +95,8 @@ class GroupCommit:
             with translated():
                 results = self._transaction(waiting)
         except StoreUnavailableError as error:
+            _tell(waiting, [_own(error) for _ in waiting])
             log.warning("group_not_committed", items=len(waiting), cause=repr(error.__cause__))
-            _tell(waiting, [error] * len(waiting))
         except Exception as error:  # told to the one who waits for the item
             if len(waiting) == 1:
                 _tell(waiting, [error])
@@ -130,7 +130,8 @@ class GroupCommit:
             try:
                 if connection.dialect.name == "sqlite":  # a lock that is taken late cannot always be waited for
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-                for write, places in groups.items():
+                # In one order everywhere: two processes that wait for each other's locks would be a deadlock.
+                for write, places in sorted(groups.items(), key=lambda group: group[0].__module__):
                     found = write(connection, [waiting[place].item for place in places])
                     for place, result in zip(places, found, strict=True):
                         results[place] = result
@@ -162,6 +163,13 @@ def _end(ended: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
             result.set_exception(outcome)
         else:
             result.set_result(outcome)
+
+
+def _own(error: StoreUnavailableError) -> StoreUnavailableError:
+    """The same for one who waits: an exception that is raised in many tasks gets the context of whichever was last."""
+    own = StoreUnavailableError(error.message)
+    own.__cause__ = error.__cause__
+    return own
 
 
 class _BeforeCommitError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import func, select
 
@@ -26,3 +26,14 @@ class Outcomes:
                 .group_by(kept.c.outcome)
             )
             return {outcome: int(posts) for outcome, posts in rows}
+
+    def not_carried(self, handle: str, from_day: date, to_day: date) -> int:
+        """Accepted conversions of these UTC days that the next sync brings into the lake."""
+        kept = tables.conversions
+        start, end = (datetime.combine(day, time(), UTC) for day in (from_day, to_day + timedelta(days=1)))
+        # An expression: SQLite would rather read every key of the handle than the index of the few rows that wait.
+        of_handle = kept.c.handle.concat("") == handle
+        with self._database.connect() as connection:
+            return connection.execute(
+                select(func.count()).where(~kept.c.carried, of_handle, kept.c.at >= start, kept.c.at < end)
+            ).scalar_one()

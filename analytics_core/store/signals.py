@@ -13,6 +13,8 @@ from analytics_core.store import tables
 
 MOST_A_SESSION: Final = 200
 
+_ONE_AT_A_TIME: Final = 0x5349474E414C53  # PostgreSQL's advisory lock of who counts signals: any number of our own
+
 Ended = Literal["accepted", "session_full", "unknown_handle"]
 
 
@@ -41,6 +43,8 @@ class Signal:
 
 def record(connection: Connection, signals: Sequence[Signal]) -> list[Ended]:
     """Appends the signals of known handles whose session has room; how each of them ended."""
+    if connection.dialect.name == "postgresql":  # two that count at once would fill a session beyond its room
+        connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
     handles = _known(connection, {one.handle for one in signals})
     sizes = _sizes(connection, {one.session for one in signals})
     ended: list[Ended] = []

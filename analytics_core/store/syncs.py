@@ -13,8 +13,10 @@ from analytics_core.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class CompleteSync:
-    """Up to when every configured source was read to its end. `sampling`: percent of lines logged, by source."""
+    """Up to when every configured source was read to its end, and when that began: what was posted by then is counted.
+    `sampling`: percent of lines logged, by source."""
 
+    started_at: datetime
     finished_at: datetime
     sampling: dict[str, int]
 
@@ -46,9 +48,11 @@ class Syncs:
             sampling = {row.source: row.sampling for row in configured}
             if not sampling:
                 return self._last_complete_run(connection, until)
-            ends = [self._last_read(connection, source, until) for source in sampling]
-        known = [end for end in ends if end is not None]
-        return CompleteSync(min(known), sampling) if len(known) == len(ends) else None
+            reads = [self._last_read(connection, source, until) for source in sampling]
+        known = [one for one in reads if one is not None]
+        if len(known) < len(reads):
+            return None
+        return CompleteSync(min(begin for begin, _ in known), min(end for _, end in known), sampling)
 
     def _newest_configured(self, connection: Connection, until: datetime | None) -> str | None:
         sync = tables.syncs
@@ -57,12 +61,18 @@ class Syncs:
             select(sync.c.id).where(sync.c.configured, begun).order_by(sync.c.started_at.desc()).limit(1)
         ).scalar()
 
-    def _last_read(self, connection: Connection, source: str, until: datetime | None) -> datetime | None:
+    def _last_read(
+        self, connection: Connection, source: str, until: datetime | None
+    ) -> tuple[datetime, datetime] | None:
+        """The newest begin and the newest end of reads of the source to its end."""
         read = tables.source_syncs
         ended = read.c.finished_at <= until if until is not None else read.c.finished_at.is_not(None)
-        return connection.execute(
-            select(func.max(read.c.finished_at)).where(read.c.source == source, read.c.complete, ended)
-        ).scalar()
+        started_at, finished_at = connection.execute(
+            select(func.max(read.c.started_at), func.max(read.c.finished_at)).where(
+                read.c.source == source, read.c.complete, ended
+            )
+        ).one()
+        return None if finished_at is None else (started_at, finished_at)
 
     def _last_complete_run(self, connection: Connection, until: datetime | None) -> CompleteSync | None:
         sync, read = tables.syncs, tables.source_syncs
@@ -75,8 +85,9 @@ class Syncs:
         ).one_or_none()
         if row is None:
             return None
+        started_at = connection.execute(select(func.max(sync.c.started_at)).where(sync.c.complete, ended)).scalar_one()
         sources = connection.execute(select(read.c.source, read.c.sampling).where(read.c.run == row.id))
-        return CompleteSync(row.finished_at, {row.source: row.sampling for row in sources})
+        return CompleteSync(started_at, row.finished_at, {row.source: row.sampling for row in sources})
 
     def lake_version(self) -> int:
         """The newest version of the lake's clicks that a recorded batch made; 0 before the first."""

@@ -20,7 +20,10 @@ _STAGES = {
 _DAYS: dict[str, ConversionDay] = {"Day of the click": "click", "Day of the conversion": "conversion"}
 _OUTCOMES = {
     "accepted": ("Accepted", "Counted, with their click."),
-    "click_not_yet_seen": ("Click not yet seen", "Counted under “Pending”, until the log line of their click arrives."),
+    "click_not_yet_seen": (
+        "Click not yet seen",
+        "Counted by the next sync, and under “Pending” until the log line of their click arrives.",
+    ),
     "duplicate": ("Duplicate", "The same key again: counted once."),
     "key_reused": ("Key reused", "A key that had been used with other content. Make a new one per conversion."),
     "expired": ("Expired", "The click was longer ago than a ctx lives."),
@@ -87,6 +90,7 @@ def metric_row(answer: Answer, funnel: Funnel) -> None:
 def steps(funnel: Funnel) -> None:
     """The figure; impressions only where there are any."""
     shown = [stage for stage in funnel.stages if stage.count or stage.name != "impressions"]
+    first = _STAGES[shown[0].name].lower()
     figure = go.Figure(
         go.Funnel(
             y=[_STAGES[stage.name] for stage in shown],
@@ -97,7 +101,7 @@ def steps(funnel: Funnel) -> None:
         )
     )
     figure.update_layout(
-        height=72 * len(shown) + 20, margin={"l": 0, "r": 4, "t": 8, "b": 0}, showlegend=False, dragmode=False
+        height=76 * len(shown) + 20, margin={"l": 0, "r": 4, "t": 8, "b": 0}, showlegend=False, dragmode=False
     )
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(
@@ -106,7 +110,7 @@ def steps(funnel: Funnel) -> None:
         automargin=True,
         showgrid=False,
         tickvals=[_STAGES[stage.name] for stage in shown],
-        ticktext=[_label(stage, is_first=place == 0) for place, stage in enumerate(shown)],
+        ticktext=[_label(stage, place, first) for place, stage in enumerate(shown)],
     )
     said = ", ".join(f"{formats.exact(stage.count)} {_STAGES[stage.name].lower()}" for stage in shown)
     st.plotly_chart(figure, config=charts.CONFIG, alt=f"From step to step: {said}.")
@@ -117,11 +121,12 @@ def _rate(metrics: Metrics) -> str:
     return formats.share(metrics.conversions, metrics.qualified_clicks) if metrics.qualified_clicks else "–"
 
 
-def _label(stage: Stage, *, is_first: bool) -> str:
-    """Name and count, and how many came from the step before."""
-    rate = stage.rate_from_previous
-    part = "" if is_first or rate is None else f" · {formats.percent(rate)}"
-    return f"{_STAGES[stage.name]}<br><b>{formats.short(stage.count)}</b>{part}"
+def _label(stage: Stage, place: int, first: str) -> str:
+    """Name and count, how many came from the step before, and, where that is another one, from the first."""
+    before, whole = stage.rate_from_previous, stage.rate_from_first
+    part = "" if place == 0 or before is None else f" · {formats.percent(before)}"
+    of_first = "" if place < 2 or whole is None else f"<br>{formats.percent(whole)} of {first}"
+    return f"{_STAGES[stage.name]}<br><b>{formats.short(stage.count)}</b>{part}{of_first}"
 
 
 def finality(answer: Answer, funnel: Funnel) -> None:

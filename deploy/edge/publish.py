@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import quote
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from analytics_core.attribution.redirect import in_a_header
 from analytics_core.errors import AccountsFileError, ClickledgerError, SettingsError
 from analytics_core.settings import Settings, load_settings
 from ingest.accounts import AccountsFile, HandleEntry, Link, read_accounts
@@ -25,7 +25,6 @@ from ingest.accounts import AccountsFile, HandleEntry, Link, read_accounts
 SETTINGS_KEY: Final = "settings"
 VALUE_BYTES: Final = 1024
 BATCH_KEYS: Final = 50
-_URL_CHARACTERS: Final = ":/%#?=@[]!$&'()*+,;"  # stay as they are; what no header can hold is percent-encoded
 
 
 class KeyValueStore(Protocol):
@@ -90,7 +89,7 @@ def _settings_record(settings: Settings) -> str:
 
 
 def _link_record(entry: HandleEntry, link: Link) -> str:
-    record: dict[str, Any] = {"to": quote(link.destination_url, safe=_URL_CHARACTERS)}
+    record: dict[str, Any] = {"to": in_a_header(link.destination_url)}
     if link.redirect_status != Link.model_fields["redirect_status"].default:
         record["status"] = link.redirect_status
     if link.append_context_param:

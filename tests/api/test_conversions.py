@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 from support.api import NOW, Api
+from support.logs import Request, realtime_text, write
 from support.posts import conversion, ctx, kept, long_ago, outcomes
 from support.world import World
 
@@ -57,6 +59,24 @@ def test_a_conversion_is_kept_with_what_its_click_says(api: Api) -> None:
     assert (row.session_id, row.position, row.consent) == ("s1", 2, "denied")
     assert (row.event_type, row.value_e4, row.currency, row.at, row.carried) == ("purchase", 999_900, "USD", NOW, False)
     assert outcomes(api.application.database) == {("acme", "accepted"): 1}
+
+
+def test_where_a_conversion_is_on_its_way_from_the_post_to_its_click(api: Api, tmp_path: Path) -> None:
+    """It is never said to be counted before it is."""
+    clicked, other = Request(1, at=NOW - timedelta(minutes=1)), Request(2, at=NOW - timedelta(minutes=2))
+    log = write(tmp_path / "logs" / "a.gz", realtime_text([other]))
+
+    def told() -> tuple[int, int, int]:
+        funnel = api.get("/v2/handles/acme/analytics", funnel="true").json()["funnel"]
+        posts = funnel["posts"]
+        return funnel["stages"][3]["count"], posts["accepted"], posts["clickNotYetSeen"]
+
+    assert post(api, conversion(ctx(api.application.settings, clicked.at, click_id=clicked.id))).status_code == 201
+    assert told() == (0, 0, 1)
+    api.world.sync(log)
+    assert told() == (1, 0, 1)
+    api.world.sync(write(tmp_path / "logs" / "b.gz", realtime_text([clicked])))
+    assert told() == (1, 1, 0)
 
 
 def test_a_replay_gets_the_first_answer_even_after_the_ctx_has_expired(api: Api, token: str) -> None:

@@ -99,6 +99,8 @@ def test_a_link_leads_to_its_destination_with_the_ctx_of_the_click(api: Api) -> 
         ("/r/acme/plain", HOST, 307),
         ("/metrics", HOST, 302),
         ("/Plain", HOST, 404),
+        ("/pl%61in", HOST, 404),
+        ("/r/acme/pl%61in", HOST, 307),
         ("/gone", HOST, 404),
         ("/over", HOST, 410),
         ("/none", HOST, 404),

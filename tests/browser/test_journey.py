@@ -132,6 +132,7 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, server: str) -> None:
 
 
 PHONE_PATHS = ("/", "/?period=12m", "/?period=custom", "/?handle=quiet", "/breakdown?by=country", "/breakdown?by=day")
+FUNNEL_PATHS = ("/funnel", "/funnel?split=segment", "/funnel?handle=quiet")
 TOO_WIDE = """
 () => [...document.querySelectorAll('[data-testid=stMain] *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
@@ -145,9 +146,10 @@ def test_a_phone_never_scrolls_sideways(page: Page, scheme: Literal["light", "da
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme=scheme)
     sign_in(page)
-    for path in PHONE_PATHS:
+    for path in PHONE_PATHS + FUNNEL_PATHS:
         page.goto(path)
         expect(page.get_by_role("combobox", name="Handle")).to_be_visible()
-        expect(page.get_by_text("No clicks" if "quiet" in path else "Bots (hatched)")).to_be_visible()
+        shown = "Where are my" if path in FUNNEL_PATHS else "No clicks" if "quiet" in path else "Bots (hatched)"
+        expect(page.get_by_text(shown)).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert page.evaluate(TOO_WIDE) == [], path

@@ -85,13 +85,16 @@ def pauses(page: Page) -> list[float]:
         ("/launch?ctx={}&q=a%20b+c", "/launch?q=a%20b+c"),
         ("/launch?q=a%20b&ctx={}&r=%C3%9F~", "/launch?q=a%20b&r=%C3%9F~"),
         ("/launch?ctxt=1&xctx=2&ctx={}#?ctx=3", "/launch?ctxt=1&xctx=2#?ctx=3"),
+        ("/launch?ctx={}&q='a'&e=&&f#'x'", "/launch?q=%27a%27&e=&&f#'x'"),
+        ("//launch//now?ctx={}&q=1", "//launch//now?q=1"),
+        ("/based?q=1&ctx={}", "/based?q=1"),
     ],
 )
 def test_the_ctx_leaves_the_address_bar_and_nothing_else_does(
     visitor: Page, selling: Shop, before: str, after: str
 ) -> None:
     ctx = selling.ctx()
-    visitor.goto(before.format(ctx))
+    visitor.goto(selling.origin + before.format(ctx))
 
     assert visitor.url == selling.origin + after
     visitor.go_back()

@@ -60,10 +60,16 @@ def world(tmp_path: Path, engine: Engine) -> Filled:
 
 
 def synced(
-    world: Filled, finished_at: datetime | None, *, complete: bool = True, sampling: int = 100, configured: bool = False
+    world: Filled,
+    finished_at: datetime | None,
+    *,
+    started_at: datetime | None = None,
+    complete: bool = True,
+    sampling: int = 100,
+    configured: bool = False,
 ) -> None:
     times = {
-        "started_at": finished_at or DAY,
+        "started_at": started_at or finished_at or DAY,
         "finished_at": finished_at,
         "complete": complete,
         "configured": configured,
@@ -296,6 +302,24 @@ def test_days_are_final_when_their_clicks_can_convert_no_more(world: Filled) -> 
     assert then.funnel is not None
     assert then.funnel.final_through is None
     assert {row.is_final for row in world.analytics.run(replace(QUERY, group_by="day"), ANN).rows} == {None}
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_day_is_not_final_when_the_sync_may_have_missed_its_last_posts(world: Filled, configured: bool) -> None:
+    """A sync takes what was posted before it began; its end says nothing of what was posted meanwhile."""
+    last_ctx = datetime(2026, 3, 10, 0, 16, tzinfo=UTC)
+
+    def final_through() -> date | None:
+        funnel = world.analytics.run(FUNNEL, ANN).funnel
+        assert funnel is not None
+        return funnel.final_through
+
+    synced(world, NOW, started_at=last_ctx - timedelta(seconds=1), configured=configured)
+    assert final_through() == date(2026, 3, 8)
+    synced(world, NOW + timedelta(hours=1), started_at=last_ctx, configured=configured)
+    assert final_through() == date(2026, 3, 9)
+    synced(world, NOW + timedelta(hours=2), started_at=last_ctx - timedelta(days=1), configured=configured)
+    assert final_through() == date(2026, 3, 9), "a slow sync beside it takes nothing back"
 
 
 def test_every_post_has_one_outcome(world: Filled) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from botocore.stub import Stubber
 from support.edge import Ask, Edge
 
 from analytics_core.attribution.ctx import verify
+from analytics_core.attribution.redirect import destination as api_destination
 from analytics_core.errors import AccountsFileError, SettingsError
 from analytics_core.settings import Settings
+from analytics_core.store.links import Link
 from deploy.edge.publish import changes, main, publish, records
 from ingest.accounts import AccountsFile
 
@@ -72,10 +74,15 @@ def test_a_record_is_as_short_as_the_link_is_plain() -> None:
         ("https://shop.example/a?b=1&c=%20#d", "https://shop.example/a?b=1&c=%20#d"),
         ("https://shop.example/größe?q=a b", "https://shop.example/gr%C3%B6%C3%9Fe?q=a%20b"),
         ("https://shop.example/\r\nset-cookie: a=b", "https://shop.example/%0D%0Aset-cookie:%20a=b"),
+        ('https://shop.example/{a}|b?q="<^`>"', "https://shop.example/%7Ba%7D%7Cb?q=%22%3C%5E%60%3E%22"),
+        ("https://shop.example/a~b_c-d.e?f=:/?#[]@!$&'()*+,;=", "https://shop.example/a~b_c-d.e?f=:/?#[]@!$&'()*+,;="),
     ],
 )
-def test_a_destination_fits_into_a_header(destination: str, told: str) -> None:
+def test_a_destination_fits_into_a_header_and_is_that_of_the_api(destination: str, told: str) -> None:
     assert link_record(destinationUrl=destination)["to"] == told
+    link = Link("acme", "launch", destination, 302, False, True, None)
+    own = api_destination(link, "id", given=None, consent="full", keys=KEYS, ttl=timedelta(minutes=15), now=NOW)
+    assert own == told
 
 
 def test_what_does_not_fit_is_refused_by_name() -> None:

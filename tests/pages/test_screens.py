@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, follow_today, token, told
 
+from analytics_core.store import tables
 from analytics_core.store.schemas import CLICK_COUNTS
 
 BREAKDOWN = "breakdown.py"
@@ -210,6 +212,32 @@ def test_the_funnel_tells_how_many_how_fast_for_how_much_and_where_the_others_ar
     assert "7 posts" in told(screen)
     assert "Final through" in told(screen)
     assert 'class="problem"' not in told(screen)
+
+
+def test_the_funnel_tells_the_rates_from_the_step_before_and_from_the_first(dashboard: Dashboard) -> None:
+    follow_today(dashboard.world)
+    screen = dashboard.open(page=FUNNEL, handle="acme")
+    figure = json.loads(screen.get("plotly_chart")[0].proto.spec)  # pyright: ignore[reportAttributeAccessIssue]
+    assert figure["data"][0]["type"] == "funnel"
+    assert figure["layout"]["yaxis"]["ticktext"] == [
+        "Impressions<br><b>1</b>",
+        "Clicks<br><b>12</b> · ×12",
+        "Qualified clicks<br><b>9</b> · 75.0%<br>900.0% of impressions",
+        "Conversions<br><b>3</b> · 33.3%<br>300.0% of impressions",
+    ]
+
+
+def test_who_has_no_numbers_is_told_what_became_of_the_posts(dashboard: Dashboard) -> None:
+    refused = {"handle": "quiet", "day": dashboard.world.now.date(), "outcome": "bad_signature", "posts": 4}
+    with dashboard.world.database.begin() as connection:
+        connection.execute(tables.conversion_outcomes.insert(), [refused])
+    screen = dashboard.open(page=FUNNEL, handle="quiet")
+    assert "No clicks in this period" in told(screen)
+    assert screen.dataframe[0].value[["outcome", "posts"]].to_numpy().tolist() == [
+        ["Accepted", 0],
+        ["Bad signature", 4],
+    ]
+    assert not screen.metric
 
 
 def test_the_funnel_is_split_and_its_address_says_so(dashboard: Dashboard) -> None:

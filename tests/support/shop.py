@@ -65,11 +65,14 @@ class Network:
 
 
 def shop(script: str) -> Starlette:
-    """Any path is a page that loads the script; `/sandboxed` may store nothing."""
+    """Any path is a page that loads the script; `/sandboxed` may store nothing, `/based` has a base elsewhere."""
 
     async def page(request: Request) -> Response:
         headers = {"Content-Security-Policy": "sandbox allow-scripts"} if request.url.path == "/sandboxed" else {}
-        return HTMLResponse(f'<!doctype html><title>Shop</title><script src="{script}"></script>', headers=headers)
+        base = '<base href="https://elsewhere.example/">' if request.url.path == "/based" else ""
+        return HTMLResponse(
+            f'<!doctype html><title>Shop</title>{base}<script src="{script}"></script>', headers=headers
+        )
 
     return Starlette(routes=[Route("/{path:path}", page)])
 

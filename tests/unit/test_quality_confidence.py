@@ -20,7 +20,7 @@ GOOD = Evidence(clicks=180, bot_clicks=0, freshness=FRESH, now=NOW, lines=1_000,
 
 
 def late(minutes: int) -> Freshness:
-    return freshness(CompleteSync(NOW - timedelta(minutes=minutes), {}), 60, NOW)
+    return freshness(CompleteSync(NOW, NOW - timedelta(minutes=minutes), {}), 60, NOW)
 
 
 def test_without_any_doubt_the_score_is_100_and_nothing_is_listed() -> None:
@@ -85,7 +85,7 @@ evidences = st.builds(
 def test_worse_evidence_never_raises_the_score(evidence: Evidence, more: int) -> None:
     ended = evidence.freshness.last_updated_at
     assert ended is not None
-    older = freshness(CompleteSync(ended - timedelta(minutes=more), dict(evidence.freshness.sampling)), 60, NOW)
+    older = freshness(CompleteSync(NOW, ended - timedelta(minutes=more), dict(evidence.freshness.sampling)), 60, NOW)
     score = confidence(evidence).score
     assert 0 <= score <= 100
     worse = [

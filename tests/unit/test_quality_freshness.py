@@ -23,8 +23,8 @@ def test_before_the_first_complete_sync_nothing_is_known() -> None:
 )
 def test_numbers_are_fresh_up_to_the_limit(minutes: int, status: str) -> None:
     ended = NOW - timedelta(minutes=minutes)
-    assert freshness(CompleteSync(ended, {}), 60, NOW) == Freshness(FreshnessStatus(status), ended, 60)
+    assert freshness(CompleteSync(ended, ended, {}), 60, NOW) == Freshness(FreshnessStatus(status), ended, 60)
 
 
 def test_only_sources_that_log_a_sample_are_named() -> None:
-    assert freshness(CompleteSync(NOW, {"logs": 100, "edge": 25}), 60, NOW).sampling == {"edge": 25}
+    assert freshness(CompleteSync(NOW, NOW, {"logs": 100, "edge": 25}), 60, NOW).sampling == {"edge": 25}
