@@ -56,7 +56,7 @@ class Known:
         first = first.group_by("visitor").agg(first=pl.col("at").min())
         links = pl.concat([new_links, self._links_of("visitor", first["visitor"])]).unique("event_id")
         later = self._later(news, first)
-        wanted = pl.concat([people(news.clicks), later, people(named)]).unique(CLICK_KEYS)
+        wanted = pl.concat([people(news.clicks), later, people(named)])
         after = History(self.lake, news.table, links, self.rules).segments(wanted)
         moved = self._moved(news, links, later, after)
         return Change(
@@ -76,7 +76,7 @@ class Known:
         return self.lake.scan(self.attributions, ATTRIBUTIONS)
 
     def _links_of(self, column: str, values: pl.Series) -> pl.DataFrame:
-        return links_of(self._held().join(values.to_frame(column).unique().lazy(), on=column, how="semi"))
+        return links_of(self._held().join(values.to_frame(column).lazy(), on=column, how="semi"))
 
     def _new_links(self, news: News, named: pl.DataFrame, pending: pl.DataFrame) -> pl.DataFrame:
         """Who is known by these news to have converted or shown intent, and when."""

@@ -6,12 +6,14 @@ import polars as pl
 
 from analytics_core.store.schemas import CLICK_COUNTS, COVERAGE, SLOT_SECONDS, SLOTS_PER_DAY
 from ingest.classify import HEAD_RULE
+from ingest.packed import coded, group_sorted
 
 QUARTER_HOUR = "quarter_hour"
 DAY = "day"
 
 _KEYS = ["handle", "slot", "slug", "campaign_id", "country", "device", "referrer", "referrer_host", "segment"]
 _WORDS = [name for name in _KEYS if name != "slot"]
+_ORDER = ["month", *_KEYS]  # of rows in files: readers prune by handle and slot
 _SUMS = [pl.col("clicks").sum(), pl.col("bot_clicks").sum()]
 _TRACKED = ("country", "device", "referrer")
 
@@ -29,43 +31,39 @@ def judge(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of judged clicks with their `segment`, both grains, sorted by grain, month, handle and slot."""
+    """CLICK_COUNTS rows of judged clicks with their `segment`, both grains, one row a key, in the order of files."""
     slot = (pl.col("at").dt.epoch("s") // SLOT_SECONDS).cast(pl.Int32)
     is_bot = pl.col("bot_rule").is_not_null()
-    clicks = _coded(judged.select(*_WORDS, slot=slot, is_bot=is_bot).collect())
-    quarter_hours = clicks.group_by(_KEYS).agg(
-        clicks=pl.len().cast(pl.Int64), bot_clicks=pl.col("is_bot").sum().cast(pl.Int64)
-    )
+    clicks = coded(judged.select(*_WORDS, slot=slot, is_bot=is_bot).collect(), _WORDS)
+    sums = [pl.len().cast(pl.Int64).alias("clicks"), pl.col("is_bot").sum().cast(pl.Int64).alias("bot_clicks")]
+    quarter_hours = group_sorted(_with_month(clicks), _ORDER, sums)
     first_slot = pl.col("slot") // SLOTS_PER_DAY * SLOTS_PER_DAY
     no_host = pl.lit(None, dtype=clicks.schema["referrer_host"])
-    days = quarter_hours.with_columns(slot=first_slot, referrer_host=no_host).group_by(_KEYS).agg(_SUMS)
-    by = ["handle", "slot"]  # what readers prune by; compaction sorts by the whole key
-    return pl.concat([_in_order(quarter_hours, QUARTER_HOUR, by), _in_order(days, DAY, by)])
+    days = group_sorted(quarter_hours.with_columns(slot=first_slot, referrer_host=no_host), _ORDER, _SUMS)
+    return pl.concat([_as_counts(quarter_hours, QUARTER_HOUR), _as_counts(days, DAY)])
 
 
 def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
     """CLICK_COUNTS rows of one grain and month, one row a key, in the order of files; what was taken back is gone."""
     rows = counts.collect()
     grain = rows.item(0, "grain") if rows.height else DAY
-    summed = _coded(rows).group_by(_KEYS).agg(_SUMS)
-    return _in_order(summed.filter((pl.col("clicks") != 0) | (pl.col("bot_clicks") != 0)), grain, _KEYS)
+    summed = group_sorted(_with_month(coded(rows, _WORDS)), _ORDER, _SUMS)
+    return _as_counts(summed.filter((pl.col("clicks") != 0) | (pl.col("bot_clicks") != 0)), grain)
 
 
-def _coded(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with words as sorted codes: grouping and sorting integers is several times faster than strings."""
-    return rows.with_columns(pl.col(name).cast(pl.Enum(rows[name].drop_nulls().unique().sort())) for name in _WORDS)
+def _with_month(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds the UTC month of `slot`, as the number of months since the year 0."""
+    at = pl.from_epoch(pl.col("slot").cast(pl.Int64) * SLOT_SECONDS, "s")
+    return rows.with_columns(month=at.dt.year() * 12 + at.dt.month() - 1)
 
 
-def _in_order(counts: pl.DataFrame, grain: str, by: list[str]) -> pl.DataFrame:
-    """CLICK_COUNTS rows sorted by month and `by`, codes turned back into words."""
-    month = pl.from_epoch(pl.col("slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.truncate("1mo")
-    ordered = counts.with_columns(month=month).sort("month", *by)
-    names = {one: f"{one:%Y-%m}" for one in ordered["month"].unique().to_list()}
-    return ordered.with_columns(
+def _as_counts(grouped: pl.DataFrame, grain: str) -> pl.DataFrame:
+    """CLICK_COUNTS rows of rows with _ORDER: codes turned back into words."""
+    months: list[int] = grouped["month"].unique().to_list()
+    names = {month: f"{month // 12:04d}-{month % 12 + 1:02d}" for month in months}
+    return grouped.with_columns(
         pl.col(_WORDS).cast(pl.String),
-        month=pl.col("month")
-        .replace_strict(names, return_dtype=pl.String)
-        .cast(pl.String),  # of no rows, it stays a time
+        month=pl.col("month").replace_strict(names, return_dtype=pl.String),
         grain=pl.lit(grain),
     ).select(list(CLICK_COUNTS.columns))
 

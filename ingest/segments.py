@@ -7,7 +7,7 @@ learnt.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, files_of
+from analytics_core.store.parts import parts_of
 from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 
 UNKNOWN: Final = "unknown"
@@ -52,24 +53,31 @@ class History:
         past = self._past(wanted)
         if without is not None:
             past = past.join(without.to_frame("event_id").lazy(), on="event_id", how="anti")
-        shards = self._shards(past)
+        shards = self._shards(past, wanted)
         found = [self._segments(past, wanted, shard, shards) for shard in range(shards)]
         return pl.concat(found)
 
     def _past(self, wanted: pl.DataFrame) -> pl.LazyFrame:
         """The clicks of the wanted visitors within the look-back. A HEAD request is a bot's, and nobody's past."""
-        first, last = wanted.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
-        start = first - timedelta(days=max(self.rules.returning_days, self.rules.engaged_days))
-        files = files_between(self.clicks, start.date(), last.date())
+        start, last = self._span(wanted)
+        files = files_of(self.clicks, [("day", ">=", f"{start:%F}"), ("day", "<=", f"{last:%F}")])
         return (
             self.lake.scan(self.clicks, CLICKS, files)
             .filter(pl.col("at").is_between(start, last) & (pl.col("method").is_null() | (pl.col("method") != "HEAD")))
-            .join(wanted.lazy().select("visitor").unique(), on="visitor", how="semi")
+            .join(wanted.lazy().select("visitor"), on="visitor", how="semi")
             .select(list(PAST_COLUMNS))
         )
 
-    def _shards(self, past: pl.LazyFrame) -> int:
-        rows = past.select(pl.len()).collect(engine="streaming").item()
+    def _span(self, wanted: pl.DataFrame) -> tuple[datetime, datetime]:
+        first, last = wanted.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
+        return first - timedelta(days=max(self.rules.returning_days, self.rules.engaged_days)), last
+
+    def _shards(self, past: pl.LazyFrame, wanted: pl.DataFrame) -> int:
+        """In how many passes the past is worked on. It is counted only when the files could hold too much of it."""
+        start, last = self._span(wanted)
+        rows = sum(part.rows for part in parts_of(self.clicks) if f"{start:%F}" <= part.partition["day"] <= f"{last:%F}")
+        if rows > _ROWS_AT_A_TIME:
+            rows = past.select(pl.len()).collect(engine="streaming").item()
         return -(-rows // _ROWS_AT_A_TIME) or 1
 
     def _segments(self, past: pl.LazyFrame, wanted: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
@@ -77,11 +85,6 @@ class History:
         clicks = past.filter(is_here).collect(engine="streaming")
         segmented = segment(clicks, self.links.filter(is_here), self.rules)
         return segmented.join(wanted, on=CLICK_KEYS, how="semi")
-
-
-def files_between(clicks: DeltaTable, first: date, last: date) -> list[str]:
-    """The files of `clicks` with the UTC days from `first` to `last`, both inclusive."""
-    return files_of(clicks, [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())])
 
 
 def segment(clicks: pl.DataFrame, links: pl.DataFrame, rules: SegmentRules) -> pl.DataFrame:

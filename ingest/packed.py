@@ -1,0 +1,55 @@
+"""Rows grouped and sorted by many columns: a key is packed into as few integers as hold it, which is several times
+faster than to compare the columns one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+_ROOM: Final = 2**63  # values of an integer, from 0 on
+
+
+def coded(rows: pl.DataFrame, words: Sequence[str]) -> pl.DataFrame:
+    """The same rows with the text of `words` as Enum columns, whose order is that of the text."""
+    return rows.with_columns(pl.col(name).cast(pl.Enum(rows[name].drop_nulls().unique().sort())) for name in words)
+
+
+def group_sorted(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
+    """One row a key with `sums`, sorted by `keys` in their order, nulls first.
+
+    `keys` are columns of Enum, which may hold nulls, or of integers, which may not.
+    """
+    if rows.is_empty():
+        return rows.group_by(keys).agg(sums)
+    packs = _packs(rows, keys)
+    names = [f"(pack {number})" for number in range(len(packs))]
+    ordered = rows.with_columns(pack.alias(name) for name, pack in zip(names, packs, strict=True)).sort(names)
+    return ordered.group_by(names, maintain_order=True).agg(pl.col(keys).first(), *sums).drop(names)
+
+
+def _packs(rows: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
+    """Integers that are ordered and equal as the keys are: one, unless the keys have more values than fit into one."""
+    packs: list[pl.Expr] = []
+    room = 0
+    for name in keys:
+        code, values = _code(rows[name])
+        if packs and values <= room:
+            packs[-1] = packs[-1] * values + code
+        else:
+            packs.append(code)
+            room = _ROOM
+        room //= values
+    return packs
+
+
+def _code(column: pl.Series) -> tuple[pl.Expr, int]:
+    """Integers from 0 on that are ordered as the values are, and how many there can be."""
+    value = pl.col(column.name)
+    if isinstance(column.dtype, pl.Enum):
+        return (value.to_physical().cast(pl.Int64) + 1).fill_null(0), len(column.dtype.categories) + 1
+    least, greatest = column.cast(pl.Int64).min(), column.cast(pl.Int64).max()
+    assert isinstance(least, int)
+    assert isinstance(greatest, int)
+    return value.cast(pl.Int64) - least, greatest - least + 1
