@@ -42,13 +42,9 @@ class Agents:
 
         Every agent is in the lake afterwards. May hold verdicts that were not asked for: join it by `logged_id`.
         """
-        unknown = (
-            logged.lazy()
-            .filter(pl.col("user_agent").is_not_null())
-            .unique("logged_id")
-            .join(self._remembered.lazy().select("logged_id"), on="logged_id", how="anti")
-            .collect()["user_agent"]
-        )
+        is_new = pl.col("logged_id").is_first_distinct() & pl.col("user_agent").is_not_null()
+        distinct = logged.filter(is_new)
+        unknown = distinct.join(self._remembered, on="logged_id", how="anti")["user_agent"]
         if unknown.len():
             judged = classify(unknown)
             self.keep(judged, learnt_at)

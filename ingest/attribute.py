@@ -79,7 +79,8 @@ def attribute(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame
     `clicks`: KNOWN_COLUMNS of every known click that an event names; `segments`: SEGMENT_COLUMNS of those with a
     visitor. An event whose click is not among them is pending; one that names no click has no dimensions.
     """
-    of_clicks = clicks.join(segments, on=CLICK_KEYS, how="left").select(
+    of_these = segments.join(clicks, on=CLICK_KEYS, how="semi")  # there are many more segments than clicks
+    of_clicks = clicks.join(of_these, on=CLICK_KEYS, how="left").select(
         *DIMENSIONS,
         "handle",
         "visitor",

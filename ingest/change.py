@@ -161,13 +161,10 @@ def _on_days(days: pl.Series) -> list[tuple[str, str, list[str]]]:
 def segmented(judged: pl.DataFrame, segments: pl.DataFrame) -> pl.LazyFrame:
     """Adds `segment` to judged clicks; those without a visitor's identity are unknown."""
     visitor = pl.when(pl.col("bot_rule").is_null()).then("visitor")
-    return (
-        judged.lazy()
-        .with_columns(person=visitor)
-        .join(segments.lazy(), left_on=["person", "at", "event_id"], right_on=CLICK_KEYS, how="left")
-        .with_columns(pl.col("segment").fill_null(UNKNOWN))
-        .drop("person")
+    found = judged.select("at", "event_id", visitor=visitor).join(
+        segments, on=CLICK_KEYS, how="left", maintain_order="left"
     )
+    return judged.lazy().with_columns(found["segment"].fill_null(UNKNOWN))
 
 
 def _counts(news: pl.DataFrame, after: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:

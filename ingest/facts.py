@@ -32,11 +32,12 @@ class Links:
     """
 
     versions: pl.DataFrame
+    have_changed: bool  # some link has more than one row
 
     def stamp(self, clicks: pl.DataFrame) -> pl.DataFrame:
         """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
         keys = ["handle", "slug"]
-        if not self.versions.select(pl.struct(keys).is_duplicated().any()).item():
+        if not self.have_changed:
             stamped = clicks.join(self.versions, on=keys, how="left", maintain_order="left")
         else:
             placed = clicks.with_row_index("place").sort("at")
@@ -62,7 +63,7 @@ def load_links(database: Database) -> Links:
     versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
     is_first = pl.struct("handle", "slug").is_first_distinct()
     begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
-    return Links(versions.with_columns(valid_from=begun))
+    return Links(versions.with_columns(valid_from=begun), have_changed=not versions.select(is_first.all()).item())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,17 +19,25 @@ def coded(rows: pl.DataFrame, words: Sequence[str]) -> pl.DataFrame:
 def group_sorted(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
     """One row a key with `sums`, sorted by `keys` in their order, nulls first.
 
-    `keys` are columns of Enum, which may hold nulls, or of integers, which may not.
+    `keys` are columns of Enum, which may hold nulls, or of integers, days or times, which may not.
     """
     if rows.is_empty():
         return rows.group_by(keys).agg(sums)
     packs = _packs(rows, keys)
-    names = [f"(pack {number})" for number in range(len(packs))]
-    ordered = rows.with_columns(pack.alias(name) for name, pack in zip(names, packs, strict=True)).sort(names)
+    names = list(packs)
+    ordered = rows.with_columns(**packs).sort(names)
     return ordered.group_by(names, maintain_order=True).agg(pl.col(keys).first(), *sums).drop(names)
 
 
-def _packs(rows: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
+def sort_packed(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The rows sorted by `keys` in their order, nulls first; `keys` as `group_sorted` takes them."""
+    if rows.is_empty():
+        return rows
+    packs = _packs(rows, keys)
+    return rows[rows.select(**packs).select(pl.arg_sort_by(list(packs))).to_series()]
+
+
+def _packs(rows: pl.DataFrame, keys: Sequence[str]) -> dict[str, pl.Expr]:
     """Integers that are ordered and equal as the keys are: one, unless the keys have more values than fit into one."""
     packs: list[pl.Expr] = []
     room = 0
@@ -41,7 +49,7 @@ def _packs(rows: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
             packs.append(code)
             room = _ROOM
         room //= values
-    return packs
+    return {f"(pack {number})": pack for number, pack in enumerate(packs)}
 
 
 def _code(column: pl.Series) -> tuple[pl.Expr, int]:
@@ -49,7 +57,7 @@ def _code(column: pl.Series) -> tuple[pl.Expr, int]:
     value = pl.col(column.name)
     if isinstance(column.dtype, pl.Enum):
         return (value.to_physical().cast(pl.Int64) + 1).fill_null(0), len(column.dtype.categories) + 1
-    least, greatest = column.cast(pl.Int64).min(), column.cast(pl.Int64).max()
+    least, greatest = column.to_physical().cast(pl.Int64).min(), column.to_physical().cast(pl.Int64).max()
     assert isinstance(least, int)
     assert isinstance(greatest, int)
-    return value.cast(pl.Int64) - least, greatest - least + 1
+    return value.to_physical().cast(pl.Int64) - least, greatest - least + 1

@@ -75,7 +75,9 @@ class History:
     def _shards(self, past: pl.LazyFrame, wanted: pl.DataFrame) -> int:
         """In how many passes the past is worked on. It is counted only when the files could hold too much of it."""
         start, last = self._span(wanted)
-        rows = sum(part.rows for part in parts_of(self.clicks) if f"{start:%F}" <= part.partition["day"] <= f"{last:%F}")
+        rows = sum(
+            part.rows for part in parts_of(self.clicks) if f"{start:%F}" <= part.partition["day"] <= f"{last:%F}"
+        )
         if rows > _ROWS_AT_A_TIME:
             rows = past.select(pl.len()).collect(engine="streaming").item()
         return -(-rows // _ROWS_AT_A_TIME) or 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.packed import coded, group_sorted
+from ingest.packed import coded, group_sorted, sort_packed
 
 ROWS = st.lists(
     st.tuples(
@@ -38,3 +38,14 @@ def test_keys_that_fit_into_no_single_integer_are_packed_into_several(columns: i
     grouped = group_sorted(frame, list(wide), SUMS)
     assert grouped.rows() == frame.group_by(list(wide)).agg(SUMS).sort(list(wide)).rows()
     assert grouped["weight"].to_list() == [2, 4, 9]
+
+
+@given(ROWS)
+def test_packed_keys_sort_as_their_columns_do(rows: list[tuple[str | None, int, str | None, int]]) -> None:
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").with_columns(
+        at=pl.from_epoch(pl.col("number").cast(pl.Int64), "us"), day=pl.from_epoch("weight", "d")
+    )
+    keys = ["day", "word", "at"]
+    found = sort_packed(coded(frame, ["word"]), keys).cast({"word": pl.String})
+    assert found.select(keys).rows() == frame.select(keys).sort(keys).rows()
+    assert sorted(map(repr, found.rows())) == sorted(map(repr, frame.rows()))
