@@ -1,5 +1,5 @@
-"""Works ahead: two threads fetch, decompress and sort the lines of objects, a third builds the facts of a batch, while
-the batch before it is committed."""
+"""Works ahead and behind: two threads fetch, decompress and sort the lines of objects, a third builds the facts of a
+batch, while the batch before it is committed; a fourth lets the roll-ups catch up with what was committed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -175,3 +175,23 @@ def one_ahead(make: Callable[[_Item], _Made], items: Generator[_Item]) -> Genera
             upcoming = begun
         if upcoming is not None:
             yield upcoming.result()
+
+
+@contextmanager
+def one_behind() -> Generator[Callable[[Callable[[], None]], None]]:
+    """A function that begins a task in a thread, after the one that it began before has ended.
+
+    What a task raises is raised when the next one is begun, or at the end, which waits for the last.
+    """
+    begun: Future[None] | None = None
+
+    def begin(task: Callable[[], None]) -> None:
+        nonlocal begun
+        if begun is not None:
+            begun.result()
+        begun = worker.submit(task)
+
+    with ThreadPoolExecutor(1, "clickledger-deriver") as worker:
+        yield begin
+        if begun is not None:
+            begun.result()

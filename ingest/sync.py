@@ -24,7 +24,7 @@ from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
-from ingest.prefetch import Finished, Read, one_ahead, prefetch
+from ingest.prefetch import Finished, Read, one_ahead, one_behind, prefetch
 from ingest.rebuild import bring_up_to_date
 from ingest.redirects import UNKNOWN_HOST, KnownHosts, Sorted, sort_lines
 from ingest.rollups import CLICKS_AT_A_TIME, catch_up
@@ -100,7 +100,7 @@ class Sync:
                 ended |= self._read_to_its_end(source, result, full=full)
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
-        catch_up(self.lake, self.settings.segment_rules, self.clock)
+        self._catch_up()
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), ended, complete=result.complete)
         if failed is not None:
@@ -136,14 +136,17 @@ class Sync:
         failed = result.failed
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
-            with closing(one_ahead(self._build, self._batches(source, unread, result))) as batches:
+            with (
+                one_behind() as begin,
+                closing(one_ahead(self._build, self._batches(source, unread, result))) as batches,
+            ):
                 clicks = 0  # that the roll-ups lack
                 for number, built in enumerate(batches, committed + 1):
                     summary = self._commit(built, url, number)
                     result.add(summary)
                     clicks += summary.identity.clicks
                     if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
-                        catch_up(self.lake, self.settings.segment_rules, self.clock)
+                        begin(self._catch_up)
                         clicks = 0
         except SourceMovedError:
             return None
@@ -191,6 +194,9 @@ class Sync:
 
     def _build(self, batch: Batch) -> Built:
         return build(batch, self.facts, self.clock())
+
+    def _catch_up(self) -> None:
+        catch_up(self.lake, self.settings.segment_rules, self.clock)
 
     def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
         summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, clock=self.clock)
