@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, Executable, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from analytics_core.store import tables
@@ -102,16 +103,9 @@ def _insert(connection: Connection, posts: Iterable[Post], ledger: _Ledger) -> N
             firsts.setdefault(post.conversion.key, post.conversion)
     if not firsts:
         return
-    table = tables.conversions
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(table)
-        .on_conflict_do_nothing(index_elements=["handle", "idempotency_key"])
-        .returning(table.c.conversion_id)
-    )
     # In one order everywhere: two processes that wait for each other's keys would be a deadlock.
     rows = [_row(firsts[key]) for key in sorted(firsts)]
-    ledger.inserted.update(connection.execute(statement, rows).scalars())
+    ledger.inserted.update(connection.execute(_insert_new(connection.dialect.name), rows).scalars())
     ledger.kept.update(
         (key, _Kept(one.conversion_id, one.content))
         for key, one in firsts.items()
@@ -156,16 +150,33 @@ def _count(connection: Connection, posts: Sequence[Post | Refusal], recorded: Se
         else:
             handle = post.claimed_handle if post.claimed_handle in known else None
             counts[handle or UNKNOWN_HANDLE, post.day, ended.outcome] += 1
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(tables.conversion_outcomes)
     rows = [
         {"handle": handle, "day": day, "outcome": outcome, "posts": posts}
         for (handle, day, outcome), posts in sorted(counts.items())
     ]
-    more = tables.conversion_outcomes.c.posts + statement.excluded.posts
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["handle", "day", "outcome"], set_={"posts": more}), rows
+    connection.execute(_add_posts(connection.dialect.name), rows)
+
+
+# Made once: to build a statement costs as much of the processor as to run it.
+
+
+@cache
+def _insert_new(dialect_name: str) -> Executable:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    table = tables.conversions
+    return (
+        dialect.insert(table)
+        .on_conflict_do_nothing(index_elements=["handle", "idempotency_key"])
+        .returning(table.c.conversion_id)
     )
+
+
+@cache
+def _add_posts(dialect_name: str) -> Executable:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    statement = dialect.insert(tables.conversion_outcomes)
+    more = tables.conversion_outcomes.c.posts + statement.excluded.posts
+    return statement.on_conflict_do_update(index_elements=["handle", "day", "outcome"], set_={"posts": more})
 
 
 def _known(connection: Connection, names: set[str]) -> set[str]:
