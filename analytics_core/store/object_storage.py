@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
-from botocore.config import Config
-
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -29,6 +26,9 @@ def parse_location(url: str) -> Location:
 
 @cache
 def client() -> S3Client:
+    import boto3  # noqa: PLC0415  (takes a sixth of the start of every command, which a folder's need not wait for)
+    from botocore.config import Config  # noqa: PLC0415
+
     # Checksums beyond the protocol's own are left out: S3-compatible servers reject them.
     config = Config(
         request_checksum_calculation="when_required",
@@ -44,6 +44,8 @@ def storage_options(url: str) -> dict[str, str]:
     """What delta-rs and Polars need to read and write `url`; empty for a folder."""
     if not is_object_url(url):
         return {}
+    import boto3  # noqa: PLC0415
+
     session = boto3.Session()
     options = {
         "aws_region": session.region_name or "us-east-1",
