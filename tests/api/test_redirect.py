@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 from support.api import NOW, Api, free_port
+from support.loops import run
 from support.posts import conversion, ctx, kept
 from support.world import ROOT, World
 
@@ -199,7 +200,7 @@ def test_a_look_up_of_a_host_keeps_no_other_request_waiting(world: World) -> Non
         async def ask_all() -> list[int]:
             return await asyncio.gather(*(ask(number) for number in range(5)))
 
-        assert asyncio.run(ask_all()) == [200] * 5
+        assert run(ask_all()) == [200] * 5
     application.analytics.close()
 
 

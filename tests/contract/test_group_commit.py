@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import OperationalError
+from support.loops import run
 from support.world import World
 
 from analytics_core.errors import StoreUnavailableError
@@ -40,7 +41,7 @@ def blocked(writer: GroupCommit) -> Iterator[threading.Event]:
     async def leave() -> None:
         writer.submit(wait, "first")
 
-    asyncio.run(leave())  # its loop is closed when the writer has an answer for it
+    run(leave())  # its loop is closed when the writer has an answer for it
     assert begun.wait(SECONDS)
     yield go_on
     go_on.set()
@@ -70,7 +71,7 @@ def test_loops_of_several_threads_get_what_is_theirs(writer: GroupCommit, world:
     told: dict[int, list[Any]] = {}
 
     def visit(number: int) -> None:
-        told[number] = asyncio.run(ask(writer, keep, *(f"h{number}-{item}" for item in range(20))))
+        told[number] = run(ask(writer, keep, *(f"h{number}-{item}" for item in range(20))))
 
     threads = [threading.Thread(target=visit, args=[number]) for number in range(5)]
     for thread in threads:
@@ -88,10 +89,10 @@ def test_a_loop_that_has_ended_keeps_no_answer_from_another(
     async def leave() -> None:
         writer.submit(keep, "left")
 
-    asyncio.run(leave())
+    run(leave())
     blocked.set()
 
-    assert asyncio.run(ask(writer, keep, "stayed")) == ["stayed is kept"]
+    assert run(ask(writer, keep, "stayed")) == ["stayed is kept"]
     assert "stayed" in kept(world)
 
 
@@ -103,7 +104,7 @@ def test_who_gives_up_keeps_no_answer_from_another(writer: GroupCommit, world: W
         async with asyncio.timeout(SECONDS):
             return await waits
 
-    assert asyncio.run(give_up()) == "waits is kept"
+    assert run(give_up()) == "waits is kept"
     assert kept(world) == {"waits"}
 
 
@@ -116,7 +117,7 @@ def test_what_the_database_refuses_takes_nothing_with_it(
         blocked.set()
         return await waiting
 
-    one, acme, two = asyncio.run(post())
+    one, acme, two = run(post())
 
     assert (one, two) == ("one is kept", "two is kept")
     assert isinstance(acme, Exception)
@@ -146,7 +147,7 @@ def test_each_who_waits_gets_an_error_of_its_own(writer: GroupCommit, blocked: t
         async with asyncio.timeout(SECONDS):
             return await asyncio.gather(*tasks)
 
-    told = asyncio.run(post())
+    told = run(post())
 
     assert [str(error.__context__)[-7:] for error in told] == ["'no. 0'", "'no. 1'", "'no. 2'"]
     assert all("the disk is full" in repr(error.__cause__) for error in told)
@@ -162,8 +163,8 @@ def test_close_writes_what_waits_and_the_next_item_starts_anew(
         assert kept(world) == {"h0", "h1", "h2"}
         return await asyncio.gather(*waiting)
 
-    assert asyncio.run(stop()) == ["h0 is kept", "h1 is kept", "h2 is kept"]
-    assert asyncio.run(ask(writer, keep, "later")) == ["later is kept"]
+    assert run(stop()) == ["h0 is kept", "h1 is kept", "h2 is kept"]
+    assert run(ask(writer, keep, "later")) == ["later is kept"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -179,4 +180,4 @@ def test_a_thread_that_died_is_replaced(writer: GroupCommit) -> None:
             await asyncio.sleep(0.01)
         return await ask(writer, keep, "next")
 
-    assert asyncio.run(post()) == ["next is kept"]
+    assert run(post()) == ["next is kept"]
