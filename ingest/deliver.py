@@ -22,6 +22,7 @@ from analytics_core.exports import Download
 from analytics_core.model import Period
 from analytics_core.store import tables
 from analytics_core.store.database import upsert
+from analytics_core.store.locks import alone
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 from ingest.deliveries import DELIVERER, Delivery, saved
 
@@ -41,14 +42,21 @@ class Run:
 
 
 def deliver(application: Application) -> Iterator[Run]:
-    """Every due period that was not delivered yet. Each run is recorded before it is given."""
+    """Every due period that was not delivered yet. Each run is recorded before it is given.
+
+    Processes that deliver at once share the work: a period is made by one of them, while the others wait for it.
+    """
     for delivery in saved(application.database):
         done = _delivered(application, delivery)
         for period in delivery.due(application.clock()):
-            if f"{period.from_day:%Y%m%d}" in done:
+            first_day = f"{period.from_day:%Y%m%d}"
+            if first_day in done:
                 continue
-            run = _run(application, delivery, period)
-            _record(application, run)
+            with alone(application.database, "deliver"):
+                if first_day in _delivered(application, delivery):  # by another process meanwhile
+                    continue
+                run = _run(application, delivery, period)
+                _record(application, run)
             yield run
 
 
