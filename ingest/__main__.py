@@ -29,7 +29,7 @@ from analytics_core.store.lake import Lake
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
 from ingest.deliver import deliver
-from ingest.deliveries import add, remove, saved
+from ingest.deliveries import add, past_runs, remove, saved
 from ingest.demo import describe_truth, keep_followed, make_world
 from ingest.ledger import Ledger
 from ingest.progress import progress
@@ -158,6 +158,11 @@ def list_deliveries(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def show_runs(arguments: argparse.Namespace, settings: Settings) -> int:
+    _print_rows(past_runs(Database(settings.database), arguments.handle, arguments.limit), as_json=arguments.json)
+    return 0
+
+
 def remove_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
     remove(Database(settings.database), arguments.delivery_id, now())
     return 0
@@ -246,7 +251,7 @@ def _count(text: str) -> int:
 
 
 def _add_deliveries(command: Callable[..., argparse.ArgumentParser]) -> None:
-    scheduling = command("deliveries", list_deliveries, "scheduled exports: add, list, remove")
+    scheduling = command("deliveries", list_deliveries, "scheduled exports: add, list, runs, remove")
     verbs = scheduling.add_subparsers(dest="verb", required=True)
     adding = verbs.add_parser("add", help="save a query that `deliver` exports once a period")
     adding.set_defaults(run=add_delivery)
@@ -257,8 +262,12 @@ def _add_deliveries(command: Callable[..., argparse.ArgumentParser]) -> None:
     adding.add_argument("--to", required=True, help="a folder or s3://bucket/prefix")
     listing = verbs.add_parser("list", help="those that are saved")
     listing.set_defaults(run=list_deliveries)
-    listing.add_argument("--handle")
-    listing.add_argument("--json", action="store_true")
+    history = verbs.add_parser("runs", help="how each period ended, and why one was skipped or failed; newest first")
+    history.set_defaults(run=show_runs)
+    history.add_argument("--limit", type=_count, default=50)
+    for showing in (listing, history):
+        showing.add_argument("--handle")
+        showing.add_argument("--json", action="store_true")
     removing = verbs.add_parser("remove", help="end one; its files stay")
     removing.set_defaults(run=remove_delivery)
     removing.add_argument("delivery_id")

@@ -124,6 +124,24 @@ def remove(database: Database, delivery_id: str, now: datetime) -> None:
         _tell(connection, "delivery.removed", _delivery(row), now)
 
 
+def past_runs(database: Database, handle: str | None, limit: int) -> list[dict[str, object]]:
+    """How each period ended that was tried, of removed deliveries too: the period, outcome and reason, newest first."""
+    run, of = tables.delivery_runs, tables.deliveries
+    statement = (
+        select(
+            *(run.c.at, of.c.handle, run.c.delivery_id, run.c.from_day, run.c.to_day),
+            *(run.c.outcome, run.c.reason, run.c.file, run.c.export_id),
+        )
+        .join_from(run, of, of.c.delivery_id == run.c.delivery_id)
+        .order_by(run.c.at.desc(), run.c.from_day.desc(), run.c.delivery_id)
+        .limit(limit)
+    )
+    if handle is not None:
+        statement = statement.where(of.c.handle == handle)
+    with database.connect() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
 def _begin(day: date, every: Every) -> date:
     return day if every == "daily" else day - timedelta(days=day.weekday())
 

@@ -27,7 +27,7 @@ from analytics_core.bootstrap import Application, build
 from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFoundError
 from analytics_core.store import object_storage, tables
 from ingest.deliver import Run, deliver
-from ingest.deliveries import add, remove, saved
+from ingest.deliveries import add, past_runs, remove, saved
 
 # `deliver` that hangs when it first writes a file, once it has told so.
 STUCK = """
@@ -115,13 +115,13 @@ def test_a_downgrade_ends_deliveries_at_once_and_says_why(
     assert outcomes(skipped) == [("20260311", "skipped")]
     assert skipped[0].reason.startswith("feature_locked: Exports need the plan PRO")
     assert not (tmp_path / "out").exists()
-    run = tables.delivery_runs
-    with application.database.connect() as connection:
-        kept = connection.execute(select(run).where(run.c.delivery_id == delivery)).one()
-    assert (kept.outcome, kept.reason, kept.file) == ("skipped", skipped[0].reason, "")
+    (kept,) = past_runs(application.database, "acme", 50)
+    assert (kept["delivery_id"], kept["outcome"], kept["file"]) == (delivery, "skipped", "")
+    assert kept["reason"] == skipped[0].reason
 
     on_plan(world, "ENTERPRISE")
     assert outcomes(list(deliver(application))) == [("20260311", "delivered")]
+    assert [kept["outcome"] for kept in past_runs(application.database, "acme", 50)] == ["delivered"]
 
 
 def test_a_free_handle_cannot_save_one(
@@ -354,5 +354,10 @@ def test_the_commands_add_list_deliver_and_remove(world: World, tmp_path: Path) 
 
     world.run("deliveries", "remove", made["delivery_id"])
     assert world.run_json("deliveries", "list", "--json") == []
+    (run,) = world.run_json("deliveries", "runs", "--handle", "acme", "--json")
+    assert (run["delivery_id"], run["handle"], run["outcome"]) == (made["delivery_id"], "acme", "delivered")
+    assert run["file"].startswith(str(tmp_path / "out"))
+    assert world.run_json("deliveries", "runs", "--handle", "zed", "--json") == []
+    assert world.run("deliveries", "runs", "--limit", "1").stdout.count("┡") == 1  # a table, for people
     wrong = world.run("deliveries", "add", *words[:3], "groupBy=colour", *words[4:], check=False)
     assert (wrong.returncode, wrong.stderr.split(":")[0]) == (1, "invalid_group_by")
