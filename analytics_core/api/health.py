@@ -16,11 +16,13 @@ router = APIRouter(tags=["Health"])
 PATHS: Final = ("/healthz", "/readyz", "/metrics")
 
 
+@router.head("/healthz", include_in_schema=False)  # load balancers ask so
 @router.get("/healthz", summary="The process runs")
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Lake and database answer", responses=documented(StoreUnavailableError))
 def readyz(request: Request) -> JSONResponse:
     application: Application = request.app.state.application()

@@ -70,12 +70,21 @@ def test_what_is_not_there_is_404(api: Api, path: str) -> None:
         ("/v2/handles/acme/tokens/0123456789abcdef", "DELETE"),
         ("/v2/public/conversions", "POST"),
         ("/r/acme/launch", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+        ("/readyz", "GET, HEAD"),
     ],
 )
 def test_another_method_is_told_all_that_are_possible(api: Api, path: str, allowed: str) -> None:
     refused = api.client.put(path)
     assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
     assert allowed in refused.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_load_balancer_may_ask_for_health_with_head(api: Api, path: str) -> None:
+    asked, got = api.client.head(path), api.client.get(path)
+    assert (asked.status_code, asked.content) == (got.status_code, b"") == (200, b"")
+    assert asked.headers["Content-Length"] == got.headers["Content-Length"]
 
 
 def test_another_method_is_405_in_the_same_shape(api: Api) -> None:
