@@ -83,6 +83,7 @@ class Analytics:
         self._clock = clock
         self._facts = Facts(lake)
         self._reader = Reader(engine, self._facts, segment_rules)
+        self._checked: Snapshot | None = None  # the last one that holds what the ledger knows
 
     def run(self, query: Query, actor: Actor) -> Answer:
         """The answer, for an actor who may read the handle.
@@ -131,28 +132,39 @@ class Analytics:
         self._engine.close()
 
     def _on_a_snapshot(self, ask: Callable[[Snapshot], _T]) -> _T:
-        """Asks; when files vanish because a compaction came in between, asks once more on a newer snapshot."""
+        """Asks; when files vanish because a compaction came in between, or roll-ups were deleted and made anew, asks
+        once more on a newer snapshot."""
         try:
             return ask(self._snapshot())
         except VanishedFileError:
-            pass
+            self._lake.forget()
         try:
             return ask(self._snapshot())
         except VanishedFileError as error:
             raise _lacking() from error
 
     def _snapshot(self) -> Snapshot:
-        """The newest snapshot. An empty lake to which the ledger knows commits is not the lake that it was: its disk is
-        not there, or the setting names another place. Zeros would be wrong.
-        """
+        """The newest snapshot, when the ledger knows of nothing that its lake lacks."""
         snapshot = self._lake.snapshot()
-        if snapshot.data_version < 0:
-            recorded = self._syncs.lake_version()  # before the lake, which every batch reaches first
-            if self._lake.open(CLICKS).version() < recorded:
-                raise StoreUnavailableError(
-                    "The lake is empty, but the ledger knows commits to it: is it the right one?"
-                )
+        if snapshot is not self._checked:
+            recorded = self._syncs.lake_version()
+            snapshot = self._lake.snapshot()  # after the ledger: every batch reaches the lake first
+            self._check(snapshot, recorded)
+            self._checked = snapshot
         return snapshot
+
+    def _check(self, snapshot: Snapshot, recorded: int) -> None:
+        """Raises StoreUnavailableError for a lake that is not the one which the ledger is about: its disk is not there,
+        the setting names another place, it was restored from an older backup, or roll-ups were deleted and no sync came
+        since. Its numbers would be wrong.
+        """
+        if snapshot.data_version < recorded and self._lake.open(CLICKS).version() < recorded:
+            raise StoreUnavailableError(
+                "The lake is empty or older than the ledger, which knows later commits to it: is it the right one?"
+            )
+        has_no_counts = snapshot.data_version < 0 < recorded  # sync makes them before its first batch
+        if has_no_counts or snapshot.has_lost_rollups:
+            raise StoreUnavailableError("The lake has lost its roll-ups; the next sync makes them anew.")
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query

@@ -12,11 +12,11 @@ from deltalake import DeltaTable
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.learnt import Clock
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, COVERAGE, SIGNALS, USER_AGENTS
 from ingest.agents import Agents, stable_hash
 from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
 from ingest.change import known, named_clicks, people, segmented
-from ingest.derive import count_clicks, judge
+from ingest.derive import QUARTER_HOUR, count_clicks, judge
 from ingest.rollups import Versions, catch_up, cover_days, current_verdicts, derived_by
 from ingest.segments import SEGMENT_COLUMNS, History
 
@@ -88,11 +88,27 @@ def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataF
 
 
 def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> None:
-    """What sync and compact do first: derive anew when lists or rules have changed, else add what a crash left out."""
+    """What sync and compact do first: derive anew when lists or rules have changed or a roll-up was deleted, else add
+    what a crash left out."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
-    if said is not None and said != derived_by(rules):
+    if _has_lost_one(lake, has_counts=said is not None) or (said is not None and said != derived_by(rules)):
         rebuild(lake, agents, rules, clock())
+    elif said is not None and lake.open(COVERAGE).version() == 0:
+        counts = lake.open(CLICK_COUNTS)
+        for path in files_of(counts, [("grain", "=", QUARTER_HOUR)]):
+            cover_days(lake, lake.scan(counts, CLICK_COUNTS, [path]).collect())
     catch_up(lake, rules, clock)
+
+
+def _has_lost_one(lake: Lake, *, has_counts: bool) -> bool:
+    """Whether one of counts and attributions is there, and the other, which was, is not."""
+    if lake.open(ATTRIBUTIONS).version() > 0:
+        return not has_counts
+    if not has_counts:
+        return False
+    conversions, signals = (lake.scan(lake.open(spec), spec) for spec in (CONVERSIONS, SIGNALS))
+    found = (conversions.limit(1), impression_events(signals).limit(1))
+    return any(not events.collect().is_empty() for events in found)
 
 
 def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> None:

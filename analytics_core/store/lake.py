@@ -26,7 +26,15 @@ from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.learnt import learnt_transaction
 from analytics_core.store.object_storage import is_object_url, storage_options
 from analytics_core.store.parts import Part, write_parts
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, COVERAGE, UTC_MICROSECONDS, TableSpec
+from analytics_core.store.schemas import (
+    ATTRIBUTIONS,
+    CLICK_COUNTS,
+    CLICKS,
+    CONVERSIONS,
+    COVERAGE,
+    UTC_MICROSECONDS,
+    TableSpec,
+)
 
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
 _REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
@@ -51,6 +59,7 @@ class Snapshot:
     attributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # month -> files
     attributions_version: int = -1  # the newest commit that said something new of what followed clicks
     versions: tuple[int, ...] = ()  # of the tables that it was read from, rearranging commits included
+    has_lost_rollups: bool = False  # of what followed clicks: the counts know conversions that are not there
 
     def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
         return tuple(path for month in months for path in self.counts.get((grain, month), ()))
@@ -234,6 +243,12 @@ class Lake:
                 self._snapshot = (versions, _snapshot(counts, coverage, attributions))
             return self._snapshot[1]
 
+    def forget(self) -> None:
+        """The next snapshot is read from the beginning: a table that was made anew has another past."""
+        with self._lock:
+            self._kept.clear()
+            self._snapshot = None
+
     def _current(self, spec: TableSpec) -> DeltaTable:
         table = self._kept.get(spec.name)
         if table is None:
@@ -303,6 +318,7 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable
         attributions={month: tuple(paths) for month, paths in months.items()},
         attributions_version=newest_append(attributions) if months else -1,
         versions=(counts.version(), coverage.version(), attributions.version()),
+        has_lost_rollups=not months and (counts.transaction_version(CONVERSIONS.name) or 0) > 0,
     )
 
 

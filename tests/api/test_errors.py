@@ -17,6 +17,7 @@ from analytics_core import errors
 from analytics_core.access import tokens
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
+from analytics_core.store import tables
 
 PATH = "/v2/handles/acme/analytics"
 
@@ -143,6 +144,36 @@ def test_a_lake_that_is_gone_is_503_and_no_zeros(world: World) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         answers += [client.get("/readyz"), client.get(PATH, params={"groupBy": "day"}, headers=headers)]
     assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "store_unavailable")] * 3
+    for application in (running, started):
+        application.analytics.close()
+
+
+def test_a_lake_that_was_restored_from_an_older_backup_is_503(world: World) -> None:
+    """Before and after a restart; and a lake that is newer than the ledger answers."""
+    lake, older = world.folder / "var" / "lake", world.folder / "older"
+    world.sync(write(world.folder / "a.gz", realtime_text(requests(3))))
+    shutil.copytree(lake, older)
+    world.sync(write(world.folder / "b.gz", realtime_text(requests(3, start=3))))
+    running = build(world.settings)
+    token = tokens.mint(world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False)
+    headers, question = {"Authorization": f"Bearer {token}"}, {"groupBy": "day"}
+    with TestClient(create_app(lambda: running), raise_server_exceptions=False) as client:
+        assert client.get("/readyz").status_code == 200
+        lake.rename(world.folder / "newer")
+        older.rename(lake)
+        answers = [client.get("/readyz"), client.get(PATH, params=question, headers=headers)]
+    started = build(world.settings)
+    with TestClient(create_app(lambda: started), raise_server_exceptions=False) as client:
+        answers += [client.get("/readyz"), client.get(PATH, params=question, headers=headers)]
+        assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "store_unavailable")] * 4
+        assert "older than the ledger" in answers[-1].json()["message"]
+
+        lake.rename(older)
+        (world.folder / "newer").rename(lake)
+        with world.database.begin() as connection:
+            connection.execute(tables.batches.delete().where(tables.batches.c.lake_version > 1))
+        started.lake.forget()
+        assert client.get(PATH, params=question, headers=headers).status_code == 200
     for application in (running, started):
         application.analytics.close()
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
-from support.logs import GOOGLEBOT, Request, realtime_text, requests, write
+from support.logs import GOOGLEBOT, START, Request, realtime_text, requests, write
 from support.world import NOW, World
 
-from analytics_core.errors import SettingsError
-from analytics_core.model import SegmentRules
+from analytics_core.access.actors import Actor
+from analytics_core.bootstrap import Application, build
+from analytics_core.errors import SettingsError, StoreUnavailableError
+from analytics_core.model import Answer, Period, Query, SegmentRules
+from analytics_core.store import conversions as conversions_table
+from analytics_core.store.conversions import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, VERDICTS
 from ingest import agents, compact, rollups
@@ -32,17 +38,72 @@ def sorted_counts(world: World) -> pl.DataFrame:
     return world.counts().group_by(keys).agg(pl.col("clicks").sum(), pl.col("bot_clicks").sum()).sort(keys)
 
 
-@pytest.mark.parametrize("table", ["click_counts", "coverage"])
-def test_deleted_roll_ups_are_rebuilt_from_the_facts(filled: World, tmp_path: Path, table: str) -> None:
-    before = sorted_counts(filled)
-    shutil.rmtree(filled.folder / "var" / "lake" / "click_counts")
-    shutil.rmtree(filled.folder / "var" / "lake" / "coverage")
+def convert(world: World, click: Request) -> None:
+    """As the door leaves it in the database."""
+    row = Conversion(
+        conversion_id="a",
+        handle="acme",
+        idempotency_key="a",
+        content="",
+        slug="launch",
+        click_id=click.id,
+        clicked_at=START,
+        session_id=None,
+        position=None,
+        consent="full",
+        event_type="conversion",
+        value_e4=99_900,
+        currency="EUR",
+        at=START + timedelta(minutes=5),
+    )
+    with world.database.begin() as connection:
+        conversions_table.record(connection, [Post(row)])
 
+
+def answered(application: Application) -> Answer | str:
+    """The answer, or what the error of a lake that cannot give it says."""
+    query = Query("acme", "country", Period(date(2026, 3, 1), date(2026, 3, 12)))
+    try:
+        return replace(application.analytics.run(query, Actor("user_ann")), data_version="")
+    except StoreUnavailableError as error:
+        return error.message
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("click_counts",),
+        ("coverage",),
+        ("attributions",),
+        ("click_counts", "coverage"),
+        ("click_counts", "attributions"),
+        ("click_counts", "coverage", "attributions"),
+    ],
+    ids=" ".join,
+)
+def test_deleted_roll_ups_are_rebuilt_from_the_facts_and_never_zeros(
+    filled: World, tmp_path: Path, lost: tuple[str, ...]
+) -> None:
+    convert(filled, Request(1))
+    filled.sync(tmp_path / "a.gz")
+    running, counts = build(filled.settings, clock=lambda: NOW), sorted_counts(filled)
+    answer = answered(running)
+    assert isinstance(answer, Answer)
+    assert (answer.totals.clicks, answer.totals.conversions) == (42, 1)
+    for table in lost:
+        shutil.rmtree(filled.folder / "var" / "lake" / table)
+
+    started = build(filled.settings, clock=lambda: NOW)
+    if lost != ("coverage",):  # the numbers are there
+        assert answered(started) == "The lake has lost its roll-ups; the next sync makes them anew."
     filled.sync(tmp_path / "a.gz")
 
-    assert sorted_counts(filled).equals(before)
+    assert sorted_counts(filled).equals(counts)
     assert all(check["holds"] for check in filled.run_json("verify", "--json"))
-    assert filled.lake.snapshot().coverage
+    answered(running)  # may yet tell of a file that is gone
+    assert answered(running) == answered(started) == answer
+    for application in (running, started):
+        application.analytics.close()
 
 
 def test_compacted_files_are_the_same_bytes_whatever_came_before(
