@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+
+from iso4217 import Currency
 
 from analytics_core.model import NOT_TRACKED, OTHER, Period
 from analytics_core.store.schemas import PENDING
@@ -46,10 +48,21 @@ def short(count: int) -> str:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """`1,234.50 USD`, `100 EUR`: every digit that the amount has, and two after the point where there are any."""
+    """`1,234.50 USD`, `100 EUR`: every digit that the amount has, and the currency's decimals where there are any."""
     whole, _, rest = f"{amount:,f}".partition(".")
     rest = rest.rstrip("0")
-    return f"{whole}.{rest:0<2} {currency}" if rest else f"{whole} {currency}"
+    return f"{whole}.{rest.ljust(decimals([], currency), '0')} {currency}" if rest else f"{whole} {currency}"
+
+
+def decimals(amounts: Iterable[Decimal], currency: str) -> int:
+    """Digits after the point that show all of these amounts alike: the currency's usual, or all that are there."""
+    usual = _minor_units().get(currency, 2)
+    return max(usual, *(len(f"{amount:f}".partition(".")[2].rstrip("0")) for amount in amounts), 0)
+
+
+@cache
+def _minor_units() -> dict[str, int]:
+    return {one.code: one.exponent or 0 for one in Currency}  # gold and the like have none
 
 
 def moneys(amounts: Mapping[str, Decimal]) -> str:

@@ -93,10 +93,12 @@ _COMPARISON = {"previous": pl.Int64, "change": pl.String}
 
 
 def money_columns(answer: Answer) -> dict[str, Any]:
-    """The configuration of the columns of `money_of`."""
+    """The configuration of the columns of `money_of`: as many decimals in every row, and none that is there cut off."""
     return {
-        f"revenue_{code}": st.column_config.NumberColumn(f"Revenue {code}", format="localized")
-        for code in answer.totals.revenue_by_currency
+        column: st.column_config.NumberColumn(
+            f"Revenue {code}", format="localized", step=10.0 ** -formats.decimals(amounts, code)
+        )
+        for code, (column, amounts) in zip(answer.totals.revenue_by_currency, money_of(answer).items(), strict=True)
     }
 
 

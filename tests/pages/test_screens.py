@@ -264,6 +264,8 @@ def test_the_breakdown_by_segment_has_conversions_and_money(dashboard: Dashboard
     table = screen.dataframe[0].value
     row = table.set_index("name").loc["New"]
     assert (row["conversions"], row["impressions"], str(row["revenue_USD"])) == (2, 1, "99.9900")
+    shown = json.loads(screen.dataframe[0].proto.columns)["revenue_USD"]["type_config"]
+    assert (shown["format"], shown["step"]) == ("localized", 0.01)  # 99.90 beside 1,176.42
     overview = dashboard.open(handle="acme")
     assert metrics(overview)["Conversions"] == "3"
     assert "<li>99.99 USD</li>" in told(overview)

@@ -137,3 +137,21 @@ def test_seconds_read_as_a_person_would_say_them(count: int, text: str) -> None:
 )
 def test_rates_read_as_per_cent_or_as_a_multiple(rate: float, text: str) -> None:
     assert formats.percent(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("amounts", "currency", "digits"),
+    [
+        (["455.7", "1176.42"], "USD", 2),
+        (["5"], "EUR", 2),
+        (["0.0001", "7"], "EUR", 4),
+        (["1200.0000"], "JPY", 0),
+        (["0.5", "3"], "JPY", 1),
+        (["1.5"], "KWD", 3),
+        ([], "XAU", 0),
+    ],
+)
+def test_a_column_of_money_has_the_decimals_of_its_currency_and_loses_none(
+    amounts: list[str], currency: str, digits: int
+) -> None:
+    assert formats.decimals([Decimal(amount) for amount in amounts], currency) == digits
