@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: setup dev run demo test check fix bench docs lock clean
+.PHONY: setup dev run demo test check fix bench explain docs lock clean
 
 setup: $(VENV)/.installed  ## what Clickledger runs on
 
@@ -60,6 +60,11 @@ fix: dev
 
 bench: dev  ## measures, and prints the tables of benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+explain: setup  ## the SQL and the plan of a question: make explain HANDLE=acme GROUP_BY=country FILTER=device=MOBILE
+	@$(BIN)/python -m analytics_core explain --handle "$(HANDLE)" --group-by "$(or $(GROUP_BY),day)" \
+		$(if $(FROM_DAY),--from-day "$(FROM_DAY)") $(if $(TO_DAY),--to-day "$(TO_DAY)") $(if $(TIMEZONE),--tz "$(TIMEZONE)") \
+		$(foreach one,$(FILTER),--filter "$(one)")
 
 docs: dev  ## writes the generated parts of docs/, and what is built from JavaScript
 	$(BIN)/python -m docs.generate

@@ -21,6 +21,7 @@ from analytics_core.quality.freshness import freshness
 from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
 from analytics_core.query.compare import previous_total, total
+from analytics_core.query.explain import explain
 from analytics_core.query.parse import check_query
 from analytics_core.query.reader import (
     CLICK_EVENT_COLUMNS,
@@ -108,6 +109,16 @@ class Analytics:
             return self._on_a_snapshot(lambda snapshot: self._events(query, snapshot))
         resolved = resolve(query)
         return self._on_a_snapshot(lambda snapshot: self._groups(resolved, snapshot))
+
+    def explain(self, query: Query, actor: Actor) -> list[str]:
+        """Each statement that the rows of the answer need, what it binds and reads, and the engine's plan of it.
+
+        Raises what `run` raises.
+        """
+        self._policy.check(actor, Action.READ, query.handle)
+        check_query(query)
+        resolved = resolve(query)
+        return self._on_a_snapshot(lambda snapshot: explain(self._reader, resolved, snapshot))
 
     def freshness(self, as_of: datetime | None = None) -> Freshness:
         """How current the numbers are, or were then, for all handles alike."""

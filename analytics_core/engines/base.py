@@ -39,7 +39,7 @@ class Statement:
 class Engine(Protocol):
     """Safe to share between threads.
 
-    Both calls raise VanishedFileError when a file of a scan is gone (a compaction came in between: take a new
+    The calls raise VanishedFileError when a file of a scan is gone (a compaction came in between: take a new
     snapshot), QueryTimeoutError beyond the time limit and StoreUnavailableError when the lake does not answer.
     """
 
@@ -49,6 +49,10 @@ class Engine(Protocol):
 
     def stream(self, statement: Statement, chunk_rows: int) -> Iterator[pl.DataFrame]:
         """The result in frames of about `chunk_rows` rows, each computed when asked for."""
+        ...
+
+    def plan(self, statement: Statement) -> str:
+        """How the engine answers it, step by step with rows and times, as a text for people. It is run for that."""
         ...
 
     def close(self) -> None: ...

@@ -67,6 +67,10 @@ class DuckDBEngine:
             for batch in cursor.sql(sql, params=values).to_arrow_reader(chunk_rows):
                 yield pl.DataFrame(batch).cast(statement.schema)  # pyright: ignore[reportArgumentType]
 
+    def plan(self, statement: Statement) -> str:
+        with self._running(statement, self._seconds) as (cursor, sql, values):
+            return "\n".join(text for _, text in cursor.execute(f"EXPLAIN ANALYZE {sql}", values).fetchall())
+
     def close(self) -> None:
         self._connection.close()
         if self._file_cache is not None:
