@@ -173,7 +173,15 @@ def load_settings() -> Settings:
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead."""
+    """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead.
+
+    Raises SettingsError for that, and for a demo whose users no sign-in service knows.
+    """
+    if settings.demo and settings.jwks_url:
+        raise SettingsError(
+            "CLICKLEDGER_DEMO signs its users in with tokens made here, and with CLICKLEDGER_JWKS_URL only those of a "
+            "sign-in service are valid; unset one of them."
+        )
     missing = [name for name in _SECRETS if not _is_set(getattr(settings, name))]
     if settings.jwks_url and "jwt_secret" in missing:
         missing.remove("jwt_secret")

@@ -75,7 +75,7 @@ def mint(
     is_demo: bool = False,
 ) -> str:
     """An HS256 token for development and for demo users. Raises InvalidTokenError where a key set is configured."""
-    if settings.jwt_secret is None:
+    if settings.jwks_url is not None or settings.jwt_secret is None:
         raise InvalidTokenError("Tokens come from the sign-in service here: CLICKLEDGER_JWKS_URL is set.")
     claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + lifetime}
     if settings.jwt_issuer is not None:

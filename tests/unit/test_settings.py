@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.world import World
 
-from analytics_core.errors import SettingsError
+from analytics_core.access import tokens
+from analytics_core.errors import InvalidTokenError, SettingsError
 from analytics_core.settings import Settings, load_settings, with_secrets
 
 
@@ -141,3 +143,20 @@ def test_processes_that_start_at_once_use_the_same_secrets(tmp_path: Path) -> No
 
     assert len({settings.visitor_secret for settings in made}) == 1
     assert [path.name for path in (tmp_path / "fresh").iterdir()] == ["secrets.json"]
+
+
+def test_a_demo_with_a_key_set_is_refused_since_none_of_its_users_could_sign_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLICKLEDGER_DEMO", "true")
+    assert load_settings().demo
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
+    with pytest.raises(SettingsError, match="unset one of them"):
+        load_settings()
+
+
+def test_no_token_is_minted_that_a_key_set_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
+    monkeypatch.setenv("CLICKLEDGER_JWT_SECRET", "s" * 40)
+    with pytest.raises(InvalidTokenError, match="CLICKLEDGER_JWKS_URL is set"):
+        tokens.mint(load_settings(), "user_ann", now=datetime.now(UTC), lifetime=timedelta(hours=1))
