@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
+import idna
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
@@ -32,18 +34,19 @@ def _known_zone(name: str) -> str:
     return name
 
 
+_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
+
+
 def _domain(name: str) -> str:
-    """As hosts are logged and compared: lower case, no trailing dot, an international name as `xn--…`."""
-    try:
-        host = host_name(name).encode("idna").decode("ascii")
-    except UnicodeError:
-        host = ""
+    """As hosts are logged and compared: lower case, no trailing dot, an international name as browsers send it."""
+    host = host_name(name)
+    if not host.isascii():
+        with suppress(UnicodeError):  # what stays as it is, is no domain
+            host = idna.encode(host, uts46=True).decode()
     if not _DOMAIN.fullmatch(host):
         raise ValueError("is no domain such as go.acme.example")
     return host
 
-
-_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9.-]+\.[a-z0-9-]+")
 
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,24}$")]

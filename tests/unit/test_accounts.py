@@ -117,6 +117,9 @@ def test_the_command_says_what_was_wrong_and_ends_with_1(world: World, tmp_path:
         ("GO.Acme.Example", "go.acme.example"),
         ("go.acme.example.", "go.acme.example"),
         ("bücher.de", "xn--bcher-kva.de"),
+        ("Bücher。de", "xn--bcher-kva.de"),
+        ("straße.de", "xn--strae-oqa.de"),  # not strasse.de, which is another's
+        ("r3--cdn.acme.example", "r3--cdn.acme.example"),
     ],
 )
 def test_a_domain_is_kept_as_hosts_are_logged(world: World, written: str, host: str) -> None:
@@ -126,7 +129,8 @@ def test_a_domain_is_kept_as_hosts_are_logged(world: World, written: str, host: 
 
 
 @pytest.mark.parametrize(
-    "domain", ["https://go.acme.example", "localhost", "go acme.example", "a..b", "", "x" * 260 + ".de"]
+    "domain",
+    ["https://go.acme.example", "localhost", "go acme.example", "a..b", ".acme.example", "", "x" * 64 + ".de", "ü..de"],
 )
 def test_what_is_no_domain_is_told(domain: str) -> None:
     content = json.dumps({"handles": [{**ACCOUNTS["handles"][0], "domains": [domain]}]}).encode()
