@@ -11,7 +11,7 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,11 @@ LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
 _FIELDS: Final = b"#Fields:"
 _COUNTED_BYTES: Final = 2**18  # what stays in the cache
+
+
+# What became of the last line: it has its end, or nobody writes any more; it was read without its end, as it says all
+# that counts; or it was left.
+LastLine = Literal["ended", "read", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +96,17 @@ def read_blocks(
     *,
     size: int | None = None,
     is_growing: bool = False,
-) -> Generator[Block, None, bool]:
+) -> Generator[Block, None, LastLine]:
     """Blocks of the object in order, from `position` on. Raises UnknownFormatError before the first block.
 
-    `size`: bytes of a plain object to read, however much longer it is by now. Returns True when it `is_growing` and its
-    last line was left, since its end is not there yet and what is there may not be all that counts.
+    `size`: bytes of a plain object to read, however much longer it is by now. When it `is_growing`, its last line may
+    have no end yet. Where `position` lies within a tab-separated line, the rest of that line was read with it.
     """
     start = stream.read(4)
     if start == b"PAR1":
         stream.seek(0)
         yield from _parquet_blocks(stream, position)
-        return False
+        return "ended"
     is_packed = start[:2] == b"\x1f\x8b"
     texts = _whole_lines(gunzip(start, stream) if is_packed else _plain(start, stream, size), is_growing=is_growing)
     return (yield from _text_blocks(texts, realtime_fields, position))
@@ -186,15 +191,18 @@ def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None])
     return b""
 
 
-def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Generator[Block, None, bool]:
+def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Generator[Block, None, LastLine]:
     position = line = 0
     fields: Fields | None = None
     names: tuple[str, ...] | None = None
     is_first = True
     is_cut = False  # the line before has no end
+    last: LastLine = "ended"
     for piece in texts:
         if piece.is_open and not _is_whole(piece.text, names, fields, realtime_fields if is_first else None):
-            return True
+            return "left"
+        if piece.is_open:
+            last = "read"
         if piece.rejected is not None:
             position, line = position + max(len(piece.text), 1), line + 1
             if position > start:
@@ -207,14 +215,15 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
             text = text.removeprefix(codecs.BOM_UTF8)
             names, fields = _tell_apart(text, realtime_fields)
         for stretch in _stretches(text, start - position, with_headers=names is None):
+            is_rest = is_cut and names is None
             first_line = line + (not is_cut)
             is_cut = not stretch.endswith(b"\n")
             position, line = position + len(stretch), first_line - 1 + count_byte(stretch, b"\n") + is_cut
             if names is None and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
-            elif position > start:
+            elif position > start and not is_rest:
                 yield Block(_content(stretch, names, fields), first_line, position, line)
-    return False
+    return last
 
 
 def _is_whole(
@@ -280,8 +289,8 @@ def _json_keys(head: bytes) -> tuple[str, ...]:
 
 
 def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]:
-    """Cuts the text where an earlier reading stopped (after `read` bytes, the end of a line), and at header lines: each
-    alone, the lines between them together.
+    """Cuts the text where an earlier reading stopped (after `read` bytes), and at header lines: each alone, the lines
+    between them together. Of tab-separated lines also where that line ends within which it stopped.
     """
     start = 0
     while start < len(text):
@@ -292,6 +301,8 @@ def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]
             end = _next_header(text, start)
         if start < read < end:
             end = read
+        elif with_headers and start == read > 0 and text[read - 1 : read] != b"\n":
+            end = text.find(b"\n", start) + 1 or end
         yield text if end - start == len(text) else text[start:end]
         start = end
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 from polars.exceptions import PanicException
 
-from ingest.blocks import Block, read_blocks
+from ingest.blocks import Block, LastLine, read_blocks
 from ingest.cloudfront import UnknownFormatError
 from ingest.identity import ObjectProgress
 from ingest.redirects import Sorted
@@ -45,12 +45,12 @@ class Read:
 class Finished:
     """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`).
 
-    `is_open`: all but its last line, which may still be written.
+    `last_line`: unless it is ended, the object is read on when it has grown.
     """
 
     refused: str | None = None
     failed: bool = False
-    is_open: bool = False
+    last_line: LastLine = "ended"
 
 
 class _Reader(threading.Thread):
@@ -92,7 +92,7 @@ class _Reader(threading.Thread):
     def _read(self) -> Iterator[Read | Finished]:
         try:
             with self._source.open(self.item) as stream:
-                is_open = yield from self._sorted(
+                last_line = yield from self._sorted(
                     read_blocks(
                         stream,
                         self._source.config.fields,
@@ -110,9 +110,9 @@ class _Reader(threading.Thread):
             log.exception("object_unreadable", key=self.item.key)
             yield Finished(failed=True)
         else:
-            yield Finished(is_open=is_open)
+            yield Finished(last_line=last_line)
 
-    def _sorted(self, blocks: Generator[Block, None, bool]) -> Generator[Read, None, bool]:
+    def _sorted(self, blocks: Generator[Block, None, LastLine]) -> Generator[Read, None, LastLine]:
         while True:
             try:
                 block = next(blocks)
@@ -181,7 +181,8 @@ def one_ahead(make: Callable[[_Item], _Made], items: Generator[_Item]) -> Genera
 def one_behind() -> Generator[Callable[[Callable[[], None]], None]]:
     """A function that begins a task in a thread, after the one that it began before has ended.
 
-    What a task raises is raised when the next one is begun, or at the end, which waits for the last.
+    What a task raises is raised when the next one is begun, or at the end, which waits for the last. When the block
+    raises something itself, the last task is waited for too, and only the block's error is told.
     """
     begun: Future[None] | None = None
 

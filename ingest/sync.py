@@ -65,7 +65,7 @@ class SyncResult:
 
     def note(self, item: SourceObject, end: Finished) -> None:
         self.failed += end.failed
-        self.waiting += end.is_open
+        self.waiting += end.last_line == "left"
         if end.refused is not None:
             self.refused[item.key] = end.refused
 
@@ -183,7 +183,7 @@ class Sync:
             )
             batch.add(piece.found, after, piece.size)
             return after
-        if piece.failed or piece.is_open:
+        if piece.failed or piece.last_line != "ended":
             return before
         after = replace(before, complete=True, refused=piece.refused)
         batch.note(after)

@@ -66,6 +66,30 @@ def test_a_last_line_that_says_all_is_read_though_it_has_no_end(world: World, tm
     assert balanced(world)
 
 
+@pytest.mark.parametrize("text", [realtime_text, standard_text])
+def test_a_file_is_not_read_again_because_its_last_column_had_no_end(world: World, tmp_path: Path, text: Any) -> None:
+    """Who writes through a buffer stops anywhere."""
+    column = "16509\n"
+    whole = text(requests(7)).replace("\t-\n", f"\t{column}") + "broken\n"
+    *_, fifth, _, _, _ = whole.splitlines(keepends=True)
+    last = whole.index(fifth) + len(fifth) - len(column)
+    for length in (0, 2, len(column) - 1):
+        log = tmp_path / f"{length}.log"
+        append(log, whole[: last + length])
+        first = world.sync(log).identity
+        append(log, whole[last + length : last + 5])
+        between = world.sync(log).identity
+        append(log, whole[last + 5 :])
+        then = world.sync(log)
+        age(log)
+
+        assert (first.lines, between.lines, then.identity.lines, world.sync(log).identity.lines) == (5, 0, 3, 0)
+        assert (first.rejected, then.identity.rejected, then.waiting) == (0, 1, 0)
+    numbers = {reject["line_number"] for reject in world.run_json("rejects", "--json")}
+    assert numbers == {whole.count("\n")}
+    assert balanced(world)
+
+
 def test_a_file_of_one_line_without_end_is_read(world: World, tmp_path: Path) -> None:
     whole = (realtime_text([Request(1)]), json_text([Request(1)]), standard_text([Request(1)]).rstrip("\n") + "\t")
     for number, text in enumerate(whole):
