@@ -19,7 +19,8 @@ def coded(rows: pl.DataFrame, words: Sequence[str]) -> pl.DataFrame:
 def group_sorted(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
     """One row a key with `sums`, sorted by `keys` in their order, nulls first.
 
-    `keys` are columns of Enum, which may hold nulls, or of integers, days or times, which may not.
+    `keys` are columns of Enum, which may hold nulls, or of integers, days or times, which may not, and of which the
+    greatest is less than 2**63 more than the least.
     """
     if rows.is_empty():
         return rows.group_by(keys).agg(sums)
@@ -57,7 +58,10 @@ def _code(column: pl.Series) -> tuple[pl.Expr, int]:
     value = pl.col(column.name)
     if isinstance(column.dtype, pl.Enum):
         return (value.to_physical().cast(pl.Int64) + 1).fill_null(0), len(column.dtype.categories) + 1
-    least, greatest = column.to_physical().cast(pl.Int64).min(), column.to_physical().cast(pl.Int64).max()
+    numbers = column.to_physical().cast(pl.Int64)
+    least, greatest = numbers.min(), numbers.max()
     assert isinstance(least, int)
     assert isinstance(greatest, int)
+    assert not column.null_count(), "a null would make the whole key null"
+    assert greatest - least < _ROOM, "a difference that overflows would be in no order"
     return value.to_physical().cast(pl.Int64) - least, greatest - least + 1

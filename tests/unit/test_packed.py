@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.packed import coded, group_sorted, sort_packed
@@ -23,6 +23,7 @@ KEYS = ["number", "word", "other"]
 SUMS = [pl.col("weight").sum(), pl.len().alias("rows")]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_packed_keys_group_and_sort_as_their_columns_do(rows: list[tuple[str | None, int, str | None, int]]) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -40,6 +41,7 @@ def test_keys_that_fit_into_no_single_integer_are_packed_into_several(columns: i
     assert grouped["weight"].to_list() == [2, 4, 9]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_packed_keys_sort_as_their_columns_do(rows: list[tuple[str | None, int, str | None, int]]) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").with_columns(
@@ -49,3 +51,12 @@ def test_packed_keys_sort_as_their_columns_do(rows: list[tuple[str | None, int, 
     found = sort_packed(coded(frame, ["word"]), keys).cast({"word": pl.String})
     assert found.select(keys).rows() == frame.select(keys).sort(keys).rows()
     assert sorted(map(repr, found.rows())) == sorted(map(repr, frame.rows()))
+
+
+@pytest.mark.parametrize("numbers", [[1, None], [-(2**63), 2**63 - 1]])
+def test_numbers_that_cannot_be_packed_are_no_keys(numbers: list[int | None]) -> None:
+    frame = pl.DataFrame({"number": numbers, "weight": [1, 2]}, schema_overrides={"number": pl.Int64})
+    with pytest.raises(AssertionError):
+        group_sorted(frame, ["number"], SUMS)
+    with pytest.raises(AssertionError):
+        sort_packed(frame, ["number"])
