@@ -97,11 +97,13 @@ class Lake:
             raise unavailable(error) from error
 
     def check(self) -> None:
-        """Raises StoreUnavailableError when the counts that were there once cannot be opened anew."""
+        """Raises StoreUnavailableError when the counts that were there once are there no more. Reads no log."""
         try:
-            DeltaTable(self.uri(CLICK_COUNTS), storage_options=self.storage_options)
+            is_there = DeltaTable.is_deltatable(self.uri(CLICK_COUNTS), self.storage_options)
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
+        if not is_there:
+            raise unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
 
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
         """A table as it was after the commit `version`; at 0 it is empty."""
