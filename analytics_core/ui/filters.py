@@ -100,9 +100,9 @@ def fill(drawer: PopoverContainer, handle: str, query_by: Callable[[str], Query]
             accept_new_options=True,
             key=f"filter-value-{dimension}",
         )
-        mode = st.segmented_control("Show", ["only this", "all but this"], default="only this", required=True)
+        mode = st.segmented_control("Show", ["Only this", "All but this"], default="Only this", required=True)
         st.button(
-            "Apply", type="primary", disabled=not value, on_click=_add, args=(dimension, value, mode != "only this")
+            "Apply", type="primary", disabled=not value, on_click=_add, args=(dimension, value, mode != "Only this")
         )
 
 

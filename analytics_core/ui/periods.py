@@ -26,7 +26,13 @@ def picker(own_zone: str) -> Period:
         raise InvalidDateRangeError(f"period must be one of {', '.join(NAMED)} or {CUSTOM}.")
     st.session_state["period"] = chosen
     st.segmented_control(
-        "Period", [*NAMED, CUSTOM], key="period", required=True, on_change=_write, label_visibility="collapsed"
+        "Period",
+        [*NAMED, CUSTOM],
+        format_func=str.capitalize,
+        key="period",
+        required=True,
+        on_change=_write,
+        label_visibility="collapsed",
     )
     last = today
     first = today - timedelta(days=NAMED.get(chosen, NAMED[DEFAULT]) - 1)
