@@ -23,6 +23,7 @@ LEEWAY: Final = timedelta(seconds=30)
 STAFF: Final = "STAFF"
 DEMO: Final = "demo"  # the claim of a demo user's token: worth nothing where demo mode is off
 
+PERSONAL: Final = "patv1_"  # begins a personal access token, which is for another door
 _SYMMETRIC: Final = ["HS256"]
 _ASYMMETRIC: Final = ["RS256", "ES256", "EdDSA"]
 _TYPES: Final = (None, "JWT", "jwt", "at+jwt")
@@ -38,6 +39,10 @@ def bearer_token(authorization: str | None) -> str:
 
 def verify(token: str, settings: Settings, now: datetime) -> Actor:
     """The actor whom a token proves. Raises InvalidTokenError, TokenExpiredError, StoreUnavailableError (key set)."""
+    if token.startswith(PERSONAL):
+        raise InvalidTokenError(
+            "A personal access token opens /v2/public/handles/ alone; here a user's token is needed."
+        )
     try:
         header = jwt.get_unverified_header(token)
         if header.get("typ") not in _TYPES:

@@ -36,7 +36,7 @@ def buttons(query: Query) -> None:
     if is_open:
         st.caption("Every row with its exact counts, and a manifest that proves what the file holds.")
     else:
-        _upgrade_notice(query.handle)
+        upgrade_notice(Action.EXPORT, query.handle, "Exports")
 
 
 def _file(query: Query, actor: Actor, format_name: str) -> bytes:
@@ -49,11 +49,12 @@ def _file(query: Query, actor: Actor, format_name: str) -> bytes:
     return export(shared(), query, actor, format_name, session.new_request_id()).read()
 
 
-def _upgrade_notice(handle: str) -> None:
-    feature = RULES[Action.EXPORT].feature
+def upgrade_notice(action: Action, handle: str, what: str) -> None:
+    """Which plan opens what is locked here."""
+    feature = RULES[action].feature
     if feature:
         st.info(
-            f"{feature.title} are part of the plan {feature.required_plan}. "
-            f"The owner of {handle} can upgrade; nothing that was counted is lost until then.",
+            f"{what} are part of the plan {feature.required_plan}. "
+            f"The owner of {handle} can upgrade; whatever the plan, every click counts.",
             icon=":material/lock_open:",
         )

@@ -9,8 +9,9 @@ import streamlit as st
 from analytics_core.access.personal import MAX_NAME
 from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
+from analytics_core.errors import FeatureLockedError
 from analytics_core.store.access_tokens import AccessToken
-from analytics_core.ui import formats, problems, session
+from analytics_core.ui import downloads, formats, problems, session
 
 _SCOPES = {
     "Read and export": ("analytics.*",),
@@ -27,11 +28,8 @@ _MADE = "made-token"
 
 
 def of_handle(handle: str) -> tuple[AccessToken, ...]:
-    """Raises InsufficientRoleError for who may not manage them, FeatureLockedError where there are and can be none."""
-    tokens = shared().personal_tokens.of_handle(session.actor(), handle)
-    if not tokens:
-        shared().policy.check(session.actor(), Action.MAKE_TOKENS, handle)
-    return tokens
+    """Raises InsufficientRoleError for who may not manage them."""
+    return shared().personal_tokens.of_handle(session.actor(), handle)
 
 
 def just_made() -> None:
@@ -45,10 +43,11 @@ def just_made() -> None:
 
 
 def make_form(handle: str) -> None:
-    """The form, or why the plan has none: tokens that are there can be revoked all the same."""
-    if not shared().policy.allows(session.actor(), Action.MAKE_TOKENS, handle):
-        with problems.told():
-            shared().policy.check(session.actor(), Action.MAKE_TOKENS, handle)
+    """The form, or which plan has it: tokens that are there can be revoked all the same."""
+    try:
+        shared().policy.check(session.actor(), Action.MAKE_TOKENS, handle)
+    except FeatureLockedError:
+        downloads.upgrade_notice(Action.MAKE_TOKENS, handle, "Access tokens")
         return
     with st.form("make-token", border=False, clear_on_submit=True):
         name = st.text_input("Name", max_chars=MAX_NAME, placeholder="Nightly report")

@@ -48,6 +48,9 @@ def test_a_token_is_made_shown_once_used_listed_and_revoked(api: Api) -> None:
     token, token_id = made.json()["token"], made.json()["tokenId"]
     assert token.startswith(f"patv1_{token_id}.")
     assert made.headers["Cache-Control"] == "no-store"
+    at_another_door = api.client.get("/v2/handles/acme/analytics", headers={"Authorization": f"Bearer {token}"})
+    assert (at_another_door.status_code, at_another_door.json()["error"]) == (401, "invalid_token")
+    assert "/v2/public/handles/" in at_another_door.json()["message"]
 
     user = {"Authorization": f"Bearer {api.token()}"}
     assert ask(api, token).json()["totals"] == api.get("/v2/handles/acme/analytics", **QUESTION).json()["totals"]

@@ -50,13 +50,19 @@ def test_an_owner_makes_a_token_that_is_shown_once(dashboard: Dashboard) -> None
     ("user", "handle", "code"),
     [
         ("user_bob", "acme", "insufficient_role"),
-        ("user_zoe", "zed", "feature_locked"),
         ("user_zoe", "acme", "handle_not_found"),
     ],
 )
 def test_others_are_told_why_they_cannot_make_tokens(dashboard: Dashboard, user: str, handle: str, code: str) -> None:
     screen = dashboard.open(user, page=TOKENS, handle=handle)
     assert f"Code: {code}" in told(screen)
+    assert not screen.text_input
+
+
+def test_a_free_handle_is_told_which_plan_has_tokens(dashboard: Dashboard) -> None:
+    screen = dashboard.open("user_zoe", page=TOKENS, handle="zed")
+    assert "Access tokens are part of the plan PRO. The owner of zed can upgrade" in screen.info[0].value
+    assert "Code: " not in told(screen)
     assert not screen.text_input
 
 
