@@ -14,6 +14,7 @@ from analytics_core.model import OTHER, Answer, Metrics, Period
 from analytics_core.ui import address, formats, problems
 
 BREAKDOWN = "breakdown.py"
+_TOO_LONG = 100_000_000  # for a card; its tooltip has the exact count
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def _metric(
         exactly += f", {formats.exact(before)} in the one before"
     st.metric(
         label,
-        formats.short(now),
+        formats.exact(now) if now < _TOO_LONG else formats.short(now),
         None if before is None else formats.change(now, before),
         delta_color=colour,
         delta_arrow=_arrow(now, before),

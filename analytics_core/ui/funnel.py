@@ -164,7 +164,7 @@ def rows(answer: Answer) -> None:
     configured: dict[str, Any] = {
         "name": st.column_config.TextColumn(title),
         **{name: st.column_config.NumberColumn(label, format="localized") for name, label in counts.items()},
-        "rate": st.column_config.TextColumn("Rate", help="Conversions per qualified click"),
+        "rate": st.column_config.TextColumn("Rate", alignment="right", help="Conversions per qualified click"),
         **tables.money_columns(answer),
         "final": st.column_config.TextColumn("State", help="Clicks of a final day can convert no more"),
     }

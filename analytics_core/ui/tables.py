@@ -73,7 +73,9 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
             "impressions": st.column_config.NumberColumn("Impressions", format="localized"),
             **money_columns(answer),
             "previous": st.column_config.NumberColumn("Before", format="localized", help="Clicks one period earlier"),
-            "change": st.column_config.TextColumn("Change", help="Clicks against the previous period"),
+            "change": st.column_config.TextColumn(
+                "Change", alignment="right", help="Clicks against the previous period"
+            ),
         },
         column_order=[name for name in _columns(answer) if name != "key" or dimension == "country"],
     )

@@ -78,6 +78,11 @@ _STYLE = (
 [data-testid="stPopoverButton"] p { color: var(--ink); }
 
 @media (max-width: 640px) {
+  /* Figures two by two; the last, which may be a long amount, has a row of its own, and of an even number the first. */
+  [data-testid="stGrid"]:has([data-testid="stMetric"]) { grid-template-columns: 1fr 1fr !important; gap: .6rem; }
+  [data-testid="stGrid"]:has([data-testid="stMetric"]) > :is(:last-child, :first-child:nth-last-child(even)) {
+    grid-column: 1 / -1; }
+  [data-testid="stGrid"] > :not(:last-child) [data-testid="stMetricValue"] { font-size: 1.5rem; }
   [data-testid="stMainBlockContainer"] { padding: .7rem .9rem 3rem; }
   [class*="st-key-card-"] { padding: .9rem .95rem 1rem; }
   .st-key-header .brand { font-size: 0; gap: 0; }
