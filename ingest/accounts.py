@@ -1,4 +1,4 @@
-"""Loads the accounts file (CONTRACTS section 11) into the database: all of it or nothing, and twice changes nothing."""
+"""Loads the accounts file into the database: all of it or nothing, and twice changes nothing."""
 
 from __future__ import annotations
 
