@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m ingest sync|accounts|deliver|demo|settings|verify|compact|rejects`."""
+"""The operator's command line: `python -m ingest sync`, and what else keeps the books."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from analytics_core.bootstrap import build
@@ -38,6 +39,7 @@ from ingest.sync import SyncResult, prepare
 from ingest.verify import verify
 
 _MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
+_WIDEST: Final = 2_000  # columns of a table that no terminal shows
 _PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
 
 
@@ -78,21 +80,24 @@ def _warn(result: SyncResult) -> None:
     reasons = Counter(result.refused.values())
     for reason, objects in reasons.most_common():
         key = next(key for key, said in result.refused.items() if said == reason)
-        print(f"warning: {objects} objects refused, {reason}: {key} for example.", file=sys.stderr)
+        print(f"warning: {_counted(objects, 'object')} refused, {reason}. For example {key}.", file=sys.stderr)
     for source in result.misread:
         print(
-            f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right? "
-            "After mending that, `sync --full` tries them again.",
+            f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right "
+            "(--fields, or `fields` in sources.toml)? After mending that, `sync --full` tries them again.",
             file=sys.stderr,
         )
     for source, objects in result.foreign.items():
         print(f"warning: {source}: none of {objects} objects names the distribution in its key.", file=sys.stderr)
     if result.failed:
-        print(f"warning: {result.failed} objects could not be read; the next run tries again.", file=sys.stderr)
+        print(
+            f"warning: {_counted(result.failed, 'object')} could not be read; the next run tries again.",
+            file=sys.stderr,
+        )
     if result.waiting:
         print(
-            f"warning: the last line of {result.waiting} files may still be written; a sync a minute after the last "
-            "writing reads it as it is.",
+            f"warning: the last line of {_counted(result.waiting, 'file')} may still be written; a sync a minute after "
+            "the last writing reads it as it is.",
             file=sys.stderr,
         )
     identity = result.identity
@@ -103,6 +108,10 @@ def _warn(result: SyncResult) -> None:
             "After loading the accounts that they belong to, `sync --full` counts them.",
             file=sys.stderr,
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _result(result: SyncResult, seconds: float) -> dict[str, float]:
@@ -233,8 +242,24 @@ def _print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     for name in rows[0] if rows else ("nothing to show",):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    # Whoever reads it through a pipe finds each row on one line.
+    Console(width=None if sys.stdout.isatty() else _WIDEST).print(table)
+
+
+def _cell(value: object) -> str:
+    """As a person reads it: a query as it was given, a time to the second."""
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case dict():
+            return "&".join(f"{name}={one}" for name, one in value.items())
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
 
 
 def _seconds(text: str) -> float:

@@ -271,7 +271,10 @@ def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] |
     columns = len(realtime_fields.names)
     tabs = {line.count(b"\t") + 1 for line in head.split(b"\n", 1000)[:1000] if line.strip()}
     if head and columns not in tabs:
-        raise UnknownFormatError(f"no header, and no line has the {columns} columns of the source's field list")
+        raise UnknownFormatError(
+            f"no header, and no line has the {columns} columns of the source's field list: they have "
+            f"{' or '.join(str(count) for count in sorted(tabs)[:3])}"
+        )
     return None, realtime_fields
 
 
