@@ -17,6 +17,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "Installing what Clickledger runs on; the first time this may take minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
@@ -25,10 +26,11 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	touch $@
 
 run: setup  ## dashboard and API on your own lake
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/streamlit run app.py --server.port $(PORT) --browser.serverAddress localhost
 
 demo: export CLICKLEDGER_STATE := var/demo
 demo: export CLICKLEDGER_DEMO := true
+demo: export CLICKLEDGER_PUBLIC_DOMAIN := clickledger.localhost
 demo: export CLICKLEDGER_SOURCES := var/demo/world/sources.toml
 demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 	$(BIN)/python -m ingest demo
@@ -41,7 +43,7 @@ demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 	@echo
 	@$(BIN)/python -m ingest sync --every 15s > $(CLICKLEDGER_STATE)/sync.log 2>&1 & sync=$$!; \
 		trap "kill $$sync" EXIT INT TERM; \
-		$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+		$(BIN)/streamlit run app.py --server.port $(PORT) --browser.serverAddress localhost --server.headless true
 
 test: dev  ## every tier
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

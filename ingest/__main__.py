@@ -217,7 +217,8 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
     keep_followed(world.followed_file, database)
     settings.redirect_log_folder.mkdir(parents=True, exist_ok=True)
     print(describe_truth(world))
-    print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} python -m ingest sync")
+    if settings.sources is None:  # `make demo` names them, and goes on by itself
+        print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} python -m ingest sync")
     return 0
 
 

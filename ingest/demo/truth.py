@@ -6,7 +6,7 @@ The product's parser and classifier have no part in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, TypedDict, cast
 
 import polars as pl
@@ -20,6 +20,7 @@ from ingest.demo.vocabulary import Vocabulary
 NOT_TRACKED: Final = "(not tracked)"
 _NO_COUNTRY: Final = "ZZ"
 _DAY: Final = "%Y%m%d"
+_ENDS: Final = {"from": "fromDay", "to": "toDay"}
 
 
 class Counts(TypedDict):
@@ -135,7 +136,11 @@ def render_truth(truth: Truth) -> str:
     ]
     period = truth["period"]
     lines = ", ".join(f"{name} {count:,}" for name, count in truth["lines"].items())
-    return f"Truth from {period['fromDay']} to {period['toDay']} (UTC)\n\n{_table([header, *rows])}\n\n{lines}"
+    shown = "&".join(f"{name}={date.fromisoformat(period[day])}" for name, day in _ENDS.items())
+    return (
+        f"Truth from {period['fromDay']} to {period['toDay']} (UTC)\n\n{_table([header, *rows])}\n\n{lines}\n"
+        f"The dashboard shows these days with ?period=custom&{shown}&tz=utc behind its address."
+    )
 
 
 def _leader(breakdown: Mapping[str, Counts]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import statistics
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,7 @@ def test_few_links_have_most_clicks(world: World) -> None:
 
 def test_the_truth_is_shown_as_a_table(world: World) -> None:
     shown = describe_truth(world)
+    assert re.search(r"\?period=custom&from=\d{4}-\d\d-\d\d&to=\d{4}-\d\d-\d\d&tz=utc ", shown)
     for handle, one in world.truth["handles"].items():
         assert handle in shown
         assert f"{one['totals']['clicks']:,}" in shown
