@@ -34,13 +34,14 @@ class SourceMovedError(Exception):
 
 @dataclass(slots=True)
 class Batch:
-    """What has been read since the last commit."""
+    """What has been read since the last commit. `ended`: of how many objects everything that is there."""
 
     candidates: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
     days: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
     rejected: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
     progress: dict[tuple[str, str], ObjectProgress] = field(default_factory=dict[tuple[str, str], ObjectProgress])
     size: int = 0
+    ended: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, found: Sorted, progress: ObjectProgress, size: int) -> None:

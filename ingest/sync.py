@@ -58,9 +58,9 @@ class SyncResult:
     foreign: dict[str, int] = field(default_factory=dict[str, int])
     waiting: int = 0
 
-    def add(self, summary: BatchSummary) -> None:
+    def add(self, summary: BatchSummary, objects: int) -> None:
         self.batches += 1
-        self.objects += sum(item.complete for item in summary.objects)
+        self.objects += objects
         self.identity += summary.identity
 
     def note(self, item: SourceObject, end: Finished) -> None:
@@ -143,7 +143,7 @@ class Sync:
                 clicks = 0  # that the roll-ups lack
                 for number, built in enumerate(batches, committed + 1):
                     summary = self._commit(built, url, number)
-                    result.add(summary)
+                    result.add(summary, built.batch.ended)
                     clicks += summary.identity.clicks
                     if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
                         begin(self._catch_up)
@@ -164,6 +164,7 @@ class Sync:
                 if isinstance(piece, Finished):
                     self.progress.read(item.size)
                     result.note(item, piece)
+                    batch.ended += not piece.failed and piece.last_line != "left"
                 if batch.size >= self.settings.batch_megabytes * 2**20:
                     yield batch
                     batch = Batch()

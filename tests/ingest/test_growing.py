@@ -95,7 +95,8 @@ def test_a_file_of_one_line_without_end_is_read(world: World, tmp_path: Path) ->
     for number, text in enumerate(whole):
         log = tmp_path / f"{number}.log"
         append(log, text.rstrip("\n"))
-        assert world.sync(log).identity.lines == 1
+        read = world.sync(log)
+        assert (read.objects, read.identity.lines) == (1, 1)
 
 
 def test_a_last_line_that_may_go_on_is_read_when_nobody_wrote_for_a_minute(world: World, tmp_path: Path) -> None:
