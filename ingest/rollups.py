@@ -32,7 +32,7 @@ from ingest.classify import LIST_VERSION
 from ingest.commit import summary_of
 from ingest.derive import QUARTER_HOUR, cover, judge
 
-CLICKS_AT_A_TIME: Final = 200_000  # about so many are folded in by one commit; bounds the memory
+CLICKS_AT_A_TIME: Final = 150_000  # about so many are folded in by one commit; bounds the memory
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
 
 
