@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from analytics_core import api
 from analytics_core.bootstrap import shared
+from analytics_core.logs import configure_logs
 from analytics_core.ui import cookie, problems
 from analytics_core.ui.browser_policy import BrowserPolicy
 
@@ -15,6 +16,7 @@ from analytics_core.ui.browser_policy import BrowserPolicy
 @asynccontextmanager
 async def opened(_: st.App) -> AsyncGenerator[None]:
     """Opens lake and database before the first visitor: wrong settings stop the start."""
+    configure_logs()
     application = shared()
     application.start()
     yield

@@ -27,11 +27,14 @@ from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.guard import Guard
 from analytics_core.api.observe import FailSafely, Observations, Observe, keep_queries_out_of_logs
 from analytics_core.bootstrap import Application
+from analytics_core.logs import configure_logs
 
 DESCRIPTION: Final = (
     "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token (JWT), or under "
     "`/v2/public/` a personal access token, as `Authorization: Bearer …`. Every error is `{error, message, requestId}`."
 )
+
+_TAGS: Final = ("Analytics", "Tokens", "Audit", "Public", "Redirect", "Health")  # in the order in which to read them
 
 
 def create_app(application: Callable[[], Application]) -> FastAPI:
@@ -39,6 +42,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        configure_logs()
         keep_queries_out_of_logs()
         opened = application()
         opened.start()
@@ -50,6 +54,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         version="2",
         description=DESCRIPTION,
         openapi_url="/v2/openapi.json",
+        openapi_tags=[{"name": name} for name in _TAGS],
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -58,10 +63,10 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.application = application
     observations = Observations()
     app.state.observations = observations
-    for router in (*analytics.routers, tokens.router, audit.router):
-        app.include_router(router)
-    for public in (conversions, signals, context, redirect, snippet, health, docs_page):
+    for public in (conversions, signals, context, redirect, snippet):  # asked most, so looked at first
         app.include_router(public.router)
+    for router in (*analytics.routers, tokens.router, audit.router, health.router, docs_page.router):
+        app.include_router(router)
     app.router.routes.insert(0, redirect.OnHandleHost(redirect.answer))
     install_error_handlers(app)
     app.add_middleware(redirect.FindHandle, application=application)

@@ -47,7 +47,8 @@ def page(document: _Node) -> str:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    tags = dict.fromkeys(tag for _, _, operation in operations for tag in operation["tags"])
+    declared = [tag["name"] for tag in document.get("tags", ())]
+    tags = dict.fromkeys([*declared, *(tag for _, _, operation in operations for tag in operation["tags"])])
     contents = " · ".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in (*tags, "Schemas"))
     groups = "".join(
         f'<h2 id="{_anchor(tag)}">{escape(tag)}</h2>'
