@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.parts import parts_of
+from analytics_core.store.parts import rows_between
 from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 
 UNKNOWN: Final = "unknown"
@@ -75,9 +75,7 @@ class History:
     def _shards(self, past: pl.LazyFrame, wanted: pl.DataFrame) -> int:
         """In how many passes the past is worked on. It is counted only when the files could hold too much of it."""
         start, last = self._span(wanted)
-        rows = sum(
-            part.rows for part in parts_of(self.clicks) if f"{start:%F}" <= part.partition["day"] <= f"{last:%F}"
-        )
+        rows = rows_between(self.clicks, start.date(), last.date())
         if rows > _ROWS_AT_A_TIME:
             rows = past.select(pl.len()).collect(engine="streaming").item()
         return -(-rows // _ROWS_AT_A_TIME) or 1

@@ -57,6 +57,15 @@ def parts_of(table: DeltaTable) -> list[Part]:
     )
 
 
+def rows_between(table: DeltaTable, first: date, last: date) -> int:
+    """Rows in the files of a table that is partitioned by day, of the days from `first` to `last`, both inclusive."""
+    logged = pl.DataFrame(table.get_add_actions(flatten=True))
+    if logged.is_empty():
+        return 0
+    of_days = logged.filter(pl.col("partition.day").is_between(first, last))
+    return of_days.select(pl.col("num_records").sum()).item()
+
+
 def newest(table: DeltaTable, column: str) -> datetime | None:
     """The greatest time in a column of `bounds`, rounded up to milliseconds as the log has it; None without rows."""
     logged = pl.DataFrame(table.get_add_actions(flatten=True))
