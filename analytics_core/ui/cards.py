@@ -60,7 +60,7 @@ def revenue(answer: Answer) -> None:
         formats.change(amount, before.get(code, Decimal(0))) if comparable else None,
         delta_color="primary",
         delta_arrow=_arrow(amount, before.get(code)) if comparable else "off",
-        delta_description="vs previous period" if comparable else None,
+        delta_description="vs before" if comparable else None,
         help="The value of the conversions."
         + (f" In the period before: {formats.moneys(before)}." if answer.previous_totals else ""),
         chart_data=_course(answer, code),
@@ -88,7 +88,7 @@ def _metric(
         None if before is None else formats.change(now, before),
         delta_color=colour,
         delta_arrow=_arrow(now, before),
-        delta_description="vs previous period",
+        delta_description="vs before",
         help=f"{meaning} {exactly}.",
         chart_data=[count(row.metrics) for row in answer.rows],
         chart_type="area",
