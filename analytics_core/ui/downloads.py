@@ -29,7 +29,7 @@ def buttons(query: Query) -> None:
                     file_name=filename(query, name),
                     mime=chosen.media_type,
                     icon=":material/download:",
-                    on_click="rerun",  # draws the lock, where a plan was downgraded since
+                    on_click="ignore",  # a rerun would take back the other buttons' files while they are being made
                 )
             else:
                 st.button(f"Download {name.upper()}", icon=":material/lock:", disabled=True)

@@ -85,18 +85,25 @@ def test_a_table_offers_no_download_of_its_own(page: Page) -> None:
     expect(tools.get_by_role("button", name="Download")).to_have_count(0)
 
 
-def test_a_downgrade_locks_the_downloads_of_an_open_page(page: Page, today: World) -> None:
+def test_after_a_downgrade_an_open_page_gives_no_file_and_shows_the_lock_when_it_is_drawn_again(
+    page: Page, today: World
+) -> None:
     sign_in(page, path="/breakdown?by=slug")
     acme = ACCOUNTS["handles"][0]
     button = page.get_by_role("button", name="Download CSV")
     expect(button).to_be_enabled()
+    files: list[str] = []
+    page.on("download", lambda file: files.append(file.suggested_filename))
     today.load({"handles": [acme | {"plan": "FREE"}]})
     try:
         button.click()
+        expect(page.get_by_text("Failed to generate file for download")).to_be_visible()
+        page.reload()
         expect(page.get_by_text("Exports are part of the plan PRO")).to_be_visible()
         expect(button).to_be_disabled()
     finally:
         today.load({"handles": [acme]})
+    assert not files
 
 
 def test_back_undoes_a_filter(page: Page) -> None:
