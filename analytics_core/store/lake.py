@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
@@ -242,7 +242,8 @@ class Lake:
             counts, coverage = self._current(CLICK_COUNTS), self._current(COVERAGE)
             versions = (counts.version(), coverage.version(), attributions.version())
             if self._snapshot is None or self._snapshot[0] != versions:
-                self._snapshot = (versions, _snapshot(counts, coverage, attributions))
+                made = _snapshot(counts, coverage, attributions)
+                self._snapshot = (versions, replace(made, has_lost_rollups=self._has_lost_rollups(made, counts)))
             return self._snapshot[1]
 
     def forget(self) -> None:
@@ -250,6 +251,12 @@ class Lake:
         with self._lock:
             self._kept.clear()
             self._snapshot = None
+
+    def _has_lost_rollups(self, made: Snapshot, counts: DeltaTable) -> bool:
+        """Whether the counts know conversions of which nothing is there. A version alone says little: two processes
+        that make a table at once give it a second one."""
+        known = counts.transaction_version(CONVERSIONS.name) or 0
+        return not made.attributions and known > 0 and bool(files_of(self.open(CONVERSIONS)))
 
     def _current(self, spec: TableSpec) -> DeltaTable:
         table = self._kept.get(spec.name)
@@ -320,7 +327,6 @@ def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable
         attributions={month: tuple(paths) for month, paths in months.items()},
         attributions_version=newest_append(attributions) if months else -1,
         versions=(counts.version(), coverage.version(), attributions.version()),
-        has_lost_rollups=not months and (counts.transaction_version(CONVERSIONS.name) or 0) > 0,
     )
 
 

@@ -21,7 +21,7 @@ from analytics_core.model import Answer, Period, Query, SegmentRules
 from analytics_core.store import conversions as conversions_table
 from analytics_core.store.conversions import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, VERDICTS
+from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import agents, compact, rollups
 
 
@@ -67,6 +67,19 @@ def answered(application: Application) -> Answer | str:
         return replace(application.analytics.run(query, Actor("user_ann")), data_version="")
     except StoreUnavailableError as error:
         return error.message
+
+
+def test_a_table_of_conversions_that_two_processes_made_at_once_is_no_sign_of_a_loss(
+    world: World, tmp_path: Path
+) -> None:
+    """On object storage the second one commits the table once more: a version without a conversion."""
+    lake = Lake(world.settings.lake_url)
+    lake.append(lake.open(CONVERSIONS), CONVERSIONS, pl.DataFrame(schema=CONVERSIONS.schema))
+    world.sync(write(tmp_path / "a.gz", realtime_text(requests(3))))
+
+    answer = answered(build(world.settings, clock=lambda: NOW))
+    assert isinstance(answer, Answer), answer
+    assert answer.totals.clicks == 3
 
 
 @pytest.mark.parametrize(
