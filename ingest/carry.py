@@ -1,16 +1,17 @@
 """Carries accepted conversions and signals from the database into the lake, each exactly once.
 
 A row is marked as carried after the lake holds it; one that a crash left unmarked is found in the lake by its id.
+Posts go on arriving meanwhile: what waits at the beginning is carried, the rest is the next run's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
-from sqlalchemy import RowMapping, Table, select, update
+from sqlalchemy import RowMapping, Table, func, select, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
@@ -40,32 +41,49 @@ _LEDGERS: Final = (
 
 
 def carry(lake: Lake, database: Database, clock: Clock) -> int:
-    """Carries everything that was accepted and is not in the lake yet; how many rows were marked."""
+    """Carries what was accepted before and is not in the lake yet; how many rows were marked."""
     return sum(_carry(ledger, lake, database, clock) for ledger in _LEDGERS)
 
 
 def _carry(ledger: _Ledger, lake: Lake, database: Database, clock: Clock) -> int:
     carried = 0
-    while True:
-        rows = _waiting(ledger, database)
-        if not rows:
-            return carried
+    for rows in _waiting(ledger, database):
         _append_missing(ledger, lake, _facts(ledger, rows), clock)
         _mark(ledger, database, [row[ledger.identity] for row in rows])
         carried += len(rows)
+    return carried
 
 
-def _waiting(ledger: _Ledger, database: Database) -> Sequence[RowMapping]:
+def _waiting(ledger: _Ledger, database: Database) -> Iterator[Sequence[RowMapping]]:
+    """What waits now, _ROWS_AT_A_TIME rows at a time, upwards by identity.
+
+    An identity begins with its time, but the clocks of web processes differ: what arrives meanwhile may have one below
+    the greatest that waits now. Nothing is gone back for, so that there is an end.
+    """
+    reached, last = "", _last_waiting(ledger, database)
+    while last is not None:
+        rows = _rows(ledger, database, reached, last)
+        if rows:
+            yield rows
+        if len(rows) < _ROWS_AT_A_TIME:
+            return
+        reached = rows[-1][ledger.identity]
+
+
+def _last_waiting(ledger: _Ledger, database: Database) -> str | None:
+    greatest = func.max(ledger.table.c[ledger.identity])
+    with database.connect() as connection:
+        return connection.execute(select(greatest).where(~ledger.table.c.carried)).scalar()
+
+
+def _rows(ledger: _Ledger, database: Database, reached: str, last: str) -> Sequence[RowMapping]:
+    """The next rows that wait after the identity `reached`, up to `last`."""
     wanted = {*ledger.spec.columns, "click_id", "value_e4"}
     columns = [column for column in ledger.table.c if column.name in wanted]
+    identity = ledger.table.c[ledger.identity]
+    waiting = select(*columns).where(~ledger.table.c.carried, identity > reached, identity <= last)
     with database.connect() as connection:
-        return (
-            connection.execute(
-                select(*columns).where(~ledger.table.c.carried).order_by(columns[0]).limit(_ROWS_AT_A_TIME)
-            )
-            .mappings()
-            .all()
-        )
+        return connection.execute(waiting.order_by(identity).limit(_ROWS_AT_A_TIME)).mappings().all()
 
 
 def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
 from support import postgres
 from support.dying import STEPS
+from support.logs import realtime_text, requests, write
 from support.posts import conversion, ctx, kept, outcomes
 from support.servers import SERVER, running
 from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
+from analytics_core.store.schemas import CONVERSIONS
 
 CLIENT = httpx.Client(timeout=30)
 DOOR = "/v2/public/conversions"
@@ -126,6 +131,37 @@ def test_kills_in_the_middle_of_many_posts_lose_no_answer_and_count_nothing_twic
     assert rows == told
     assert len(rows) == 300
     assert outcomes(there.database)["acme", "accepted"] == 300
+
+
+def test_a_sync_carries_what_waited_when_it_began_and_ends_though_posts_go_on(there: World, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.gz", realtime_text(requests(5)))
+    token = ctx(there.settings, datetime.now(UTC))
+    has_ended = threading.Event()
+
+    def post_on(base: str, client: int) -> None:
+        for number in itertools.takewhile(lambda _: not has_ended.is_set(), itertools.count()):
+            post(base, token, f"during-{client}-{number}", f"10.{client}.0.{number // 100}").raise_for_status()
+
+    with running(there, *SERVER) as (base, _), ThreadPoolExecutor(4) as threads:
+        waited = {post(base, token, f"before-{number}", "10.9.9.9").json()["conversionId"] for number in range(50)}
+        posting = [threads.submit(post_on, base, client) for client in range(4)]
+        try:
+            there.run("sync", "--source", str(log))
+        finally:
+            has_ended.set()
+        for client in posting:
+            client.result()
+
+    table = there.lake.open(CONVERSIONS)
+    carried = set(there.lake.scan(table, CONVERSIONS).collect()["conversion_id"])
+    posted = {row.conversion_id for row in kept(there.database)}
+    assert table.version() == 1  # one commit after that which made the table
+    assert waited <= carried < posted
+    assert there.clicks().height == 5
+
+    there.run("sync", "--source", str(log))
+    assert set(there.lake.scan(there.lake.open(CONVERSIONS), CONVERSIONS).collect()["conversion_id"]) == posted
+    assert all(check["holds"] for check in there.run_json("verify", "--json"))
 
 
 def test_without_a_trusted_proxy_no_header_escapes_the_limit(world: World) -> None:
