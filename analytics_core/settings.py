@@ -44,6 +44,9 @@ class Settings(BaseSettings):
         default="", description="sqlite:///… or postgresql+psycopg://…; default SQLite in <state>"
     )
     public_domain: str = Field(default="clickledger.localhost", description="short links live on {handle}.<this>")
+    trailing_slash: bool = Field(
+        default=False, description="short links also answer, and count, with a slash at their end: /launch/"
+    )
     engine: Literal["duckdb"] = Field(default="duckdb", description="what answers queries")
 
     production: bool = Field(default=False, description="refuse to start without secrets of its own")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
-import idna
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
@@ -23,7 +21,7 @@ from analytics_core.model import Plan, Role
 from analytics_core.store import tables
 from analytics_core.store.audit import record
 from analytics_core.store.database import Database, upsert
-from analytics_core.store.hosts import host_name
+from analytics_core.store.hosts import ascii_name, host_name
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 from ingest.account_changes import AccountState, changes, stored_state
 
@@ -39,10 +37,7 @@ _DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63
 
 def _domain(name: str) -> str:
     """As hosts are logged and compared: lower case, no trailing dot, an international name as browsers send it."""
-    host = host_name(name)
-    if not host.isascii():
-        with suppress(UnicodeError):  # what stays as it is, is no domain
-            host = idna.encode(host, uts46=True).decode()
+    host = ascii_name(host_name(name))
     if not _DOMAIN.fullmatch(host):
         raise ValueError("is no domain such as go.acme.example")
     return host

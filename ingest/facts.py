@@ -113,13 +113,11 @@ def _visitor(secret: str) -> pl.Expr:
 
 
 def _with_referrer(clicks: pl.DataFrame, hosts: KnownHosts) -> pl.DataFrame:
-    """Referring host and domain; a handle's own hosts are `direct`."""
+    """Referring host and domain; a handle's own hosts are `direct`, and only those: `www.` makes another host."""
     seen = classify_referrers(clicks["referrer"].drop_nulls().unique())
-    names: list[str] = seen["referrer_host"].drop_nulls().unique().to_list()
+    names: list[str] = seen["sent_host"].drop_nulls().unique().to_list()
     owners: Mapping[str, str | None] = {name: hosts.handle(name) for name in names}
-    owned = seen.with_columns(
-        owner=pl.col("referrer_host").replace_strict(owners, default=None, return_dtype=pl.String)
-    )
+    owned = seen.with_columns(owner=pl.col("sent_host").replace_strict(owners, default=None, return_dtype=pl.String))
     joined = clicks.rename({"referrer": "referrer_raw"}).join(
         owned, on="referrer_raw", how="left", maintain_order="left"
     )

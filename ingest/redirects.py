@@ -89,14 +89,17 @@ class Sorted:
     rejected: pl.DataFrame
 
 
-def sort_lines(block: Block, hosts: KnownHosts, now: datetime) -> Sorted:
-    """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate."""
+def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash: bool = False) -> Sorted:
+    """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate.
+
+    With `trailing_slash` a slash after the slug does not matter.
+    """
     parsed = parse(block)
     lines = (
         _decoded(parsed.lines)
         .lazy()
         .join(_handles(parsed.lines["host"], hosts), on="host", how="left", maintain_order="left")
-        .with_columns(reason=_reject_reason(now), slug=_slug())
+        .with_columns(reason=_reject_reason(now), slug=_slug(trailing_slash=trailing_slash))
         .with_columns(
             bucket=_bucket(),
             day=pl.when(pl.col("reason").is_null()).then(pl.col("at").dt.date()),
@@ -171,7 +174,8 @@ def _decoded(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(pl.col("path").replace(encoded, decode_once(encoded))) if encoded.len() else lines
 
 
-def _slug() -> pl.Expr:
-    """The path without its slash; null where there is none."""
+def _slug(*, trailing_slash: bool) -> pl.Expr:
+    """The path without its slash, and without one at its end where that does not matter; null where it has none."""
     path = pl.col("path")
-    return pl.when(path.str.starts_with("/")).then(path.str.slice(1))
+    rest = path.str.slice(1)
+    return pl.when(path.str.starts_with("/")).then(rest.str.strip_suffix("/") if trailing_slash else rest)

@@ -191,7 +191,7 @@ class Sync:
         return after
 
     def _sort(self, block: Block) -> Sorted:
-        return sort_lines(block, self.facts.hosts, self.clock())
+        return sort_lines(block, self.facts.hosts, self.clock(), trailing_slash=self.settings.trailing_slash)
 
     def _build(self, batch: Batch) -> Built:
         return build(batch, self.facts, self.clock())

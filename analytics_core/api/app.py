@@ -80,7 +80,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
 def routes(app: FastAPI) -> list[BaseRoute]:
     """The API's paths as routes of another ASGI application, such as the dashboard's, which needs `FindHandle`."""
     at_root = _AtRoot(app)
-    paths = (*health.PATHS, redirect.PATH)
+    paths = (*health.PATHS, *redirect.PATHS)
     return [
         redirect.OnHandleHost(at_root),
         Mount("/v2", app=at_root),

@@ -29,7 +29,8 @@ from analytics_core.bootstrap import Application
 router = APIRouter(tags=["Redirect"])
 
 PATH: Final = "/r/{handle}/{slug}"
-_SLUG_PATH: Final = re.compile(r"/([A-Za-z0-9_-]{4,24})")
+PATHS: Final = (PATH, f"{PATH}/")
+_SLUG_PATH: Final = re.compile(r"/([A-Za-z0-9_-]{4,24})(/?)")
 _METHODS: Final = ("GET", "HEAD")
 _HANDLE: Final = "clickledger.handle"  # of a scope: whose host it is, None, or why that is not known
 
@@ -51,12 +52,27 @@ def follow(
     handle: Annotated[str, Path(examples=["acme"])],
     slug: Annotated[str, Path(examples=["launch"])],
 ) -> Response:
+    return _answer_on_path(request, handle, slug, f"/{slug}")
+
+
+@router.head(f"{PATH}/", include_in_schema=False)
+@router.get(f"{PATH}/", include_in_schema=False)
+def follow_with_slash(request: Request, handle: str, slug: str) -> Response:
+    application: Application = request.app.state.application()
+    found = slug if application.settings.trailing_slash else None
+    return _answer_on_path(request, handle, found, f"/{slug}/")
+
+
+def _answer_on_path(request: Request, handle: str, slug: str | None, path: str) -> Response:
+    """As the handle's own host would answer, and logged so.
+
+    A handle that does not exist is answered as one that lacks the link, by the same work: nobody learns here which
+    handles there are.
+    """
     application: Application = request.app.state.application()
     name = handle.lower()
-    if not application.links.is_handle(name):
-        raise errors.NotFoundError("This link does not exist.")
-    host = f"{name}.{application.settings.public_domain}"  # logged as the edge would see it
-    return _answer_logged(request, _Asked(name, slug, host.encode(), f"/{slug}".encode()))
+    host = f"{name}.{application.settings.public_domain}"
+    return _answer_logged(request, _Asked(name, slug, host.encode(), path.encode()))
 
 
 class FindHandle:
@@ -104,11 +120,17 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         raise handle
     request = Request(scope, receive)
     path = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
-    found = _SLUG_PATH.fullmatch(path.decode("latin-1"))  # as it was sent, which is what the log says and counts
     host = request.headers.get("host", "").encode("latin-1")
-    asked = _Asked(handle, found[1] if found else None, host, path)
+    application: Application = request.app.state.application()
+    asked = _Asked(handle, _slug(path, trailing_slash=application.settings.trailing_slash), host, path)
     response = await run_in_threadpool(_answer_logged, request, asked)
     await response(scope, receive, send)
+
+
+def _slug(path: bytes, *, trailing_slash: bool) -> str | None:
+    """The slug of a path as it was sent, which is what the log says and counts."""
+    found = _SLUG_PATH.fullmatch(path.decode("latin-1"))
+    return found[1] if found and (trailing_slash or not found[2]) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from typing import Final
 
 from analytics_core.errors import InvalidGroupByError
 from analytics_core.model import NOT_TRACKED, SEGMENTS, Sort
+from analytics_core.store.hosts import referring_name
 from analytics_core.store.schemas import PENDING
 
 NO_CAMPAIGN: Final = "(none)"
 EVENT: Final = "event"
-DEFINITIONS_VERSION: Final = "2"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
+DEFINITIONS_VERSION: Final = "3"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,12 @@ DIMENSIONS: Final = {
         ),
         Dimension(
             "referrerHost",
-            "The referring host as the browser sent it; where the referrer has no host, the referrer.",
+            "The referring host without its port and a leading www., which a filter may have or leave out; where the "
+            "referrer has no host, the referrer.",
             columns=("referrer_host", "referrer"),
             groups=False,
             tracked=True,
-            spelling=str.lower,
+            spelling=referring_name,
         ),
         Dimension(
             "campaignId",

@@ -78,14 +78,14 @@ def publish(client: KeyValueStore, arn: str, accounts: AccountsFile, settings: S
 def _settings_record(settings: Settings) -> str:
     if not settings.ctx_keys:
         raise SettingsError("The edge needs CLICKLEDGER_CTX_SECRETS, the same as the API's.")
-    return _value(
-        SETTINGS_KEY,
-        {
-            "domain": settings.public_domain,
-            "secrets": list(settings.ctx_keys),
-            "ttl": int(settings.ctx_ttl.total_seconds()),
-        },
-    )
+    record: dict[str, Any] = {
+        "domain": settings.public_domain,
+        "secrets": list(settings.ctx_keys),
+        "ttl": int(settings.ctx_ttl.total_seconds()),
+    }
+    if settings.trailing_slash:
+        record["slash"] = 1
+    return _value(SETTINGS_KEY, record)
 
 
 def _link_record(entry: HandleEntry, link: Link) -> str:

@@ -8,7 +8,8 @@ const store = cf.kvs();
 const TYPE = 'ctx+jwt';
 const CLOCK_SKEW = 60; // seconds
 const LAST_POSITION = 1000000;
-const SLUG_PATH = /^\/([A-Za-z0-9_-]{4,24})$/;
+const SLUG = /^[A-Za-z0-9_-]{4,24}$/;
+const SLUG_PATH = /^\/([A-Za-z0-9_-]{4,24})(\/?)$/;
 const HANDLE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ID = /^[!-~]{1,256}$/;
 
@@ -18,10 +19,11 @@ async function handler(event) {
         return refused(request, 405, 'Method Not Allowed', 'Use GET or HEAD.');
     }
     const now = Date.now() / 1000;
-    const slug = SLUG_PATH.exec(request.uri);
     const settings = await read('settings', 'json');
+    const path = SLUG_PATH.exec(request.uri);
+    const slug = path && (settings.slash || !path[2]) ? path[1] : null;
     const handle = await handleOf(request.headers.host, settings.domain);
-    const link = slug && handle ? await read(`${handle}/${slug[1]}`, 'json') : null;
+    const link = slug && handle ? await read(`${handle}/${slug}`, 'json') : null;
     if (!link) {
         return refused(request, 404, 'Not Found', 'This link does not exist.');
     }
@@ -30,7 +32,7 @@ async function handler(event) {
     }
     let destination = link.to;
     if (link.ctx && settings.secrets.length) {
-        const claims = context(event, handle, slug[1], Math.floor(now), settings);
+        const claims = context(event, handle, slug, Math.floor(now), settings);
         destination = withCtx(destination, signed(claims, settings.secrets[0]));
     }
     return answer(link.status || 302, link.status === 307 ? 'Temporary Redirect' : 'Found', 'location', destination);
@@ -115,8 +117,8 @@ function verified(token, secrets, now) {
 }
 
 function isContext(claims) {
-    return matches(claims.h, HANDLE) && typeof claims.s === 'string' && SLUG_PATH.test(`/${claims.s}`) &&
-        matches(claims.jti, ID) && isWhole(claims.iat) && isWhole(claims.exp) &&
+    return matches(claims.h, HANDLE) && matches(claims.s, SLUG) && matches(claims.jti, ID) &&
+        isWhole(claims.iat) && isWhole(claims.exp) &&
         ['full', 'basic', 'denied'].indexOf(claims.consent) >= 0 &&
         (claims.sid === undefined || matches(claims.sid, ID)) &&
         (claims.pos === undefined || (isWhole(claims.pos) && claims.pos <= LAST_POSITION));

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import polars as pl
 from publicsuffixlist import PublicSuffixList
 
+from analytics_core.store.hosts import ascii_name, referring_name
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.list_files import read_toml
 
@@ -23,28 +24,33 @@ _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]|\.(?!\.))*(?<![.-])")
 def classify_referrers(referrers: pl.Series) -> pl.DataFrame:
     """Hosts and domains of distinct referrers as logged (String, no nulls), one row each in the same order.
 
-    Columns, all String: `referrer_raw` (as given), `referrer_host` (null: none), `referrer` (`direct` where there is
-    none). A handle's own hosts are the caller's: they are direct visits too.
+    Columns, all String: `referrer_raw` (as given), `sent_host` (null: none), `referrer_host` (the same without a
+    leading `www.`), `referrer` (`direct` where there is none). A handle's own hosts are the caller's, who compares
+    `sent_host`: they are direct visits too.
     """
     origins = [_origin(value) for value in decode_until_stable(referrers).to_list()]
     domains = {origin: origin.host if origin.is_app else _domain(origin.host) for origin in set(origins) if origin}
     return pl.DataFrame(
         {
             "referrer_raw": referrers,
+            "sent_host": [origin and origin.sent for origin in origins],
             "referrer_host": [origin and origin.host for origin in origins],
             "referrer": [DIRECT if origin is None else domains[origin] for origin in origins],
         },
-        schema={"referrer_raw": pl.String, "referrer_host": pl.String, "referrer": pl.String},
+        schema=dict.fromkeys(("referrer_raw", "sent_host", "referrer_host", "referrer"), pl.String),
     )
 
 
 class _Origin(NamedTuple):
+    """`sent`: the host that the browser named, in small ASCII without port and trailing dot. `host`: as it is kept."""
+
+    sent: str
     host: str
     is_app: bool
 
 
 def _origin(referrer: str) -> _Origin | None:
-    """The host: lower case, no port, no credentials, no trailing dot, no leading `www.`; an app by its id."""
+    """The host, without credentials and port; an app by its id. None where there is no host."""
     value = referrer.strip().replace("\\", "/")  # as browsers read it
     if value in ("", "-"):
         return None
@@ -57,23 +63,12 @@ def _origin(referrer: str) -> _Origin | None:
     is_app = parts.scheme.endswith("-app")
     if not host or (parts.scheme not in _SCHEMES and not is_app):
         return None
-    host = _ascii(host.rstrip("."))
-    if host.startswith("www.") and host.count(".") > 1:
-        host = host.removeprefix("www.")
-    if is_app or _is_address(host):
-        return _Origin(host, is_app)
-    is_host = _HOST.fullmatch(host) and (has_scheme or "." in host)
-    return _Origin(host, is_app=False) if is_host else None
-
-
-def _ascii(host: str) -> str:
-    """An international name as browsers send it (`xn--…`): the suffix list and a handle's domains are written so."""
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return host
+    sent = ascii_name(host.rstrip("."))  # the suffix list and a handle's domains are written in ASCII
+    origin = _Origin(sent, referring_name(sent), is_app)
+    if is_app or _is_address(sent):
+        return origin
+    is_host = _HOST.fullmatch(origin.host) and (has_scheme or "." in origin.host)
+    return origin if is_host else None
 
 
 def _is_address(host: str) -> bool:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,9 @@ def accounts() -> dict[str, Any]:
         link("over", expiresAt="2026-01-01T00:00:00Z"),
         link("metrics"),
     ]
-    handle = {"handle": "acme", "plan": "PRO", "planSince": "2026-01-01T00:00:00Z", "domains": ["go.acme.example"]}
-    return {"handles": [handle | {"links": links}]}
+    plan = {"plan": "PRO", "planSince": "2026-01-01T00:00:00Z"}
+    acme = {"handle": "acme", "domains": ["go.acme.example"], "links": links, **plan}
+    return {"handles": [acme, {"handle": "zed", **plan}]}
 
 
 @pytest.fixture
@@ -55,6 +56,12 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def api(world: World) -> Iterator[Api]:
+    with served(world) as found:
+        yield found
+
+
+@contextmanager
+def served(world: World) -> Iterator[Api]:
     application = build(world.settings, clock=lambda: NOW)
     with TestClient(create_app(lambda: application), raise_server_exceptions=False, follow_redirects=False) as client:
         yield Api(client, application, world)
@@ -107,6 +114,9 @@ def test_a_link_leads_to_its_destination_with_the_ctx_of_the_click(api: Api) -> 
         ("/none", HOST, 404),
         ("/", HOST, 404),
         ("/a/b", HOST, 404),
+        ("/plain/", HOST, 404),
+        ("/r/acme/plain/", "testserver", 404),
+        ("/r/acme/plain//", "testserver", 404),
         ("/plain", "nobody.clickledger.localhost", 404),
         ("/plain", "www.acme.clickledger.localhost", 404),
         ("/plain", "testserver", 404),
@@ -133,6 +143,33 @@ def test_head_is_as_get_and_nothing_else_is_possible(api: Api) -> None:
         assert "GET" in posted.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/plain/", HOST, 307),
+        ("/plain", HOST, 307),
+        ("/plain/?a=b", "go.acme.example", 307),
+        ("/r/acme/plain/", "testserver", 307),
+        ("/plain//", HOST, 404),
+        ("//plain/", HOST, 404),
+        ("/plain%2F", HOST, 404),
+        ("/none/", HOST, 404),
+    ],
+)
+def test_with_the_setting_a_slash_after_the_slug_does_not_matter(
+    world: World, path: str, host: str, status: int
+) -> None:
+    """Here as at the edge, and in what sync counts."""
+    world.environment = {**world.environment, "CLICKLEDGER_TRAILING_SLASH": "true"}
+    with served(world) as api:
+        assert get(api, path, host).status_code == status
+
+    read = world.sync(logs(world)).identity
+
+    assert (read.lines, read.clicks, read.invalid_slugs) == (1, status == 307, 0)
+    assert world.clicks()["slug"].to_list() == ["plain"] * read.clicks
+
+
 def test_a_visitor_who_objects_is_not_followed(api: Api) -> None:
     assert said(api, get(api, "/launch", **{"Sec-GPC": "1"})).consent == "denied"
     assert said(api, get(api, "/launch", DNT="1")).consent == "denied"
@@ -154,10 +191,11 @@ def test_every_request_on_a_handles_host_is_a_line_that_sync_reads(api: Api, wor
     get(api, "/a/b")
     get(api, "/plain", method="POST")
     get(api, "/plain", "nobody.clickledger.localhost")
+    get(api, "/r/nobody/plain", "testserver")
 
     read = world.sync(logs(world)).identity
 
-    assert (read.lines, read.clicks, read.not_redirects) == (5, 2, 3)
+    assert (read.lines, read.clicks, read.not_redirects) == (6, 2, 4)
     clicks = world.clicks().sort("slug")
     assert clicks["slug"].to_list() == ["launch", "plain"]
     assert clicks["country"].to_list() == ["AT", "AT"]
@@ -167,6 +205,23 @@ def test_every_request_on_a_handles_host_is_a_line_that_sync_reads(api: Api, wor
     assert len(ids[0]) == 56
     assert "203.0.113.7" in next(logs(world).glob("*.log")).read_text()
     assert next(logs(world).glob("*.log")).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("slug", ["none", "plain", "pl%61in", "a b", "%ff", "x" * 300])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_nobody_learns_whether_a_handle_exists(api: Api, world: World, slug: str, method: str) -> None:
+    """Of handles without the link: what there is, what there is not, what cannot be, and other spellings."""
+    there, *others = (
+        get(api, f"/r/{handle}/{slug}", "testserver", method)
+        for handle in ("zed", "ZED", "nobody", "NOBODY", "not%20a%20handle", "%C3%A9", "n" * 300)
+    )
+
+    def told(response: httpx.Response) -> tuple[int, set[str], dict[str, str]]:
+        body = response.json() if response.content else {}
+        return response.status_code, set(response.headers), {k: v for k, v in body.items() if k != "requestId"}
+
+    assert there.status_code == (405 if method == "POST" else 404)
+    assert [told(one) for one in others] == [told(there)] * len(others)
 
 
 @pytest.mark.parametrize("denied", [{"Sec-GPC": "1"}, {"DNT": "1"}, {"dnt": "1", "Sec-GPC": "1"}])

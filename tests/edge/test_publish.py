@@ -163,6 +163,13 @@ def test_what_is_published_is_what_the_function_reads(edge: Edge) -> None:
     assert ended["statusCode"] == 410
 
 
+@pytest.mark.parametrize(("is_on", "status"), [(True, 302), (False, 404)])
+def test_the_setting_of_a_trailing_slash_reaches_the_function(edge: Edge, is_on: bool, status: int) -> None:
+    stored = records(accounts({"slug": "launch"}), settings(trailing_slash=is_on))
+
+    assert edge.answer(Ask("acme.links.example/launch/", stored, NOW))["statusCode"] == status
+
+
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.json"), "--kvs-arn", ARN]) == 1
     assert "none.json does not exist" in capsys.readouterr().err

@@ -83,6 +83,16 @@ def test_a_link_leads_where_it_says(edge: Edge, method: str, url: str, status: i
         assert "body" not in answer
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("launch/", 302), ("launch", 302), ("launch/?a=b", 302), ("launch//", 404), ("/launch/", 404), ("abc/", 404)],
+)
+def test_a_slash_after_the_slug_does_not_matter_where_the_store_says_so(edge: Edge, path: str, status: int) -> None:
+    stored = STORED | {"settings": json.dumps(json.loads(SETTINGS) | {"slash": 1})}
+
+    assert edge.answer(ask(f"acme.links.example/{path}", stored=stored))["statusCode"] == status
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(edge: Edge, method: str) -> None:
     answer = edge.answer(ask(method=method))
