@@ -59,6 +59,8 @@ def _with_month(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _as_counts(grouped: pl.DataFrame, grain: str) -> pl.DataFrame:
     """CLICK_COUNTS rows of rows with _ORDER: codes turned back into words."""
+    if grouped.is_empty():  # Polars replaces nothing by nothing and keeps the type, whatever `return_dtype` says
+        return pl.DataFrame(schema=CLICK_COUNTS.schema)
     months: list[int] = grouped["month"].unique().to_list()
     names = {month: f"{month // 12:04d}-{month % 12 + 1:02d}" for month in months}
     return grouped.with_columns(

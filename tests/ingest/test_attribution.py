@@ -244,6 +244,21 @@ def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told)
         assert attributions_of(world) == attributed(told)
 
 
+def test_a_conversion_that_comes_alone_moves_the_clicks_after_it(world: World, tmp_path: Path) -> None:
+    first, second, third = (
+        Clicked(number, START + timedelta(hours=number), "acme.clickledger.localhost", "203.0.113.7", CHROME, "GET")
+        for number in range(3)
+    )
+    log = write(tmp_path / "a.gz", realtime_text(click.request for click in (first, second, third)))
+    for number, click in enumerate((third, first)):
+        deliver(world, Followed(f"c{number}", click, click.at + timedelta(minutes=1), 5_000, "EUR"))
+        world.sync(log)  # the second one reads no line
+
+    segments = {(at, name) for _, at, _, name, _ in counts_of(world)}
+    assert segments == {(slot(first.at), "new"), (slot(second.at), "customer"), (slot(third.at), "customer")}
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
 def test_what_was_derived_step_by_step_is_what_verify_derives_at_once(world: World, tmp_path: Path) -> None:
     clicks = [
         Clicked(number, START + timedelta(hours=number), "acme.clickledger.localhost", "203.0.113.7", CHROME, "GET")
