@@ -98,8 +98,8 @@ def _check_batches(lake: Lake, clicks: DeltaTable, database: Database) -> Check:
 def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
     """The roll-ups say what follows from the facts up to the versions that they carry: they may lag, not differ."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
-    scratch = from_scratch(lake, rules, versions_of(counts))
-    ahead = versions_of(attributions)
+    counted, ahead = versions_of(counts), versions_of(attributions)
+    scratch = from_scratch(lake, rules, counted)
     derived_attributions = (scratch if ahead == scratch.versions else from_scratch(lake, rules, ahead)).attributions
     clicks = scratch.clicks
     twice = 0

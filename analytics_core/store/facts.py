@@ -127,9 +127,10 @@ class Facts:
 
     def _clicks_at(self, version: int) -> DeltaTable:
         with self._lock:
-            if self._clicks is None or self._clicks[0] != version:
-                self._clicks = version, self._lake.at(CLICKS, version)
-            return self._clicks[1]
+            kept = self._clicks
+            if kept is None or kept[0] != version or not self._lake.has_current_keys(kept[1]):
+                kept = self._clicks = version, self._lake.at(CLICKS, version)
+            return kept[1]
 
     def _list_version(self, snapshot: Snapshot) -> str:
         """What the roll-ups say of themselves; where the log has forgotten it, the greatest version of all verdicts."""

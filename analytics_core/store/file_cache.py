@@ -115,7 +115,7 @@ def _download(url: str, path: Path) -> None:
     place = parse_location(url)
     partial = path.with_suffix(f".{uuid4().hex}.partial")
     try:
-        client().download_file(place.bucket, place.key, str(partial))
+        client(attempts=2).download_file(place.bucket, place.key, str(partial))
         partial.replace(path)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in _MISSING:

@@ -24,7 +24,7 @@ from deltalake.table import FilePruningPredicateType
 
 from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.learnt import learnt_transaction
-from analytics_core.store.object_storage import is_object_url, storage_options
+from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
@@ -70,6 +70,14 @@ class Snapshot:
         return tuple(path for month in months for path in self.attributions[month])
 
 
+class _OpenedTable(DeltaTable):
+    """Knows by which options it was opened: it keeps the keys among them for good."""
+
+    def __init__(self, table_uri: str, version: int | None = None, storage_options: dict[str, str] | None = None):
+        super().__init__(table_uri, version=version, storage_options=storage_options)
+        self.opened_by = storage_options
+
+
 class Lake:
     """Opens the tables of one lake. Safe to share between threads; processes meet in Delta's commits only."""
 
@@ -79,7 +87,6 @@ class Lake:
             raise SettingsError(f"The lake must not lie in a folder with one of * ? [ ] {{ }} = in its name: {url}.")
         self.url = url.rstrip("/")
         self.is_remote = is_object_url(url)
-        self.storage_options = storage_options(url)
         self._lock = threading.Lock()
         self._kept: dict[str, DeltaTable] = {}
         self._snapshot: tuple[tuple[int, int, int], Snapshot] | None = None
@@ -90,17 +97,20 @@ class Lake:
     def open(self, spec: TableSpec) -> DeltaTable:
         """The newest version of a table; an empty one is made where there is none yet."""
         try:
-            return DeltaTable(self.uri(spec), storage_options=self.storage_options)
+            return _OpenedTable(self.uri(spec), storage_options=log_options(self.url))
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
 
     def check(self) -> None:
-        """Raises StoreUnavailableError when the counts that were there once are there no more. Reads no log."""
+        """Raises StoreUnavailableError when the counts that were there once are there no more. Reads no log.
+
+        delta-rs' own `is_deltatable` would stop every thread of the process until the store answers.
+        """
         try:
-            is_there = DeltaTable.is_deltatable(self.uri(CLICK_COUNTS), self.storage_options)
-        except (DeltaError, OSError) as error:
+            is_there = holds_objects(f"{self.uri(CLICK_COUNTS)}/_delta_log")
+        except OSError as error:
             raise unavailable(error) from error
         if not is_there:
             raise unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
@@ -108,7 +118,7 @@ class Lake:
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
         """A table as it was after the commit `version`; at 0 it is empty."""
         try:
-            return DeltaTable(self.uri(spec), version=version, storage_options=self.storage_options)
+            return _OpenedTable(self.uri(spec), version=version, storage_options=log_options(self.url))
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
@@ -116,17 +126,25 @@ class Lake:
 
     def _create(self, spec: TableSpec) -> DeltaTable:
         try:
-            return DeltaTable.create(
+            return _OpenedTable.create(
                 self.uri(spec),
                 schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema).to_arrow().schema),
                 mode="ignore",
                 partition_by=list(spec.partition_by),
-                storage_options=self.storage_options,
+                storage_options=log_options(self.url),
             )
         except CommitFailedError:  # another process made it at the same moment
-            return DeltaTable(self.uri(spec), storage_options=self.storage_options)
+            return _OpenedTable(self.uri(spec), storage_options=log_options(self.url))
         except (DeltaError, OSError) as error:
             raise unavailable(error) from error
+
+    def has_current_keys(self, table: DeltaTable) -> bool:
+        """Whether the table was opened by the keys of now; temporary ones may end before it is used again."""
+        return isinstance(table, _OpenedTable) and table.opened_by == log_options(self.url)
+
+    def _by_current_keys(self, table: DeltaTable, spec: TableSpec) -> DeltaTable:
+        """The same version of the table, opened again when it has other keys: a run may take hours."""
+        return table if self.has_current_keys(table) else self.at(spec, table.version())
 
     def append(
         self,
@@ -151,7 +169,7 @@ class Lake:
             said.append(learnt_transaction(learnt_at))
         rows = _in_columns(frame, spec)
         with _translated():
-            table.create_write_transaction(
+            self._by_current_keys(table, spec).create_write_transaction(
                 write_parts(self.uri(spec), spec, rows),
                 "append",
                 table.schema(),
@@ -176,7 +194,7 @@ class Lake:
         """
         with _translated():
             parts = [part for frame in frames for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec))]
-            table.create_write_transaction(
+            self._by_current_keys(table, spec).create_write_transaction(
                 parts,
                 "overwrite",
                 table.schema(),
@@ -205,7 +223,7 @@ class Lake:
                 for frame in frames
                 for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec), has_news=False)
             ]
-            table.create_write_transaction(
+            self._by_current_keys(table, spec).create_write_transaction(
                 [*written, *(part.removal() for part in parts)],
                 "append",
                 table.schema(),
@@ -228,7 +246,7 @@ class Lake:
             schema=stored,
             hive_partitioning=bool(partitions),
             hive_schema=partitions or None,
-            storage_options=self.storage_options or None,
+            **scan_options(self.url),
         )
         return frame.select(list(spec.columns))
 
@@ -260,7 +278,7 @@ class Lake:
 
     def _current(self, spec: TableSpec) -> DeltaTable:
         table = self._kept.get(spec.name)
-        if table is None:
+        if table is None or not self.has_current_keys(table):
             table = self._kept[spec.name] = self.open(spec)
             return table
         try:

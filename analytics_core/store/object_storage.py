@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
+
+from analytics_core.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from mypy_boto3_s3 import S3Client
+
+_CONNECT_SECONDS: Final = 5
+_SILENT_SECONDS: Final = 10  # between two bytes of an answer
+_KEYS_SECONDS: Final = 60  # for so long Polars uses the keys that it was given, then asks again
+# Of a request about a log, all of which are small: delta-rs' own limits let a store be silent for three minutes. Here
+# its answer has 15 s, and a request that failed is sent again only in its first 20.
+_TIME_LIMITS: Final = {"connect_timeout": f"{_CONNECT_SECONDS}s", "timeout": "15s", "retry_timeout": "20s"}
+
+_one_at_a_time = threading.Lock()  # a session of boto3 is not safe to share between threads
 
 
 class Location(NamedTuple):
@@ -25,43 +42,108 @@ def parse_location(url: str) -> Location:
 
 
 @cache
-def client() -> S3Client:
-    import boto3  # noqa: PLC0415  (takes a sixth of the start of every command, which a folder's need not wait for)
+def client(*, attempts: int = 5) -> S3Client:
+    """One client of the process for each number of `attempts`, after which a store that fails has failed.
+
+    It signs with the keys of the moment: botocore fetches temporary ones anew before they end.
+    """
     from botocore.config import Config  # noqa: PLC0415
 
     # Checksums beyond the protocol's own are left out: S3-compatible servers reject them.
     config = Config(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"mode": "standard", "max_attempts": 5},
-        connect_timeout=5,
-        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": attempts},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_SILENT_SECONDS,
     )
-    return boto3.client("s3", config=config)  # pyright: ignore[reportUnknownMemberType]
+    with _one_at_a_time:
+        return _session().client("s3", config=config)  # pyright: ignore[reportUnknownMemberType]
 
 
-def storage_options(url: str) -> dict[str, str]:
-    """What delta-rs and Polars need to read and write `url`; empty for a folder."""
+@cache
+def _session() -> Session:
+    """One for the process, so that whatever gives it temporary keys is asked once for each of them."""
+    import boto3  # noqa: PLC0415  (takes a sixth of the start of every command, which a folder's need not wait for)
+
+    return boto3.Session()
+
+
+def forget_session() -> None:
+    """Keys, endpoint and region are looked up anew: the environment has changed."""
+    client.cache_clear()
+    _session.cache_clear()
+
+
+def log_options(url: str) -> dict[str, str]:
+    """What delta-rs needs to read and write a table below `url` now; empty for a folder.
+
+    A table keeps the keys that it is opened by. Temporary ones are good for ten minutes more: botocore fetches the next
+    ones before. Raises StoreUnavailableError when whatever gives the keys does not answer.
+    """
+    return {**_options(), **_keys(), **_TIME_LIMITS} if is_object_url(url) else {}
+
+
+def scan_options(url: str) -> ScanOptions:
+    """What Polars needs to read files below `url`, for however long that takes; empty for a folder."""
     if not is_object_url(url):
         return {}
-    import boto3  # noqa: PLC0415
+    return {"storage_options": _options(), "credential_provider": lambda: (_keys(), int(time.time()) + _KEYS_SECONDS)}
 
-    session = boto3.Session()
+
+class ScanOptions(TypedDict, total=False):
+    storage_options: dict[str, str]
+    credential_provider: Callable[[], tuple[dict[str, str], int | None]]
+
+
+def _options() -> dict[str, str]:
     options = {
-        "aws_region": session.region_name or "us-east-1",
+        "aws_region": _session().region_name or "us-east-1",
         # Commits are put-if-absent, which needs no lock table.
         "aws_conditional_put": "etag",
     }
-    endpoint = client().meta.endpoint_url
+    with _keys_told():
+        endpoint = client().meta.endpoint_url
     if "amazonaws.com" not in endpoint:
         options |= {"aws_endpoint_url": endpoint, "aws_virtual_hosted_style_request": "false"}
         if endpoint.startswith("http://"):
             options["aws_allow_http"] = "true"
-    credentials = session.get_credentials()
-    if credentials is not None:
-        frozen = credentials.get_frozen_credentials()
-        if frozen.access_key and frozen.secret_key:
-            options |= {"aws_access_key_id": frozen.access_key, "aws_secret_access_key": frozen.secret_key}
-        if frozen.token:
-            options["aws_session_token"] = frozen.token
     return options
+
+
+def _keys() -> dict[str, str]:
+    with _keys_told():
+        with _one_at_a_time:
+            credentials = _session().get_credentials()
+        keys = None if credentials is None else credentials.get_frozen_credentials()
+    if keys is None or not keys.access_key or not keys.secret_key:
+        return {}
+    token = {"aws_session_token": keys.token} if keys.token else {}
+    return {"aws_access_key_id": keys.access_key, "aws_secret_access_key": keys.secret_key} | token
+
+
+@contextmanager
+def _keys_told() -> Generator[None]:
+    """A failure to get keys becomes ours."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    try:
+        yield
+    except BotoCoreError as error:
+        raise StoreUnavailableError(
+            f"The keys of the lake's object storage are not to be had ({type(error).__name__}); nothing was lost."
+        ) from error
+
+
+def holds_objects(prefix: str) -> bool:
+    """Whether there is an object below `prefix` (s3://bucket/key), or a file in the folder. Raises OSError."""
+    if not is_object_url(prefix):
+        return Path(prefix).is_dir() and any(Path(prefix).iterdir())
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    place = parse_location(f"{prefix}/")
+    try:
+        found = client(attempts=2).list_objects_v2(Bucket=place.bucket, Prefix=place.key, MaxKeys=1)
+    except (BotoCoreError, ClientError) as error:
+        raise OSError(f"{prefix} cannot be listed") from error
+    return bool(found.get("Contents"))

@@ -39,9 +39,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def storage(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    object_storage.client.cache_clear()
+    object_storage.forget_session()
     yield
-    object_storage.client.cache_clear()
+    object_storage.forget_session()
 
 
 def put(endpoint: str, key: str, size: int = KIB) -> str:
@@ -106,7 +106,7 @@ def test_a_file_that_is_gone_is_told_apart_from_a_store_that_is(
     with pytest.raises(VanishedFileError), cache.held([f"s3://{BUCKET}/never"]):
         pass
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    object_storage.client.cache_clear()
+    object_storage.forget_session()
     with pytest.raises(StoreUnavailableError), cache.held([f"s3://{BUCKET}/never"]):
         pass
     assert kept(tmp_path) == 0

@@ -260,7 +260,7 @@ def test_deliveries_go_to_object_storage(
     with s3.running(tmp_path_factory.mktemp("s3")) as endpoint:
         for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
             monkeypatch.setenv(name, value)
-        object_storage.client.cache_clear()
+        object_storage.forget_session()
         s3.connect(endpoint).create_bucket(Bucket="reports")
         application = open_at(NOW - timedelta(days=1))
         save(application, "s3://reports/acme/", format_name="parquet")
@@ -271,7 +271,7 @@ def test_deliveries_go_to_object_storage(
         key = run.file.removeprefix("s3://reports/")
         body = s3.connect(endpoint).get_object(Bucket="reports", Key=key)["Body"].read()
         assert pl.read_parquet(io.BytesIO(body))["clicks"].to_list() == [10]
-        object_storage.client.cache_clear()
+        object_storage.forget_session()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

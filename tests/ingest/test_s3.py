@@ -40,11 +40,11 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def bucket(endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    object_storage.client.cache_clear()
+    object_storage.forget_session()
     name = "b" + str(abs(hash(request.node.name)) % 10**9)
     s3.connect(endpoint).create_bucket(Bucket=name)
     yield name
-    object_storage.client.cache_clear()
+    object_storage.forget_session()
 
 
 def put(endpoint: str, bucket: str, key: str, text: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,11 +13,15 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 KEYS = {"AWS_ACCESS_KEY_ID": "clickledger", "AWS_SECRET_ACCESS_KEY": "clickledger-test", "AWS_REGION": "us-east-1"}
 CONFIG = """{"identities": [{"name": "tests", "credentials": [{"accessKey": "clickledger", "secretKey":
@@ -57,6 +63,7 @@ def running(folder: Path) -> Generator[str]:
     endpoint = f"http://127.0.0.1:{ports['s3.port']}"
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
+    (folder / "server.pid").write_text(str(process.pid))
     try:
         _wait(endpoint, process, folder / "server.log")
         yield endpoint
@@ -69,13 +76,39 @@ def running(folder: Path) -> Generator[str]:
             process.wait()
 
 
-def connect(endpoint: str):
+def let_in(folder: Path, endpoint: str, *keys: str) -> None:
+    """From now on the server of `folder` takes these access keys of a second user, and none that it took before.
+
+    Each key's secret is `secret_of` it.
+    """
+    known = json.loads(CONFIG)
+    credentials = [{"accessKey": key, "secretKey": secret_of(key)} for key in keys]
+    known["identities"].append({"name": "second", "credentials": credentials, "actions": ["Admin"]})
+    (folder / "s3.json").write_text(json.dumps(known))
+    os.kill(int((folder / "server.pid").read_text()), signal.SIGHUP)
+    for _ in range(100):
+        try:
+            connect(endpoint, keys[-1], secret_of(keys[-1])).list_buckets()
+        except ClientError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError((folder / "server.log").read_text()[-2_000:])
+
+
+def secret_of(key: str) -> str:
+    return f"secret-of-{key}"
+
+
+def connect(
+    endpoint: str, key: str = KEYS["AWS_ACCESS_KEY_ID"], secret: str = KEYS["AWS_SECRET_ACCESS_KEY"]
+) -> S3Client:
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
-        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
         config=Config(retries={"max_attempts": 1}, request_checksum_calculation="when_required"),
     )
 
