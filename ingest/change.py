@@ -101,7 +101,7 @@ class Known:
             .join(first.lazy(), on="visitor", how="inner")
             .filter(pl.col("at") > pl.col("first"))
             .drop("first")
-            .join(news.clicks.lazy().select("event_id"), on="event_id", how="anti")
+            .join(news.clicks.lazy(), on=["event_id", "at"], how="anti")
             .collect(engine="streaming")
         )
 
@@ -111,7 +111,7 @@ class Known:
             news.clicks["event_id"].implode()
         )
         history = History(self.lake, news.table, links.filter(~is_new), self.rules)
-        before = history.segments(later, without=news.clicks["event_id"])
+        before = history.segments(later, without=news.clicks)
         segments = after.join(before, on=CLICK_KEYS, suffix="_before").filter(
             pl.col("segment") != pl.col("segment_before")
         )
@@ -124,7 +124,7 @@ class Known:
         ids = moved.lazy().select(click_event_id="event_id").unique()
         rows = standing(self._held().join(ids, on="click_event_id", how="semi"))
         learnt = pl.concat([news.clicks["learnt_at"], news.events["learnt_at"]])
-        return resegment(rows, moved, learnt)
+        return resegment(rows, _first_learnt(moved), learnt)
 
 
 def people(judged: pl.DataFrame) -> pl.DataFrame:
@@ -133,10 +133,15 @@ def people(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def known(judged: pl.DataFrame) -> pl.DataFrame:
-    """KNOWN_COLUMNS of judged clicks; of several with one request id, the first."""
+    """KNOWN_COLUMNS of judged clicks; of several with one request id the one that was learnt first, to which an event
+    is attributed whenever it comes."""
     visitor = pl.when(pl.col("bot_rule").is_null()).then("visitor")
     rows = judged.with_columns(visitor=visitor).select(list(KNOWN_COLUMNS))
-    return rows.sort("at").unique(["handle", "event_id"], keep="first")
+    return _first_learnt(rows)
+
+
+def _first_learnt(clicks: pl.DataFrame) -> pl.DataFrame:
+    return clicks.sort("learnt_at", "at").unique(["handle", "event_id"], keep="first")
 
 
 def _named_in(judged: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

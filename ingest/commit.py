@@ -13,9 +13,10 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
-from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import CLICKS
+from ingest.duplicates import compared, once, unknown
 from ingest.facts import Facts
 from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
 from ingest.ledger import Ledger
@@ -23,8 +24,6 @@ from ingest.packed import coded, sort_packed
 from ingest.redirects import CANDIDATE, Sorted
 
 SUMMARY_KEY: Final = "clickledger"  # of a commit's metadata
-_IDENTITY: Final = ["handle", "day", "event_id"]
-_CONTENT: Final = ["slug", "status", "second"]
 _NO_DAYS: Final = pl.DataFrame(schema={"day": pl.Date, "bucket": pl.String, "lines": pl.Int64})
 
 
@@ -74,7 +73,7 @@ class Built:
 
 def build(batch: Batch, facts: Facts, now: datetime) -> Built:
     """What can be done before it is known what the lake holds. Its user agents are in the lake afterwards."""
-    clicks, conflicts = _once(facts.build(batch.candidates, now))
+    clicks, conflicts = once(facts.build(batch.candidates, now))
     batch.candidates.clear()
     ordered = sort_packed(coded(clicks, ["handle"]), ["day", "handle", "at"]).cast({"handle": pl.String})
     return Built(batch, ordered, conflicts)
@@ -88,7 +87,7 @@ def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger
         table = lake.open(CLICKS)
         if (table.transaction_version(app_id(source)) or 0) != number - 1:
             raise SourceMovedError(source)
-        fresh, conflicts = _unknown(lake, table, clicks)
+        fresh, conflicts = unknown(lake, table, clicks)
         learnt_at = learnt_now(table, clock)
         summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts, learnt_at=learnt_at)
         rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
@@ -98,7 +97,7 @@ def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger
                 CLICKS,
                 rows,
                 learnt_at=learnt_at,
-                transactions=[Transaction(app_id(source), number)],
+                transactions=[Transaction(app_id(source), number), *compared(table, learnt_at)],
                 metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
             )
         except CommitConflictError:
@@ -139,43 +138,6 @@ def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:
     """The batch summary that a log entry of `clicks` carries; None for commits that only rearranged files."""
     carried = entry.get(SUMMARY_KEY)
     return None if carried is None else summary_from_json(json.loads(carried))
-
-
-def _once(candidates: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The first line of each click, and how many later ones say something else."""
-    if not candidates["event_id"].is_duplicated().any():  # the usual case, seen by a look at integers alone
-        return candidates, 0
-    first = pl.struct(_IDENTITY).is_first_distinct()
-    marked = candidates.with_columns(first=first)
-    clicks = marked.filter("first").drop("first")
-    repeated = marked.filter(~pl.col("first"))
-    return clicks, _differing(repeated, clicks) if repeated.height else 0
-
-
-def _unknown(lake: Lake, table: DeltaTable, clicks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The clicks that the lake does not hold yet, and how many of the others say something else than it does."""
-    days = [day.isoformat() for day in clicks["day"].unique().to_list()]
-    files = files_of(table, [("day", "in", days)]) if days else []
-    if not files:
-        return clicks, 0
-    held = (
-        lake.scan(table, CLICKS, files)
-        .select(*_IDENTITY, "slug", "status", "at")
-        .join(clicks.lazy().select(_IDENTITY), on=_IDENTITY, how="semi")
-        .collect(engine="streaming")
-    )
-    if held.is_empty():
-        return clicks, 0
-    repeated = clicks.join(held, on=_IDENTITY, how="semi")
-    return clicks.join(held, on=_IDENTITY, how="anti", maintain_order="left"), _differing(repeated, held)
-
-
-def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
-    """How many repeated lines differ from the kept line of the same identity. Standard logs have no milliseconds."""
-    second = pl.col("at").dt.truncate("1s").alias("second")
-    left = repeated.with_columns(second).select(*_IDENTITY, *_CONTENT)
-    right = kept.with_columns(second).select(*_IDENTITY, *_CONTENT)
-    return left.height - left.join(right, on=[*_IDENTITY, *_CONTENT], how="semi").height
 
 
 def _summarise(

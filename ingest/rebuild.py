@@ -36,7 +36,7 @@ class Scratch:
         """CLICK_COUNTS rows of files of `clicks`, which hold whole days: days share no slot."""
         days: dict[str, list[str]] = {}
         for path in files:
-            days.setdefault(path.split("/day=", 1)[1][:10], []).append(path)
+            days.setdefault(day_of(path), []).append(path)
         counts = [self._count(days[day]) for day in sorted(days)]
         return pl.concat(counts).sort("grain", "month", "handle", "slot", maintain_order=True)
 
@@ -130,8 +130,13 @@ def rebuild(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> N
 def files_by_month(clicks: DeltaTable) -> dict[str, list[str]]:
     months: dict[str, list[str]] = {}
     for path in sorted(files_of(clicks)):
-        months.setdefault(path.split("/day=", 1)[1][:7], []).append(path)
+        months.setdefault(day_of(path)[:7], []).append(path)
     return dict(sorted(months.items()))
+
+
+def day_of(path: str) -> str:
+    """The UTC day of a file of `clicks`, as 'yyyy-mm-dd'."""
+    return path.split("/day=", 1)[1][:10]
 
 
 def _rebuild(lake: Lake, rules: SegmentRules) -> None:

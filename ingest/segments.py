@@ -21,7 +21,7 @@ from analytics_core.store.schemas import CLICKS, UTC_MICROSECONDS
 UNKNOWN: Final = "unknown"
 PAST_COLUMNS: Final = {"visitor": pl.Int64, "at": UTC_MICROSECONDS, "event_id": pl.Int64}
 SEGMENT_COLUMNS: Final = {**PAST_COLUMNS, "segment": pl.String}
-CLICK_KEYS: Final = list(PAST_COLUMNS)  # a visitor belongs to one handle; a request id is a click's within one day
+CLICK_KEYS: Final = list(PAST_COLUMNS)  # a visitor belongs to one handle; a request id is one click's within a day
 # A conversion or an intent signal of a visitor, linked by its click.
 LINK_COLUMNS: Final = {
     "event_id": pl.String,
@@ -46,13 +46,14 @@ class History:
     links: pl.DataFrame
     rules: SegmentRules
 
-    def segments(self, wanted: pl.DataFrame, *, without: pl.Series | None = None) -> pl.DataFrame:
-        """SEGMENT_COLUMNS of clicks that have a visitor (PAST_COLUMNS), as if the clicks `without` were not known."""
+    def segments(self, wanted: pl.DataFrame, *, without: pl.DataFrame | None = None) -> pl.DataFrame:
+        """SEGMENT_COLUMNS of clicks that have a visitor (PAST_COLUMNS), as if the clicks `without`
+        (event_id, at) were not known."""
         if wanted.is_empty():
             return pl.DataFrame(schema=SEGMENT_COLUMNS)
         past = self._past(wanted)
         if without is not None:
-            past = past.join(without.to_frame("event_id").lazy(), on="event_id", how="anti")
+            past = past.join(without.lazy(), on=["event_id", "at"], how="anti")
         shards = self._shards(past, wanted)
         found = [self._segments(past, wanted, shard, shards) for shard in range(shards)]
         return pl.concat(found)

@@ -15,8 +15,9 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.attribute import standing
 from ingest.derive import DAY, QUARTER_HOUR
+from ingest.duplicates import beyond_midnight, is_compared
 from ingest.identity import BUCKETS
-from ingest.rebuild import files_by_month, from_scratch
+from ingest.rebuild import day_of, files_by_month, from_scratch
 from ingest.rollups import versions_of
 
 
@@ -102,21 +103,37 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
     scratch = from_scratch(lake, rules, counted)
     derived_attributions = (scratch if ahead == scratch.versions else from_scratch(lake, rules, ahead)).attributions
     clicks = scratch.clicks
-    twice = 0
     differing: list[str] = []
     for month, files in files_by_month(clicks).items():
-        identity = pl.struct("handle", "day", "event_id")
-        facts = lake.scan(clicks, CLICKS, files)
-        twice += facts.select(pl.len() - identity.n_unique()).collect(engine="streaming").item()
         derived = scratch.count_days(files)
         pruned = files_of(counts, [("month", "=", month)])
         held = lake.scan(counts, CLICK_COUNTS, pruned).collect()
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY) if not _same(derived, held, grain)]
     return [
-        Check("unique", twice == 0, f"{twice} clicks stand twice"),
+        _check_unique(lake, clicks),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),
         _check_attributions(lake, attributions, derived_attributions),
     ]
+
+
+def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:
+    """No request stands twice within a day, nor on both sides of a midnight, unless release 0.1.0 put it there: it did
+    not look beyond midnight, and facts are not taken back."""
+    twice = old = 0
+    same_day = pl.struct("handle", "day", "event_id")
+    before: list[str] = []  # the files of the last day of the month before
+    for month, files in files_by_month(clicks).items():
+        facts = lake.scan(clicks, CLICKS, files)
+        twice += facts.select(pl.len() - same_day.n_unique()).collect(engine="streaming").item()
+        across = beyond_midnight(lake.scan(clicks, CLICKS, [*before, *files]))
+        of_month = across.filter(pl.col("midnight").dt.strftime("%Y-%m") == month).collect(engine="streaming")
+        compared = of_month.filter(is_compared(clicks)).height
+        twice, old = twice + compared, old + of_month.height - compared
+        before = [path for path in files if day_of(path) == day_of(files[-1])]
+    said = f"{twice} clicks stand twice"
+    if old:
+        said += f"; requests that release 0.1.0 counted before and after a midnight: {old}"
+    return Check("unique", twice == 0, said)
 
 
 def _same(derived: pl.DataFrame, held: pl.DataFrame, grain: str) -> bool:

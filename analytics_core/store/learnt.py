@@ -26,4 +26,9 @@ def learnt_now(table: DeltaTable, clock: Clock) -> datetime:
 
 
 def learnt_transaction(stamp: datetime) -> Transaction:
-    return Transaction(_NAME, (stamp - _EPOCH) // _MICROSECOND)
+    return Transaction(_NAME, microseconds(stamp))
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970: how a time stands as the version of a transaction."""
+    return (moment - _EPOCH) // _MICROSECOND
