@@ -177,6 +177,11 @@ class StoreUnavailableError(ClickledgerError):
     status = 503
 
 
+def lake_unavailable(error: Exception) -> StoreUnavailableError:
+    """What a driver's error about the lake means to whoever asked."""
+    return StoreUnavailableError(f"The lake does not answer ({type(error).__name__}); nothing was lost.")
+
+
 class SettingsError(ClickledgerError):
     """A setting is missing or wrong: told at the start, never in the middle of work."""
 

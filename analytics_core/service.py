@@ -32,9 +32,10 @@ from analytics_core.query.reader import (
 from analytics_core.query.resolve import Resolved, resolve
 from analytics_core.store.facts import Facts
 from analytics_core.store.file_cache import VanishedFileError
-from analytics_core.store.lake import Lake, Snapshot
+from analytics_core.store.lake import Lake
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.schemas import CLICKS
+from analytics_core.store.snapshot import Snapshot
 from analytics_core.store.syncs import Syncs
 
 _LEAST: Final = timedelta(microseconds=1)
@@ -176,6 +177,11 @@ class Analytics:
         has_no_counts = snapshot.data_version < 0 < recorded  # sync makes them before its first batch
         if has_no_counts or snapshot.has_lost_rollups:
             raise StoreUnavailableError("The lake has lost its roll-ups; the next sync makes them anew.")
+        if snapshot.misfits:
+            raise StoreUnavailableError(
+                f"The lake's roll-ups do not hold the {' and '.join(snapshot.misfits)} of its facts; the next sync "
+                "derives them anew."
+            )
 
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query

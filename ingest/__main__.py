@@ -77,6 +77,8 @@ def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
 
 def _warn(result: SyncResult) -> None:
     """What a person should look at, on stderr."""
+    for misfit in result.misfits:
+        print(f"warning: {misfit}; the roll-ups were derived anew, and fit.", file=sys.stderr)
     reasons = Counter(result.refused.values())
     for reason, objects in reasons.most_common():
         key = next(key for key, said in result.refused.items() if said == reason)

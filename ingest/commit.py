@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
+from analytics_core.store.commit_log import Commit
 from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.learnt import Clock, learnt_now
 from analytics_core.store.schemas import CLICKS
@@ -118,25 +119,25 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        for summary, version in reversed(list(_committed_after(recorded, source, table))):
+        for summary, version in reversed(list(_committed_after(recorded, source, lake, table))):
             ledger.record(summary, version)
     return committed
 
 
-def _committed_after(number: int, source: str, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
+def _committed_after(number: int, source: str, lake: Lake, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
     """The source's batches after `number`, the newest first, and the versions of the table that they made."""
-    for entry in table.history():
-        summary = summary_of(entry)
+    for version in range(table.version(), -1, -1):
+        summary = summary_of(lake.commit(CLICKS, version))
         if summary is None or summary.source != source:
             continue
         if summary.number <= number:
             return
-        yield summary, entry["version"]
+        yield summary, version
 
 
-def summary_of(entry: Mapping[str, Any]) -> BatchSummary | None:
-    """The batch summary that a log entry of `clicks` carries; None for commits that only rearranged files."""
-    carried = entry.get(SUMMARY_KEY)
+def summary_of(commit: Commit) -> BatchSummary | None:
+    """The batch summary that a commit of `clicks` carries; None for commits that only rearranged files."""
+    carried = commit.said.get(SUMMARY_KEY)
     return None if carried is None else summary_from_json(json.loads(carried))
 
 

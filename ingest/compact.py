@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 
 import polars as pl
+import structlog
 from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
@@ -43,6 +44,8 @@ _FACTS: Final = (
     (ATTRIBUTIONS, ["month", "handle", "slot"]),
 )
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
@@ -56,7 +59,8 @@ class Compaction:
 def compact(lake: Lake, rules: SegmentRules, clock: Clock) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
-    bring_up_to_date(lake, Agents(lake), rules, clock)
+    for misfit in bring_up_to_date(lake, Agents(lake), rules, clock):
+        log.error("rollups_derived_anew", because=str(misfit))
     compact_counts(lake, least_files=2)
     for spec, order in _FACTS:
         _merge_partitions(lake, spec, lambda rows, order=order: rows.sort(order))
@@ -102,7 +106,7 @@ def _merge_partition(
             return
         frames = (merge(lake.scan(table, spec, _paths(lake, spec, some)).collect()) for some in groups)
         try:
-            lake.rearrange(table, spec, chain.from_iterable(groups), frames, _said_of(lake, spec, table))
+            lake.rearrange(table, spec, chain.from_iterable(groups), frames, metadata=_said_of(lake, spec, table))
         except CommitConflictError:
             continue
         return

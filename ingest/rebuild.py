@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Transaction
+from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.model import SegmentRules
+from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
 from analytics_core.store.learnt import Clock
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, COVERAGE, SIGNALS, USER_AGENTS
+from analytics_core.store.parts import row_count
+from analytics_core.store.schemas import (
+    ATTRIBUTIONS,
+    CLICK_COUNTS,
+    CLICKS,
+    CONVERSIONS,
+    COVERAGE,
+    SIGNALS,
+    USER_AGENTS,
+    TableSpec,
+)
+from analytics_core.store.tally import Tally
 from ingest.agents import Agents, stable_hash
 from ingest.attribute import attribute, conversion_events, impression_events, in_order, links_of, resolve
 from ingest.change import known, named_clicks, people, segmented
-from ingest.derive import QUARTER_HOUR, count_clicks, judge
+from ingest.derive import DAY, QUARTER_HOUR, count_clicks, judge
+from ingest.held import Misfit, find_misfits
 from ingest.rollups import Versions, catch_up, cover_days, current_verdicts, derived_by
 from ingest.segments import SEGMENT_COLUMNS, History
 
@@ -31,6 +45,7 @@ class Scratch:
     verdicts: pl.LazyFrame
     history: History
     attributions: pl.DataFrame  # ATTRIBUTIONS rows
+    conversions: int  # that they hold
 
     def count_days(self, files: Iterable[str]) -> pl.DataFrame:
         """CLICK_COUNTS rows of files of `clicks`, which hold whole days: days share no slot."""
@@ -73,6 +88,7 @@ def from_scratch(lake: Lake, rules: SegmentRules, versions: Versions) -> Scratch
         verdicts=verdicts,
         history=history,
         attributions=_as_they_came(events, known(named), segments),
+        conversions=events.filter(pl.col("conversions") > 0).height,
     )
 
 
@@ -87,9 +103,9 @@ def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataF
     return in_order(pl.concat([others, pending, resolve(pending, clicks, segments)]))
 
 
-def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> None:
-    """What sync and compact do first: derive anew when lists or rules have changed or a roll-up was deleted, else add
-    what a crash left out."""
+def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> list[Misfit]:
+    """What sync and compact do first: derive anew when lists, rules or the way of deriving have changed or a roll-up
+    was deleted, else add what a crash left out. Returns what did not fit, and was mended."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
     if _has_lost_one(lake, has_counts=said is not None) or (said is not None and said != derived_by(rules)):
         rebuild(lake, agents, rules, clock())
@@ -97,7 +113,19 @@ def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clo
         counts = lake.open(CLICK_COUNTS)
         for path in files_of(counts, [("grain", "=", QUARTER_HOUR)]):
             cover_days(lake, lake.scan(counts, CLICK_COUNTS, [path]).collect())
-    catch_up(lake, rules, clock)
+    try:
+        catch_up(lake, rules, clock)
+    except ForgottenCommitError:  # the roll-ups lag so far behind that the log does not tell the news from the rest
+        rebuild(lake, agents, rules, clock())
+    return mend(lake, agents, rules, clock())
+
+
+def mend(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> list[Misfit]:
+    """Compares what the roll-ups hold with the facts, and derives them anew when they differ; what did not fit."""
+    misfits = find_misfits(lake)
+    if misfits:
+        rebuild(lake, agents, rules, now)
+    return misfits
 
 
 def _has_lost_one(lake: Lake, *, has_counts: bool) -> bool:
@@ -143,15 +171,34 @@ def _rebuild(lake: Lake, rules: SegmentRules) -> None:
     """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
     scratch = from_scratch(lake, rules, newest(lake))
-    transactions = scratch.versions.transactions()
-    lake.replace(attributions, ATTRIBUTIONS, [scratch.attributions], {}, transactions=transactions)
+    versions, conversions = scratch.versions, lake.at(CONVERSIONS, max(scratch.versions.conversions, 0))
     lake.replace(
-        counts, CLICK_COUNTS, _months(lake, scratch), {}, transactions=transactions, metadata=derived_by(rules)
+        attributions,
+        ATTRIBUTIONS,
+        lake.write(ATTRIBUTIONS, scratch.attributions),
+        transactions=[
+            *versions.transactions(),
+            *_tally(attributions, CONVERSIONS, conversions, versions.conversions, scratch.conversions),
+        ],
     )
-
-
-def _months(lake: Lake, scratch: Scratch) -> Iterator[pl.DataFrame]:
+    written: list[AddAction | RemoveAction] = []
+    held = 0
     for files in files_by_month(scratch.clicks).values():
         rows = scratch.count_days(files)
         cover_days(lake, rows)
-        yield rows
+        written += lake.write(CLICK_COUNTS, rows)
+        held += int(rows.filter(pl.col("grain") == DAY)["clicks"].sum())
+    lake.replace(
+        counts,
+        CLICK_COUNTS,
+        written,
+        transactions=[
+            *versions.transactions(),
+            *_tally(counts, CLICKS, scratch.clicks, versions.clicks, held),
+        ],
+        metadata=derived_by(rules),
+    )
+
+
+def _tally(rollup: DeltaTable, spec: TableSpec, facts: DeltaTable, version: int, held: int) -> list[Transaction]:
+    return Tally(version, held, row_count(facts), said_at=rollup.version() + 1).transactions(spec)

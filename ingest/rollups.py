@@ -14,8 +14,9 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import CommitConflictError, Lake, files_of, is_append
+from analytics_core.store.lake import DERIVATION, CommitConflictError, Lake, files_of
 from analytics_core.store.learnt import Clock, learnt_now
+from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -26,14 +27,19 @@ from analytics_core.store.schemas import (
     VERDICTS,
     TableSpec,
 )
+from analytics_core.store.tally import Tally
 from ingest.attribute import conversion_events, impression_events
 from ingest.change import Known, News
 from ingest.classify import LIST_VERSION
 from ingest.commit import summary_of
 from ingest.derive import QUARTER_HOUR, cover, judge
+from ingest.held import held_rows
 
 CLICKS_AT_A_TIME: Final = 150_000  # about so many are folded in by one commit; bounds the memory
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
+# How roll-ups follow from facts: with another version here, the next sync derives those of every lake anew. Release
+# 0.1.0 named none, and what it derived beside a compaction could be wrong.
+_DERIVATION_VERSION: Final = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +74,26 @@ def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
         target = ahead if is_ahead else _next(lake, held)
         if target == held:
             return
-        change = Known(lake, current_verdicts(lake), attributions, rules).change(_news(lake, held, target))
+        news = _news(lake, held, target)
+        change = Known(lake, current_verdicts(lake), attributions, rules).change(news)
         try:
             if change.attributions.height and not is_ahead:
+                conversions = news.events.filter(pl.col("conversions") > 0).height
+                tally = _tally(lake, attributions, CONVERSIONS, conversions, target)
                 lake.append(
                     attributions,
                     ATTRIBUTIONS,
                     change.attributions,
                     learnt_at=learnt_now(attributions, clock),
-                    transactions=target.transactions(),
+                    transactions=[*target.transactions(), *tally.transactions(CONVERSIONS)],
                 )
             cover_days(lake, change.counts)
+            tally = _tally(lake, counts, CLICKS, news.clicks.height, target)
             lake.append(
                 counts,
                 CLICK_COUNTS,
                 change.counts,
-                transactions=target.transactions(),
+                transactions=[*target.transactions(), *tally.transactions(CLICKS)],
                 metadata=derived_by(rules),
             )
         except CommitConflictError:
@@ -92,21 +102,27 @@ def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
 
 def derived_by(rules: SegmentRules) -> dict[str, str]:
     """What a commit of the counts says about how they were derived: what is no longer so is derived anew."""
-    return {"list_version": LIST_VERSION, "segment_rules": json.dumps(asdict(rules))}
+    values = (LIST_VERSION, json.dumps(asdict(rules)), _DERIVATION_VERSION)
+    return dict(zip(DERIVATION, values, strict=True))
+
+
+def _tally(lake: Lake, rollup: DeltaTable, facts: TableSpec, folded: int, target: Versions) -> Tally:
+    """What the roll-up holds of the facts once `folded` more of their rows are in it."""
+    version: int = getattr(target, facts.name)
+    there = row_count(lake.at(facts, max(version, 0)))
+    return Tally(version, held_rows(lake, rollup, facts) + folded, there, said_at=rollup.version() + 1)
 
 
 def _next(lake: Lake, held: Versions) -> Versions:
     """The newest versions; of the clicks, no more than fit into the memory."""
     newest = {spec.name: lake.open(spec).version() for spec in (CONVERSIONS, SIGNALS)}
-    clicks = lake.open(CLICKS)
     version, rows = held.clicks, 0
-    news = clicks.history(clicks.version() - held.clicks) if clicks.version() > held.clicks else []
-    for entry in reversed(news):
+    for commit in lake.commits(CLICKS, held.clicks + 1, lake.open(CLICKS).version()):
+        version = commit.version
+        summary = summary_of(commit)
+        rows += summary.identity.clicks if summary is not None else 0
         if rows >= CLICKS_AT_A_TIME:
             break
-        version = entry["version"]
-        summary = summary_of(entry)
-        rows += summary.identity.clicks if summary is not None else 0
     return Versions(clicks=version, **newest)
 
 
@@ -123,20 +139,8 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
 
 def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame:
     """The rows that the commits from `first` to `last` added; commits that only rearranged files add none."""
-    table = lake.open(spec)
-    if first > last:
-        return lake.scan(table, spec, [])
-    commits = [entry for entry in table.history(table.version() - first + 1) if first <= entry["version"] <= last]
-    if all(is_append(entry) for entry in commits):
-        return lake.scan(table, spec, sorted(_files_of(lake, spec, last) - _files_of(lake, spec, first - 1)))
-    added: set[str] = set()
-    for version in (entry["version"] for entry in commits if is_append(entry)):
-        added |= _files_of(lake, spec, version) - _files_of(lake, spec, version - 1)
-    return lake.scan(table, spec, sorted(added))
-
-
-def _files_of(lake: Lake, spec: TableSpec, version: int) -> set[str]:
-    return set(files_of(lake.at(spec, version))) if version >= 0 else set()
+    paths = [f"{lake.uri(spec)}/{path}" for commit in lake.commits(spec, first, last) for path in commit.brought]
+    return lake.scan_files(spec, sorted(paths))
 
 
 def current_verdicts(lake: Lake) -> pl.LazyFrame:

@@ -22,10 +22,11 @@ from ingest.carry import carry
 from ingest.commit import Batch, Built, SourceMovedError, build, commit, recover
 from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
+from ingest.held import Misfit
 from ingest.identity import BatchSummary, Identity, ObjectProgress
 from ingest.ledger import Ledger
 from ingest.prefetch import Finished, Read, one_ahead, one_behind, prefetch
-from ingest.rebuild import bring_up_to_date
+from ingest.rebuild import bring_up_to_date, mend
 from ingest.redirects import UNKNOWN_HOST, KnownHosts, Sorted, sort_lines
 from ingest.rollups import CLICKS_AT_A_TIME, catch_up
 from ingest.sources import Past, Source, SourceObject, configured_sources
@@ -46,7 +47,8 @@ class SyncResult:
     """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
     `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
     lately. `foreign`: sources of which no object is of their distribution, and how many there are. `waiting`: files of
-    which the last line was left, since it may still be written."""
+    which the last line was left, since it may still be written. `misfits`: roll-ups that did not fit the facts, and
+    were derived anew."""
 
     batches: int = 0
     objects: int = 0
@@ -57,6 +59,7 @@ class SyncResult:
     misread: list[str] = field(default_factory=list[str])
     foreign: dict[str, int] = field(default_factory=dict[str, int])
     waiting: int = 0
+    misfits: list[Misfit] = field(default_factory=list[Misfit])
 
     def add(self, summary: BatchSummary, objects: int) -> None:
         self.batches += 1
@@ -91,8 +94,8 @@ class Sync:
         configs = [source.config for source in sources]
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.clock())
         carry(self.lake, self.database, self.clock)
-        bring_up_to_date(self.lake, self.facts.agents, self.settings.segment_rules, self.clock)
-        result = SyncResult()
+        agents, rules = self.facts.agents, self.settings.segment_rules
+        result = SyncResult(misfits=bring_up_to_date(self.lake, agents, rules, self.clock))
         ended: dict[str, bool] = {}
         failed: SourceError | None = None
         for source in sources:
@@ -101,6 +104,7 @@ class Sync:
             except SourceError as error:  # the others are read all the same
                 failed, result.complete = error, False
         self._catch_up()
+        result.misfits += mend(self.lake, agents, rules, self.clock())
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), ended, complete=result.complete)
         if failed is not None:

@@ -37,4 +37,11 @@ def metrics(request: Request) -> Response:
     observations = request.app.state.observations
     updated = request.app.state.application().analytics.freshness().last_updated_at
     observations.last_sync.set(updated.timestamp() if updated else 0)
+    try:
+        tallies = request.app.state.application().lake.snapshot().tallies
+    except StoreUnavailableError:  # /readyz tells that; the other counts are there all the same
+        observations.misfit_rows.clear()
+    else:
+        for facts, tally in tallies.items():
+            observations.misfit_rows.labels(facts).set(tally.held - tally.facts)
     return Response(observations.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

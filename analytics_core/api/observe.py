@@ -52,6 +52,12 @@ class Observations:
             "End of the last sync that read every source",
             registry=self.registry,
         )
+        self.misfit_rows = Gauge(
+            "clickledger_rollup_misfit_rows",
+            "Rows that the roll-ups hold more (or fewer, below 0) than their facts have; 0 unless something is wrong",
+            ["facts"],
+            registry=self.registry,
+        )
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

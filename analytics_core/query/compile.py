@@ -21,8 +21,8 @@ from analytics_core.query.judged import fact_scans, judged
 from analytics_core.query.parse import MAX_DAYS
 from analytics_core.query.resolve import Resolved, SlotRange
 from analytics_core.store.facts import FactFiles
-from analytics_core.store.lake import Snapshot
 from analytics_core.store.schemas import CLICK_COUNTS, COVERAGE, SLOTS_PER_DAY, UTC_MICROSECONDS
+from analytics_core.store.snapshot import Snapshot
 
 FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
 EVENTS: Final = pl.Schema(

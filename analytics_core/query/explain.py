@@ -10,7 +10,7 @@ import polars as pl
 from analytics_core.engines.base import Engine, Statement
 from analytics_core.query.reader import Reader
 from analytics_core.query.resolve import Resolved
-from analytics_core.store.lake import Snapshot
+from analytics_core.store.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from analytics_core.engines.base import Scan, Statement
 from analytics_core.model import ConversionDay, Filter, Query
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters
 from analytics_core.query.resolve import SlotRange, slot_time
-from analytics_core.store.lake import Snapshot
 from analytics_core.store.schemas import ATTRIBUTIONS, MONEY, PENDING, SLOTS_PER_DAY, UTC_MICROSECONDS
+from analytics_core.store.snapshot import Snapshot
 
 CURRENCIES: Final = pl.Schema({"currency": pl.String, "has_money": pl.Boolean})
 TIMES: Final = pl.Schema({"median_seconds": pl.Int64, "p90_seconds": pl.Int64, "pending": pl.Int64})

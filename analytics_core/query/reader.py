@@ -35,7 +35,7 @@ from analytics_core.query.followed import (
 )
 from analytics_core.query.resolve import Resolved, SlotRange, day_slots, slot_time, slots_of
 from analytics_core.store.facts import Facts
-from analytics_core.store.lake import Snapshot
+from analytics_core.store.snapshot import Snapshot
 
 CLICK_EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
 CONVERSION_EVENT_COLUMNS: Final = pl.Schema({**CONVERSION_EVENTS, "at": pl.String})

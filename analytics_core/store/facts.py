@@ -13,10 +13,12 @@ from typing import Final
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from analytics_core.errors import lake_unavailable
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import Lake, Snapshot, files_of, newest_append, unavailable
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.parts import newest
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS
+from analytics_core.store.snapshot import Snapshot
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -76,8 +78,9 @@ class Facts:
         """
         known = self._version
         if known is None or known[0] is not snapshot:
-            clicks = -1 if snapshot.data_version < 0 else newest_append(self._clicks_at(snapshot.data_version))
-            parts = (clicks, snapshot.attributions_version, self._list_version(snapshot))
+            clicks = None if snapshot.data_version < 0 else self._clicks_at(snapshot.data_version)
+            appended = -1 if clicks is None else self._lake.newest_append(CLICKS, clicks)
+            parts = (appended, snapshot.attributions_version, self._list_version(snapshot))
             known = self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
         return known[1]
 
@@ -123,7 +126,7 @@ class Facts:
                 None if segments is None else _history(clicks, snapshot, segments, first, last),
             )
         except (DeltaError, OSError) as error:
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
 
     def _clicks_at(self, version: int) -> DeltaTable:
         with self._lock:

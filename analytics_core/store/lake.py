@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
@@ -21,8 +21,10 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.table import FilePruningPredicateType
+from deltalake.transaction import AddAction, RemoveAction
 
-from analytics_core.errors import SettingsError, StoreUnavailableError
+from analytics_core.errors import SettingsError, lake_unavailable
+from analytics_core.store.commit_log import REARRANGED, Commit, ForgottenCommitError, commits, read_commit
 from analytics_core.store.learnt import learnt_transaction
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
@@ -35,39 +37,21 @@ from analytics_core.store.schemas import (
     UTC_MICROSECONDS,
     TableSpec,
 )
+from analytics_core.store.snapshot import Snapshot, by_partition
+from analytics_core.store.tally import tally_of
 
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-_REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
 _MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
+# What commits of the counts say about how they were derived: when one of these is another now, they are derived anew.
+DERIVATION: Final = ("list_version", "segment_rules", "derivation")
+
+
 class CommitConflictError(Exception):
     """Another writer committed to the table first: reload it, decide again, commit again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The files of one consistent version of what questions are answered from. Paths are as the lake names them
-    (local or s3://)."""
-
-    data_version: int  # version of `clicks` that the roll-ups were derived from; -1 before the first
-    list_version: str | None  # the bot and device lists by which they were judged; None when they hold nothing
-    counts: Mapping[tuple[str, str], tuple[str, ...]]  # (grain, month) -> files
-    coverage: tuple[str, ...]
-    attributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # month -> files
-    attributions_version: int = -1  # the newest commit that said something new of what followed clicks
-    versions: tuple[int, ...] = ()  # of the tables that it was read from, rearranging commits included
-    has_lost_rollups: bool = False  # of what followed clicks: the counts know conversions that are not there
-
-    def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
-        return tuple(path for month in months for path in self.counts.get((grain, month), ()))
-
-    def attribution_files(self, first: str, last: str | None = None) -> tuple[str, ...]:
-        """Of the months ('yyyy-mm') from `first` to `last`, both inclusive; without `last` to the newest."""
-        months = (month for month in sorted(self.attributions) if first <= month <= (last or month))
-        return tuple(path for month in months for path in self.attributions[month])
 
 
 class _OpenedTable(DeltaTable):
@@ -101,7 +85,7 @@ class Lake:
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
 
     def check(self) -> None:
         """Raises StoreUnavailableError when the counts that were there once are there no more. Reads no log.
@@ -111,9 +95,9 @@ class Lake:
         try:
             is_there = holds_objects(f"{self.uri(CLICK_COUNTS)}/_delta_log")
         except OSError as error:
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
         if not is_there:
-            raise unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
+            raise lake_unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
 
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
         """A table as it was after the commit `version`; at 0 it is empty."""
@@ -122,7 +106,7 @@ class Lake:
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
 
     def _create(self, spec: TableSpec) -> DeltaTable:
         try:
@@ -136,7 +120,7 @@ class Lake:
         except CommitFailedError:  # another process made it at the same moment
             return _OpenedTable(self.uri(spec), storage_options=log_options(self.url))
         except (DeltaError, OSError) as error:
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
 
     def has_current_keys(self, table: DeltaTable) -> bool:
         """Whether the table was opened by the keys of now; temporary ones may end before it is used again."""
@@ -179,27 +163,27 @@ class Lake:
             )
         return table.version() + 1
 
+    def write(self, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction | RemoveAction]:
+        """Writes rows as files of a table, which hold nothing for a reader until `replace` commits them."""
+        with _translated():
+            return write_parts(self.uri(spec), spec, _in_columns(frame, spec))
+
     def replace(
         self,
         table: DeltaTable,
         spec: TableSpec,
-        frames: Iterable[pl.DataFrame],
-        partition: Mapping[str, str],
+        written: Sequence[AddAction | RemoveAction],
         *,
         transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Like `append`, but the rows of one partition (column to value; none: all rows) give way to `frames`, which
-        are written one at a time.
-        """
+        """Like `append`, but all rows of the table give way to those of the files that `write` gave."""
         with _translated():
-            parts = [part for frame in frames for part in write_parts(self.uri(spec), spec, _in_columns(frame, spec))]
             self._by_current_keys(table, spec).create_write_transaction(
-                parts,
+                list(written),
                 "overwrite",
                 table.schema(),
                 list(spec.partition_by),
-                partition_filters=[(name, "=", value) for name, value in partition.items()] or None,
                 commit_properties=_commit_properties(transactions, metadata),
                 post_commithook_properties=_AFTER_COMMIT,
             )
@@ -211,6 +195,8 @@ class Lake:
         spec: TableSpec,
         parts: Iterable[Part],
         frames: Iterable[pl.DataFrame],
+        *,
+        transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Like `append`, but `parts` of the table give way to `frames`, which say the same.
@@ -228,20 +214,23 @@ class Lake:
                 "append",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(metadata={**(metadata or {}), _REARRANGED: "true"}),
+                commit_properties=_commit_properties(transactions, {**(metadata or {}), REARRANGED: "true"}),
                 post_commithook_properties=_AFTER_COMMIT,
             )
         return table.version() + 1
 
     def scan(self, table: DeltaTable, spec: TableSpec, files: Sequence[str] | None = None) -> pl.LazyFrame:
         """A lazy frame over `files` (default: all) of the version that `table` shows, partition columns included."""
-        paths = list(files_of(table) if files is None else files)
+        return self.scan_files(spec, files_of(table) if files is None else files)
+
+    def scan_files(self, spec: TableSpec, paths: Sequence[str]) -> pl.LazyFrame:
+        """A lazy frame over files of a table, partition columns included."""
         if not paths:
             return pl.LazyFrame(schema=spec.schema)
         stored = {name: kind for name, kind in spec.columns.items() if name not in spec.partition_by}
         partitions = {name: kind for name, kind in spec.columns.items() if name in spec.partition_by}
         frame = pl.scan_parquet(
-            paths,
+            list(paths),
             glob=False,
             schema=stored,
             hive_partitioning=bool(partitions),
@@ -260,9 +249,28 @@ class Lake:
             counts, coverage = self._current(CLICK_COUNTS), self._current(COVERAGE)
             versions = (counts.version(), coverage.version(), attributions.version())
             if self._snapshot is None or self._snapshot[0] != versions:
-                made = _snapshot(counts, coverage, attributions)
+                made = self._read_snapshot(counts, coverage, attributions)
                 self._snapshot = (versions, replace(made, has_lost_rollups=self._has_lost_rollups(made, counts)))
             return self._snapshot[1]
+
+    def _read_snapshot(self, counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable) -> Snapshot:
+        derivation = self._derivation(counts)
+        days = by_partition(files_of(counts), "grain", "month")
+        months = by_partition(files_of(attributions), "month")
+        return Snapshot(
+            data_version=_derived_from(counts),
+            list_version=None if derivation is None else derivation["list_version"],
+            counts={(grain, month): paths for (grain, month), paths in days.items()},
+            coverage=tuple(sorted(files_of(coverage))),
+            attributions={month: paths for (month,), paths in months.items()},
+            attributions_version=self.newest_append(ATTRIBUTIONS, attributions) if months else -1,
+            versions=(counts.version(), coverage.version(), attributions.version()),
+            tallies={
+                spec.name: tally
+                for rollup, spec in ((counts, CLICKS), (attributions, CONVERSIONS))
+                if (tally := tally_of(rollup, spec)) is not None
+            },
+        )
 
     def forget(self) -> None:
         """The next snapshot is read from the beginning: a table that was made anew has another past."""
@@ -285,7 +293,7 @@ class Lake:
             table.update_incremental()
         except (DeltaError, OSError) as error:
             del self._kept[spec.name]
-            raise unavailable(error) from error
+            raise lake_unavailable(error) from error
         return table
 
     def derived_from(self, counts: DeltaTable) -> int:
@@ -293,9 +301,39 @@ class Lake:
         return _derived_from(counts)
 
     def derivation(self, counts: DeltaTable) -> dict[str, str] | None:
-        """By which lists and segment rules the roll-ups were derived; None when they hold nothing."""
-        entry = _derivation(counts)
-        return None if entry is None else {name: entry.get(name, "") for name in ("list_version", "segment_rules")}
+        """How the roll-ups were derived, by which lists and segment rules; None when they hold nothing."""
+        said = self._derivation(counts)
+        return None if said is None else {name: said.get(name, "") for name in DERIVATION}
+
+    def _derivation(self, counts: DeltaTable) -> Mapping[str, Any] | None:
+        """What the newest commit says that says it. Every one does, those that only rearrange or clean up too: only of
+        a table that holds nothing, or was last written to by an older release, more than one is looked at."""
+        try:
+            said = (self.commit(CLICK_COUNTS, version).said for version in range(counts.version(), -1, -1))
+            return next((one for one in said if "list_version" in one), None)
+        except ForgottenCommitError:
+            return None
+
+    def commit(self, spec: TableSpec, version: int) -> Commit:
+        """What a commit of a table says. Raises ForgottenCommitError when the table's log was cleaned of it."""
+        return read_commit(self.uri(spec), version)
+
+    def commits(self, spec: TableSpec, first: int, last: int) -> Iterator[Commit]:
+        """The commits of a table from `first` to `last`, both inclusive. Raises like `commit`."""
+        return commits(self.uri(spec), first, last)
+
+    def newest_append(self, spec: TableSpec, table: DeltaTable) -> int:
+        """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files
+        do not count. Of a table that nobody appended to since commits say so, the log is asked, and may have forgotten.
+        """
+        said = table.transaction_version(_APPENDED)
+        if said is not None:
+            return said
+        try:
+            looked_at = (self.commit(spec, version) for version in range(table.version(), -1, -1))
+            return next((one.version for one in looked_at if one.is_append), table.version())
+        except ForgottenCommitError:
+            return table.version()
 
 
 def files_of(table: DeltaTable, where: FilePruningPredicateType | None = None) -> list[str]:
@@ -326,69 +364,9 @@ def _translated() -> Generator[None]:
     except CommitFailedError as error:
         raise CommitConflictError(str(error)) from error
     except (DeltaError, OSError) as error:
-        raise unavailable(error) from error
-
-
-def _snapshot(counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable) -> Snapshot:
-    files: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(files_of(counts)):
-        parts = partition_values(path)
-        files.setdefault((parts["grain"], parts["month"]), []).append(path)
-    months: dict[str, list[str]] = {}
-    for path in sorted(files_of(attributions)):
-        months.setdefault(partition_values(path)["month"], []).append(path)
-    return Snapshot(
-        data_version=_derived_from(counts),
-        list_version=_list_version(counts),
-        counts={key: tuple(paths) for key, paths in files.items()},
-        coverage=tuple(sorted(files_of(coverage))),
-        attributions={month: tuple(paths) for month, paths in months.items()},
-        attributions_version=newest_append(attributions) if months else -1,
-        versions=(counts.version(), coverage.version(), attributions.version()),
-    )
-
-
-def partition_values(path: str) -> dict[str, str]:
-    """The partition of a file, as its folders say."""
-    return {name: unquote(value) for name, _, value in (part.partition("=") for part in path.split("/")) if value}
-
-
-def is_append(commit: Mapping[str, Any]) -> bool:
-    """Whether an entry of a table's history brought rows; others only rearrange them."""
-    is_appending = commit["operation"] == "WRITE" and commit["operationParameters"].get("mode") == "Append"
-    return is_appending and _REARRANGED not in commit
-
-
-def newest_append(table: DeltaTable) -> int:
-    """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files do
-    not count. Of a table that nobody appended to since commits say so, the log is asked, and may have forgotten.
-    """
-    said = table.transaction_version(_APPENDED)
-    if said is not None:
-        return said
-    appended = (commit["version"] for commit in table.history() if is_append(commit))
-    return next(appended, table.version())
+        raise lake_unavailable(error) from error
 
 
 def _derived_from(counts: DeltaTable) -> int:
     version = counts.transaction_version(CLICKS.name)
     return -1 if version is None else version
-
-
-def unavailable(error: Exception) -> StoreUnavailableError:
-    return StoreUnavailableError(f"The lake does not answer ({type(error).__name__}); nothing was lost.")
-
-
-def _list_version(counts: DeltaTable) -> str | None:
-    entry = _derivation(counts)
-    return None if entry is None else entry["list_version"]
-
-
-def _derivation(counts: DeltaTable) -> Mapping[str, Any] | None:
-    """What the newest commit says that says it. Every one does, those that only rearrange or clean up too: only of a
-    table that holds nothing, or was last written to by an older release, more than one is looked at."""
-    for limit in (1, None):
-        for entry in counts.history(limit):
-            if "list_version" in entry:
-                return entry
-    return None

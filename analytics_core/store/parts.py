@@ -57,6 +57,12 @@ def parts_of(table: DeltaTable) -> list[Part]:
     )
 
 
+def row_count(table: DeltaTable) -> int:
+    """Rows in the files of the version that `table` shows, as its log says."""
+    logged = pl.DataFrame(table.get_add_actions(flatten=True))
+    return 0 if logged.is_empty() else int(logged["num_records"].sum())
+
+
 def rows_between(table: DeltaTable, first: date, last: date) -> int:
     """Rows in the files of a table that is partitioned by day, of the days from `first` to `last`, both inclusive."""
     logged = pl.DataFrame(table.get_add_actions(flatten=True))

@@ -366,7 +366,7 @@ def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: 
     assert len({first, second, third}) == 3
     before = world.analytics.run(QUERY, ANN)
     rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
-    world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, [rows], {})
+    world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, world.lake.write(ATTRIBUTIONS, rows))
     compact(world.lake, SegmentRules(), lambda: NOW)
     assert world.analytics.data_version() == third
     assert world.analytics.run(QUERY, ANN) == before

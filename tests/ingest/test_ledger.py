@@ -51,13 +51,13 @@ def test_a_batch_that_is_recorded_late_sets_no_progress_back(world: World, tmp_p
     log = tmp_path / "live.log"
     append(log, 0, 10)
     world.sync(log)
-    [first] = [entry for entry in world.lake.open(CLICKS).history() if summary_of(entry)]
+    lake = world.lake
+    commits = lake.commits(CLICKS, 0, lake.open(CLICKS).version())
+    [(version, summary)] = [(one.version, found) for one in commits if (found := summary_of(one))]
     append(log, 10, 10)
     world.sync(log)
 
-    summary = summary_of(first)
-    assert summary is not None
-    Ledger(world.database).record(summary, first["version"])
+    Ledger(world.database).record(summary, version)
 
     assert world.sync(log).batches == 0
 
@@ -139,6 +139,6 @@ def test_compaction_leaves_what_readers_look_for_in_the_newest_commit(world: Wor
     for _ in range(2):
         world.run("compact")
 
-    [newest] = world.lake.open(CLICK_COUNTS).history(1)
+    newest = world.lake.commit(CLICK_COUNTS, world.lake.open(CLICK_COUNTS).version())
     assert before is not None
-    assert {name: newest[name] for name in before} == before
+    assert {name: newest.said[name] for name in before} == before

@@ -29,7 +29,7 @@ from analytics_core.query.followed import (
 )
 from analytics_core.query.resolve import resolve, slots_of
 from analytics_core.store.facts import FactFiles, HistoryFiles
-from analytics_core.store.lake import Snapshot
+from analytics_core.store.snapshot import Snapshot
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
 MONTHS = ("2025-12", "2026-01", "2026-02", "2026-03")
