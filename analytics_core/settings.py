@@ -6,8 +6,10 @@ import json
 import secrets
 from contextlib import suppress
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import limits
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -53,9 +55,11 @@ class Settings(BaseSettings):
     demo: bool = Field(default=False, description="offer demo users on the sign-in screen")
 
     jwt_secret: SecretStr | None = Field(default=None, description="HS256 secret of user JWTs")
-    jwks_url: str | None = Field(default=None, description="key set of user JWTs, instead of a secret")
+    jwks_url: str | None = Field(default=None, description="https:// key set of user JWTs, instead of a secret")
     jwt_issuer: str | None = Field(default=None, description="required iss, when set")
-    jwt_audience: str | None = Field(default=None, description="required aud, when set")
+    jwt_audience: str | None = Field(
+        default=None, description="required aud, when set; a key set in production needs it"
+    )
     ctx_secrets: SecretStr | None = Field(
         default=None, description="secrets of ctx tokens, comma separated: the first signs, all verify"
     )
@@ -110,6 +114,21 @@ class Settings(BaseSettings):
     def _as_hosts_are_compared(cls, domain: str) -> str:
         return domain.strip().lower().rstrip(".")
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _nobody_listens_in(cls, url: str | None) -> str | None:
+        """Who can change the key set on its way can sign in as anybody."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+            raise ValueError(
+                "it must be an https:// URL, or http:// on this machine (localhost, 127.0.0.1, [::1]); "
+                f"got the scheme {parts.scheme!r} and the host {host!r}"
+            )
+        return url
+
     @field_validator("query_rate")
     @classmethod
     def _a_rate(cls, rate: str) -> str:
@@ -160,6 +179,12 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.state / 'clickledger.sqlite'}"
 
 
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
 def _split(secrets_in_order: SecretStr) -> tuple[str, ...]:
     return tuple(key.strip() for key in secrets_in_order.get_secret_value().split(","))
 
@@ -171,14 +196,15 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "CLICKLEDGER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg']}.") from None
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
     return with_secrets(settings)
 
 
 def with_secrets(settings: Settings) -> Settings:
     """Fills missing secrets from `<state>/secrets.json`, made on first use; in production it refuses instead.
 
-    Raises SettingsError for that, and for a demo whose users no sign-in service knows.
+    Raises SettingsError for that, for a key set without an audience in production, and for a demo whose users no
+    sign-in service knows.
     """
     if settings.demo and settings.jwks_url:
         raise SettingsError(
@@ -191,6 +217,11 @@ def with_secrets(settings: Settings) -> Settings:
     if settings.production:
         if settings.demo:
             raise SettingsError("CLICKLEDGER_DEMO signs anyone in; a production start refuses it.")
+        if settings.jwks_url and not settings.jwt_audience:
+            raise SettingsError(
+                "A production start with CLICKLEDGER_JWKS_URL needs CLICKLEDGER_JWT_AUDIENCE, the aud of tokens made "
+                "for this service: without it, tokens for another service of the same issuer would be valid here."
+            )
         _refuse_short_secrets(settings)
     if not missing:
         return settings

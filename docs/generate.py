@@ -94,7 +94,7 @@ counts at once.
 {kinds}
 
 A token at another door than its own is `invalid_token`. A personal access token opens one handle, and only while its
-maker has a role there.
+maker has a role there: a load of the accounts that removes the maker revokes it, for good.
 
 ## Role × action
 

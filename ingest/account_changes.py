@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, select
 
 from analytics_core.store import tables
+from analytics_core.store.access_tokens import AccessToken
 from analytics_core.store.audit import AuditEvent
 
 LOADER: Final = "ingest accounts"  # who changes accounts: the file speaks, not a person
@@ -73,6 +74,13 @@ def changes(
         yield event(f"campaign.{verb}", campaignId=campaign_id, **names)
     if links_changed:
         yield event("links.changed", links=links_changed)
+
+
+def revocations(tokens: Iterable[AccessToken], now: datetime) -> Iterator[AuditEvent]:
+    """One event a token that a load revoked, since its maker is gone."""
+    for token in tokens:
+        detail = {"tokenId": token.token_id, "name": token.name, "createdBy": token.created_by}
+        yield AuditEvent(now, LOADER, token.handle, "token.revoked", detail)
 
 
 def _differences(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,18 +13,29 @@ from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Connection, Table, delete, select, update
 
 from analytics_core.errors import AccountsFileError
 from analytics_core.model import Plan, Role
 from analytics_core.store import tables
+from analytics_core.store.access_tokens import revoke_of_strangers
 from analytics_core.store.audit import record
 from analytics_core.store.database import Database, upsert
 from analytics_core.store.hosts import ascii_name, host_name
 from analytics_core.store.object_storage import client, is_object_url, parse_location
-from ingest.account_changes import AccountState, changes, stored_state
+from ingest.account_changes import AccountState, changes, revocations, stored_state
 
 
 def _known_zone(name: str) -> str:
@@ -32,6 +44,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+_SHOWN_CHARACTERS: Final = 80
 _DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
 
 
@@ -43,9 +56,32 @@ def _domain(name: str) -> str:
     return host
 
 
+_HAS_AUTHORITY: Final = re.compile(r"https?://[^\s\\/?#]+(?:[/?#]|\Z)", re.IGNORECASE)
+_HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+
+
+def _destination(url: str) -> str:
+    """As it stands. Browsers would also make an absolute URL of `https:shop.example`; other readers would not."""
+    with suppress(ValidationError):
+        if _HAS_AUTHORITY.match(url):
+            _HTTP_URL.validate_python(url)
+            return _text(url)
+    raise ValueError(
+        f"must be an absolute http or https URL such as https://shop.example/launch; got {url[:_SHOWN_CHARACTERS]!r}"
+    )
+
+
+def _text(value: str) -> str:
+    if "\0" in value:  # PostgreSQL takes no text with it
+        raise ValueError(f"must not hold the character U+0000; got {value[:_SHOWN_CHARACTERS]!r}")
+    return value
+
+
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,24}$")]
-CampaignId = Annotated[str, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
+Text = Annotated[str, AfterValidator(_text)]
+CampaignId = Annotated[Text, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
+DestinationUrl = Annotated[str, AfterValidator(_destination)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
@@ -55,24 +91,24 @@ class _Part(BaseModel):
 
 
 class Collaborator(_Part):
-    user_id: str = Field(min_length=1, max_length=255)
+    user_id: Text = Field(min_length=1, max_length=255)
     role: Role
 
 
 class Campaign(_Part):
     campaign_id: CampaignId
-    name: str
+    name: Text
 
 
 class Link(_Part):
     slug: Slug
-    destination_url: str
+    destination_url: DestinationUrl
     redirect_status: Literal[302, 307] = 302
     campaign_id: CampaignId | None = None
     append_context_param: bool = False
     enabled: bool = True
     expires_at: AwareDatetime | None = None
-    title: str | None = None
+    title: Text | None = None
 
 
 class HandleEntry(_Part):
@@ -145,7 +181,8 @@ def parse_accounts(path: str, content: bytes) -> AccountsFile:
         accounts = AccountsFile.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise AccountsFileError(f"{path}: {_place(first['loc'])}: {first['msg']}.") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise AccountsFileError(f"{path}: {_place(first['loc'])}: {said}.") from None
     _check_unique(path, accounts)
     return accounts
 
@@ -225,6 +262,7 @@ def _load_handle(connection: Connection, entry: HandleEntry, before: AccountStat
     _replace(connection, tables.domains, entry.handle, [own | {"domain": name} for name in entry.domains])
     people = [own | {"user_id": one.user_id, "role": one.role.value} for one in entry.collaborators]
     _replace(connection, tables.collaborators, entry.handle, people)
+    revoked = revoke_of_strangers(connection, entry.handle, now)
     campaigns = [own | {"campaign_id": one.campaign_id, "name": one.name} for one in entry.campaigns]
     _replace(connection, tables.campaigns, entry.handle, campaigns)
     links_changed = _load_links(connection, entry, now)
@@ -236,7 +274,7 @@ def _load_handle(connection: Connection, entry: HandleEntry, before: AccountStat
         {one.user_id: one.role.value for one in entry.collaborators},
         {one.campaign_id: one.name for one in entry.campaigns},
     )
-    record(connection, *changes(entry.handle, before, after, links_changed, now))
+    record(connection, *changes(entry.handle, before, after, links_changed, now), *revocations(revoked, now))
     return links_changed
 
 

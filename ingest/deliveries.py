@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,6 +26,8 @@ from analytics_core.query.parse import check_timezone, parse_query
 from analytics_core.store import tables
 from analytics_core.store.audit import AuditEvent, record
 from analytics_core.store.database import Database
+from analytics_core.store.locks import alone
+from analytics_core.store.object_storage import is_object_url, parse_location
 
 Every = Literal["daily", "weekly"]
 
@@ -83,16 +86,21 @@ def add(application: Application, *, handle: str, every: Every, format_name: str
     made = Delivery(uuid4().hex[:12], handle, every, format_name, given, timezone, place, now)
     for period in made.due(now):
         made.query_of(period, now)  # what is wrong is told now, not at night
-    for other in saved(application.database, handle):
+    with alone(application.database, "deliveries"):  # two at once would not see each other
+        _keep(application.database, made, now)
+    return made
+
+
+def _keep(database: Database, made: Delivery, now: datetime) -> None:
+    for other in saved(database, made.handle):
         if _file_key(other) == _file_key(made):
             raise InvalidParameterError(
-                f"{other.delivery_id} writes files of the same names to {place}; choose another."
+                f"{other.delivery_id} writes files of the same names to {made.place}; choose another."
             )
-    row = {name: getattr(made, name) for name in Delivery.__dataclass_fields__} | {"query": json.dumps(given)}
-    with application.database.begin() as connection:
+    row = {name: getattr(made, name) for name in Delivery.__dataclass_fields__} | {"query": json.dumps(made.query)}
+    with database.begin() as connection:
         connection.execute(tables.deliveries.insert().values(row))
         _tell(connection, "delivery.added", made, now)
-    return made
 
 
 def saved(database: Database, handle: str | None = None) -> tuple[Delivery, ...]:
@@ -149,7 +157,15 @@ def _begin(day: date, every: Every) -> date:
 def _file_key(delivery: Delivery) -> tuple[str, ...]:
     query = delivery.query
     rows = "conversions" if query.get("metric") == "conversions" else query["groupBy"]
-    return delivery.every, delivery.format, rows, delivery.place.rstrip("/")
+    return delivery.every, delivery.format, rows, *_same_place(delivery.place)
+
+
+def _same_place(place: str) -> tuple[str, ...]:
+    """Equal for every spelling of a folder, or of a prefix of objects."""
+    if not is_object_url(place):
+        return (os.path.realpath(place),)
+    location = parse_location(place)
+    return location.bucket, location.key.rstrip("/")
 
 
 def _delivery(row: RowMapping) -> Delivery:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.policy import Policy
+from analytics_core.access.policy import Policy, hidden
 from analytics_core.access.rules import Action
 from analytics_core.access.scopes import checked
 from analytics_core.errors import InvalidParameterError, InvalidTokenError, NotFoundError, TokenExpiredError
@@ -80,7 +80,8 @@ class PersonalTokens:
         )
         detail = {"tokenId": token_id, "name": token.name, "scopes": list(token.scopes)}
         with self._database.begin() as connection:
-            access_tokens.add(connection, token)
+            if not access_tokens.add(connection, token):  # the maker was removed a moment ago
+                raise hidden(handle)
             record(connection, AuditEvent(now, actor.name, handle, "token.created", detail, request_id))
         return NewToken(token, f"patv1_{token_id}.{secret}")
 

@@ -34,7 +34,7 @@ class Policy:
         account = self._accounts.find(handle)
         is_bound_elsewhere = actor.handle is not None and actor.handle != handle
         if account is None or is_bound_elsewhere:
-            raise _hidden(handle)
+            raise hidden(handle)
         role = self._accounts.role(handle, actor.user_id)
         standing = Standing(actor.kind, role, account.plan, actor.scopes)
         refused = refusal(standing, action, self._rules[action])
@@ -73,7 +73,7 @@ class Policy:
         if refused.feature is not None:
             return _locked(refused.feature, account)
         if refused.why is Refusal.HANDLE:
-            return _hidden(handle)
+            return hidden(handle)
         if refused.why is Refusal.SCOPE:
             return InsufficientScopeError(f"This needs a token with the scope {action}.")
         yours = "you are a reviewer, who changes nothing" if role is None else f"yours is {role}"
@@ -88,5 +88,6 @@ def _locked(feature: Feature, account: Account) -> FeatureLockedError:
     )
 
 
-def _hidden(handle: str) -> HandleNotFoundError:
+def hidden(handle: str) -> HandleNotFoundError:
+    """What an actor hears of a handle that is not there, or not for them."""
     return HandleNotFoundError(f"There is no handle {handle!r} that you may see.")

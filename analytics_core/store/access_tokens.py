@@ -61,9 +61,22 @@ class AccessTokens:
             connection.execute(update(kept).where(kept.c.token_id == token.token_id, is_due).values(last_used_at=now))
 
 
-def add(connection: Connection, token: AccessToken) -> None:
+def add(connection: Connection, token: AccessToken) -> bool:
+    """Keeps the token; False, when its maker has no role on the handle any more.
+
+    A load of the accounts that removes the maker at the same time is either over, and seen here, or comes after this
+    transaction, and revokes the token.
+    """
+    handle, person = tables.handles, tables.collaborators
+    connection.execute(  # changes nothing, and waits for a load: it begins with this row
+        update(handle).where(handle.c.handle == token.handle).values(plan=handle.c.plan)
+    )
+    is_maker = (person.c.handle == token.handle) & (person.c.user_id == token.created_by)
+    if connection.execute(select(person.c.role).where(is_maker)).first() is None:
+        return False
     row = {name: getattr(token, name) for name in AccessToken.__dataclass_fields__}
     connection.execute(tables.access_tokens.insert().values(row | {"scopes": " ".join(token.scopes)}))
+    return True
 
 
 def revoke(connection: Connection, handle: str, token_id: str, now: datetime) -> str | None:
@@ -75,6 +88,15 @@ def revoke(connection: Connection, handle: str, token_id: str, now: datetime) ->
         .values(revoked_at=now)
         .returning(token.c.name)
     ).scalar_one_or_none()
+
+
+def revoke_of_strangers(connection: Connection, handle: str, now: datetime) -> tuple[AccessToken, ...]:
+    """Revokes the tokens of makers who have no role on the handle: they stay dead when a maker gets one again."""
+    token, person = tables.access_tokens, tables.collaborators
+    people = select(person.c.user_id).where(person.c.handle == handle)
+    is_due = (token.c.handle == handle) & token.c.revoked_at.is_(None) & token.c.created_by.not_in(people)
+    rows = connection.execute(update(token).where(is_due).values(revoked_at=now).returning(token)).mappings()
+    return tuple(_token(row) for row in rows)
 
 
 def _token(row: RowMapping) -> AccessToken:

@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
-VERSION: Final = "0001"  # of these tables: the newest script in `migrations/`
+VERSION: Final = "0002"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -182,7 +182,7 @@ def test_a_demo_user_is_nobody_where_demo_mode_is_off(api: Api) -> None:
     assert code_of(call(api, "GET /v2/handles/{handle}/analytics", "pro", token)) == (401, "invalid_token")
 
 
-def test_a_token_ends_when_its_maker_leaves_the_handle(api: Api) -> None:
+def test_a_token_ends_for_good_when_its_maker_leaves_the_handle(api: Api) -> None:
     people = [{"userId": "user_max", "role": "OWNER"}]
     entry = {"handle": "left", "plan": "PRO", "planSince": "2026-03-01T00:00:00Z"}
     api.world.load({"handles": [entry | {"collaborators": people}]})
@@ -192,9 +192,20 @@ def test_a_token_ends_when_its_maker_leaves_the_handle(api: Api) -> None:
     name = "GET /v2/public/handles/{handle}/analytics"
     assert code_of(call(api, name, "left", made.secret_text)) == (200, "")
 
-    api.world.load({"handles": [entry]})
+    api.world.load({"handles": [entry | {"collaborators": [{"userId": "user_max", "role": "CREATOR"}]}]})
+    assert code_of(call(api, name, "left", made.secret_text)) == (200, "")
 
-    assert code_of(call(api, name, "left", made.secret_text)) == (404, "handle_not_found")
+    api.world.load({"handles": [entry]})
+    assert code_of(call(api, name, "left", made.secret_text)) == (401, "invalid_token")
+
+    api.world.load({"handles": [entry | {"collaborators": people}]})
+    assert code_of(call(api, name, "left", made.secret_text)) == (401, "invalid_token")
+    revoked = [event for event in api.application.audit.events("left", limit=100) if event.action == "token.revoked"]
+    assert [event.detail for event in revoked] == [
+        {"tokenId": made.token.token_id, "name": "script", "createdBy": "user_max"}
+    ]
+    listed = api.client.get("/v2/handles/left/tokens", headers={"Authorization": f"Bearer {api.token('user_max')}"})
+    assert listed.json() == {"tokens": []}
 
 
 def test_the_audit_of_the_platform_is_for_reviewers(api: Api) -> None:

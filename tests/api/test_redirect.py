@@ -16,6 +16,7 @@ from typing import Any
 import httpx2 as httpx
 import polars as pl
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 from support.api import NOW, Api, free_port
 from support.loops import run
@@ -25,6 +26,7 @@ from support.world import ROOT, World
 from analytics_core.api import create_app
 from analytics_core.attribution.ctx import Context, verify
 from analytics_core.bootstrap import build
+from analytics_core.store import tables
 from analytics_core.store.links import Links
 
 HOST = "acme.clickledger.localhost"
@@ -236,6 +238,16 @@ def test_who_denies_consent_is_nobody_that_returns(api: Api, world: World, denie
     assert sorted(world.clicks()["visitor"].is_null()) == [False, False, True, True]
     counted = world.counts().filter(pl.col("grain") == "day").group_by("segment").agg(pl.col("clicks").sum())
     assert dict(counted.iter_rows()) == {"unknown": 2, "new": 2}
+
+
+@pytest.mark.parametrize("stored", ["javascript:alert(1)", "//shop.example/a", ""])
+def test_a_destination_that_an_older_release_took_is_answered_as_before(api: Api, world: World, stored: str) -> None:
+    with world.database.begin() as connection:
+        connection.execute(update(tables.links).where(tables.links.c.slug == "plain").values(destination_url=stored))
+
+    answered = get(api, "/plain")
+
+    assert (answered.status_code, answered.headers["Location"]) == (307, stored)
 
 
 def test_a_look_up_of_a_host_keeps_no_other_request_waiting(world: World) -> None:

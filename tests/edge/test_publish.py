@@ -173,3 +173,11 @@ def test_the_setting_of_a_trailing_slash_reaches_the_function(edge: Edge, is_on:
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.json"), "--kvs-arn", ARN]) == 1
     assert "none.json does not exist" in capsys.readouterr().err
+
+    link = {"slug": "launch", "destinationUrl": "//shop.example/launch"}
+    acme = {"handle": "acme", "plan": "PRO", "planSince": "2026-01-01T00:00:00Z", "links": [link]}
+    (tmp_path / "accounts.json").write_text(json.dumps({"handles": [acme]}))
+    assert main([str(tmp_path / "accounts.json"), "--kvs-arn", ARN]) == 1
+    told = capsys.readouterr().err
+    assert "handles[0].links[0].destinationUrl: must be an absolute http or https URL" in told
+    assert "got '//shop.example/launch'." in told

@@ -219,6 +219,40 @@ def test_two_deliveries_do_not_overwrite_each_other(open_at: Callable[[datetime]
         remove(application.database, first, NOW)
 
 
+def test_other_spellings_of_a_place_are_the_same_place(
+    open_at: Callable[[datetime], Application], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = open_at(NOW)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    save(application, tmp_path / "out")
+    save(application, "s3://reports/acme/")
+    for place in ("out", "./out/", f"{tmp_path}//out", "x/../out", "link", "s3://reports/acme", "s3://reports/acme//"):
+        with pytest.raises(InvalidParameterError, match="files of the same names"):
+            save(application, place)
+    save(application, "s3://reports/ACME/")
+    save(application, tmp_path / "Out")
+
+
+def test_deliveries_that_are_added_at_once_do_not_overwrite_each_other(on_a_database: World, tmp_path: Path) -> None:
+    words = ("--handle", "acme", "--query", "groupBy=country&tz=UTC", "--to", str(tmp_path / "new"))
+    running = [
+        subprocess.Popen(
+            on_a_database.command("deliveries", "add", *words),
+            env=on_a_database.process_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in running]
+
+    assert sorted(process.returncode for process in running) == [0, 1, 1, 1]
+    assert sum("writes files of the same names" in one for one in told) == 3
+    assert len(saved(on_a_database.database, "acme")) == 2  # and that of the fixture
+
+
 def test_single_clicks_and_conversions_have_files_of_their_own(
     open_at: Callable[[datetime], Application], tmp_path: Path
 ) -> None:

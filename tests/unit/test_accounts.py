@@ -15,6 +15,7 @@ from support.world import ACCOUNTS, NOW, World
 from analytics_core.errors import AccountsFileError
 from analytics_core.store import tables
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.links import Links
 from ingest.accounts import parse_accounts, read_accounts
 
 
@@ -74,9 +75,12 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
         ({"timezone": "Mars/Olympus"}, "handles[0].timezone"),
         ({"handle": "Not A Handle"}, "handles[0].handle"),
         ({"links": [{"slug": "abc", "destinationUrl": "https://x.example"}]}, "handles[0].links[0].slug"),
-        ({"links": [{"slug": "abcd", "destinationUrl": "x", "redirectStatus": 301}]}, "redirectStatus"),
+        ({"links": [{"slug": "abcd", "destinationUrl": "https://x.example", "redirectStatus": 301}]}, "redirectStatus"),
         ({"collaborators": [{"userId": "u", "role": "KING"}]}, "handles[0].collaborators[0].role"),
-        ({"links": [{"slug": "abcd", "destinationUrl": "x", "campaignId": "none"}]}, "no campaign 'none'"),
+        (
+            {"links": [{"slug": "abcd", "destinationUrl": "https://x.example", "campaignId": "none"}]},
+            "no campaign 'none'",
+        ),
         ({"handle": "zed"}, "handle 'zed' stands twice"),
     ],
 )
@@ -89,6 +93,88 @@ def test_what_is_not_allowed_is_named_with_its_place(
     with pytest.raises(AccountsFileError) as raised:
         read_accounts(path)
     assert place in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "/launch", "//shop.example/launch", "shop.example/launch", "launch", "?a=b", "#top"),
+        *("javascript:alert(1)", "JavaScript://shop.example/%0aalert(1)", "data:text/html,x", "mailto:a@b.example"),
+        *("ftp://shop.example/", "file:///etc/passwd", "https:shop.example", "https:/shop.example", "https:///launch"),
+        *(
+            "https://",
+            "https://?a=b",
+            "https://:443/",
+            "https://user@/",
+            "https://shop.example:99999/",
+            "https://[::1/",
+        ),
+        *("https:\\\\shop.example", "https://shop.example\\@evil.example/", "https://shop .example/"),
+        *(" https://shop.example", "\thttps://shop.example", "java\nscript:alert(1)", "https://sh\top.example/"),
+        *("https://1.2.3.4.5/", "https://%zz/", "https://shop.example/a\0b"),
+    ],
+)
+def test_a_destination_that_is_no_absolute_url_is_refused_with_its_place(tmp_path: Path, url: str) -> None:
+    links = [*ACCOUNTS["handles"][0]["links"], {"slug": "away", "destinationUrl": url}]
+    file = tmp_path / "accounts.json"
+    file.write_text(json.dumps(changed(links=links, plan="ENTERPRISE")))
+
+    with pytest.raises(AccountsFileError) as raised:
+        read_accounts(file)
+
+    assert "accounts.json: handles[0].links[2].destinationUrl: must " in raised.value.message
+    assert f"got {url!r}" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://shop.example",
+            "HTTP://Shop.Example:8080/a?b=1#c",
+            "https://user:word@shop.example/",
+            "https://[::1]/",
+        ),
+        *("https://größe.example/ü?q=a b", "https://1.2.3.4/", "https://localhost/", "https://shop.example?a=b"),
+        *("https://shop.example/\\a|b", "https://shop.example/?u=javascript:alert(1)", "https://a_b.example/%zz"),
+    ],
+)
+def test_a_destination_is_kept_as_it_stands(world: World, url: str) -> None:
+    world.load(changed(links=[{"slug": "away", "destinationUrl": url}]))
+
+    found = Links(world.database).find("acme", "away")
+    assert found is not None
+    assert found.destination_url == url
+
+
+def test_the_command_loads_nothing_of_a_file_with_a_wrong_destination(world: World, tmp_path: Path) -> None:
+    links = [{"slug": "away", "destinationUrl": "javascript:alert(1)"}]
+    (tmp_path / "accounts.json").write_text(json.dumps(changed(links=links, plan="ENTERPRISE")))
+
+    ran = world.run("accounts", str(tmp_path / "accounts.json"), check=False)
+
+    assert ran.returncode == 1
+    assert "destinationUrl: must be an absolute http or https URL such as https://shop.example/launch" in ran.stderr
+    assert "got 'javascript:alert(1)'." in ran.stderr
+    found = Accounts(world.database).find("acme")
+    assert found is not None
+    assert found.plan == "PRO"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"collaborators": [{"userId": "user\0ann", "role": "OWNER"}]},
+        {"campaigns": [{"campaignId": "a\0b", "name": "A"}], "links": []},
+        {"campaigns": [{"campaignId": "a", "name": "A\0"}], "links": []},
+        {"links": [{"slug": "away", "destinationUrl": "https://shop.example", "title": "\0"}]},
+    ],
+)
+def test_a_character_that_no_database_takes_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(
+        AccountsFileError, match=r"accounts\.json: handles\[0\]\..*: must not hold the character U\+0000"
+    ):
+        parse_accounts("accounts.json", json.dumps(changed(**changes)).encode())
 
 
 def test_a_domain_belongs_to_one_handle(world: World) -> None:

@@ -67,8 +67,55 @@ def test_a_key_set_stands_for_the_jwt_secret(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CLICKLEDGER_VISITOR_SECRET", "v" * 40)
     monkeypatch.setenv("CLICKLEDGER_CTX_SECRETS", "c" * 40)
     monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
+    monkeypatch.setenv("CLICKLEDGER_JWT_AUDIENCE", "clickledger")
 
     assert load_settings().jwt_secret is None
+
+
+def test_a_key_set_needs_an_audience_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
+    assert load_settings().jwt_audience is None
+
+    monkeypatch.setenv("CLICKLEDGER_PRODUCTION", "true")
+    with pytest.raises(SettingsError, match="needs CLICKLEDGER_JWT_AUDIENCE"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://id.example/jwks.json", "HTTPS://id.example:8443/k?a=b", "http://localhost:8080/k", "http://[::1]/k"),
+        *("http://127.0.0.1:1/k", "http://127.9.9.9/k", "http://id.localhost/k"),
+    ],
+)
+def test_a_key_set_is_fetched_where_nobody_listens_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", url)
+
+    assert load_settings().jwks_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://id.example/jwks.json", "http://localhost@id.example/k", "http://localhost.id.example/k"),
+        *("http://10.0.0.1/k", "http://0.0.0.0/k", "http://[::ffff:10.0.0.1]/k", "http://2130706433/k"),
+        *(
+            "file:///etc/jwks.json",
+            "ftp://id.example/k",
+            "id.example/jwks.json",
+            "//id.example/k",
+            "https:///k",
+            "https:",
+        ),
+        *("http://[::1/k", "https://user:hunter2@"),
+    ],
+)
+def test_a_key_set_that_others_could_change_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CLICKLEDGER_JWKS_URL", url)
+
+    with pytest.raises(SettingsError, match="CLICKLEDGER_JWKS_URL: ") as told:
+        load_settings()
+    assert "hunter2" not in told.value.message
 
 
 def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
