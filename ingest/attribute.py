@@ -22,6 +22,10 @@ EVENT_COLUMNS: Final = {
 }
 # What must be known of a click that an event names. `visitor` is null for bots.
 KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *DIMENSIONS, "learnt_at")
+# The UTC day on which the click of an event happened, as its ctx says. The log may say the day before or after: clocks
+# differ, and a request takes its time. A click that is farther off is not the one that the ctx names.
+CTX_DAY: Final = pl.from_epoch(pl.col("click_slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.date()
+CTX_DAYS_OFF: Final = (-1, 0, 1)
 _SUMS: Final = ["conversions", "impressions", "revenue"]
 
 
@@ -80,15 +84,8 @@ def attribute(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame
     visitor. An event whose click is not among them is pending; one that names no click has no dimensions.
     """
     of_these = segments.join(clicks, on=CLICK_KEYS, how="semi")  # there are many more segments than clicks
-    of_clicks = clicks.join(of_these, on=CLICK_KEYS, how="left").select(
-        *DIMENSIONS,
-        "handle",
-        "visitor",
-        "segment",
-        click_event_id="event_id",
-        click_learnt_at="learnt_at",
-    )
-    joined = events.join(of_clicks, on=["handle", "click_event_id"], how="left")
+    of_events = _clicks_of(events, clicks.join(of_these, on=CLICK_KEYS, how="left"))
+    joined = events.join(of_events, on=["handle", "event_id"], how="left")
     is_pending = pl.col("click_event_id").is_not_null() & pl.col("click_learnt_at").is_null()
     return _in_columns(
         joined.with_columns(
@@ -103,7 +100,7 @@ def attribute(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame
 
 def resolve(pending: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """What moves pending rows to their clicks (KNOWN_COLUMNS), those that have become known."""
-    arrived = pending.join(clicks, left_on=["handle", "click_event_id"], right_on=["handle", "event_id"], how="semi")
+    arrived = pending.join(_clicks_of(pending, clicks), on=["handle", "event_id"], how="semi")
     rows = attribute(arrived.select(list(EVENT_COLUMNS)), clicks, segments)
     learnt = rows.select("handle", "event_id", "learnt_at")
     back = _taken_back(arrived).drop("learnt_at").join(learnt, on=["handle", "event_id"], how="left")
@@ -119,10 +116,11 @@ def standing(attributions: pl.LazyFrame) -> pl.DataFrame:
 
 
 def resegment(rows: pl.DataFrame, moved: pl.DataFrame, learnt_at: pl.Series) -> pl.DataFrame:
-    """What moves standing rows to the segments that their clicks have now; `moved`: handle, event_id, segment;
-    `learnt_at`: when the facts were learnt that moved them."""
-    now = moved.select("handle", click_event_id="event_id", now="segment")
-    before = rows.join(now, on=["handle", "click_event_id"], how="inner").with_columns(
+    """What moves standing rows to the segments that their clicks have now; `moved`: handle, event_id, at, learnt_at and
+    segment of clicks; `learnt_at`: when the facts were learnt that moved them."""
+    known = rows.filter(pl.col("segment") != PENDING)
+    now = _clicks_of(known, moved.select("handle", "event_id", "at", "learnt_at", now="segment"))
+    before = known.join(now.drop("click_learnt_at"), on=["handle", "event_id"], how="inner").with_columns(
         learnt_at=pl.lit(learnt_at.max(), dtype=UTC_MICROSECONDS)
     )
     after = before.with_columns(segment="now")
@@ -143,6 +141,22 @@ def links_of(attributions: pl.LazyFrame) -> pl.DataFrame:
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """ATTRIBUTIONS rows in the order in which files keep them."""
     return rows.sort("month", "handle", "slot")
+
+
+def _clicks_of(events: pl.DataFrame, clicks: pl.DataFrame) -> pl.DataFrame:
+    """The click that each event names, if it is among these: handle and event_id of the event, `click_learnt_at`, and
+    the other columns of the click. Of several with one request id the one that was learnt first, whenever the event
+    comes."""
+    named = clicks.rename({"event_id": "click_event_id", "at": "logged_at", "learnt_at": "click_learnt_at"})
+    days_off = (pl.col("logged_at").dt.date() - CTX_DAY).dt.total_days()
+    return (
+        events.select("handle", "event_id", "click_event_id", "click_slot")
+        .join(named, on=["handle", "click_event_id"], how="inner")
+        .filter(days_off.is_in(CTX_DAYS_OFF))
+        .sort("click_learnt_at", "logged_at")
+        .unique(["handle", "event_id"], keep="first")
+        .drop("click_event_id", "click_slot", "logged_at")
+    )
 
 
 def _taken_back(rows: pl.DataFrame) -> pl.DataFrame:

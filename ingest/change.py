@@ -13,8 +13,18 @@ from deltalake import DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, PENDING, SLOT_SECONDS
-from ingest.attribute import KNOWN_COLUMNS, attribute, in_order, links_of, resegment, resolve, standing
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, PENDING
+from ingest.attribute import (
+    CTX_DAY,
+    CTX_DAYS_OFF,
+    KNOWN_COLUMNS,
+    attribute,
+    in_order,
+    links_of,
+    resegment,
+    resolve,
+    standing,
+)
 from ingest.derive import count_clicks, judge
 from ingest.segments import CLICK_KEYS, PAST_COLUMNS, SEGMENT_COLUMNS, UNKNOWN, History
 
@@ -124,7 +134,7 @@ class Known:
         ids = moved.lazy().select(click_event_id="event_id").unique()
         rows = standing(self._held().join(ids, on="click_event_id", how="semi"))
         learnt = pl.concat([news.clicks["learnt_at"], news.events["learnt_at"]])
-        return resegment(rows, _first_learnt(moved), learnt)
+        return resegment(rows, moved, learnt)
 
 
 def people(judged: pl.DataFrame) -> pl.DataFrame:
@@ -133,15 +143,9 @@ def people(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def known(judged: pl.DataFrame) -> pl.DataFrame:
-    """KNOWN_COLUMNS of judged clicks; of several with one request id the one that was learnt first, to which an event
-    is attributed whenever it comes."""
+    """KNOWN_COLUMNS of judged clicks."""
     visitor = pl.when(pl.col("bot_rule").is_null()).then("visitor")
-    rows = judged.with_columns(visitor=visitor).select(list(KNOWN_COLUMNS))
-    return _first_learnt(rows)
-
-
-def _first_learnt(clicks: pl.DataFrame) -> pl.DataFrame:
-    return clicks.sort("learnt_at", "at").unique(["handle", "event_id"], keep="first")
+    return judged.with_columns(visitor=visitor).select(list(KNOWN_COLUMNS))
 
 
 def _named_in(judged: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -149,10 +153,9 @@ def _named_in(judged: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def named_clicks(lake: Lake, table: DeltaTable, verdicts: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """The judged clicks that events name. A log's time may be a little later than the ctx's: on the next day, too."""
+    """The judged clicks that have the request ids of events, on the days on which these can name them."""
     names = events.lazy().select("handle", event_id="click_event_id").drop_nulls().unique()
-    day = pl.from_epoch(pl.col("click_slot").cast(pl.Int64) * SLOT_SECONDS, "s").dt.date()
-    days = events.select(pl.concat([day.dt.offset_by("-1d"), day, day.dt.offset_by("1d")])).to_series().drop_nulls()
+    days = events.select(pl.concat([CTX_DAY.dt.offset_by(f"{off}d") for off in CTX_DAYS_OFF])).to_series().drop_nulls()
     files = files_of(table, _on_days(days.unique())) if days.len() else []
     return judge(lake.scan(table, CLICKS, files).join(names, on=["handle", "event_id"], how="semi"), verdicts).collect(
         engine="streaming"

@@ -79,6 +79,34 @@ def test_where_a_conversion_is_on_its_way_from_the_post_to_its_click(api: Api, t
     assert told() == (1, 1, 0)
 
 
+@pytest.mark.parametrize("hours_off", [-24 * 5, -25, 0, 24 * 5])
+@pytest.mark.parametrize("first", ["click", "conversion"])
+def test_a_ctx_whose_time_is_days_off_its_click_ends_in_one_outcome_whatever_comes_first(
+    api: Api, tmp_path: Path, hours_off: int, first: str
+) -> None:
+    """It names no click of the log. A day off at most is a clock's difference."""
+    clicked = Request(1, at=NOW - timedelta(days=6))
+    world = api.world
+    world.environment = {**world.environment, "CLICKLEDGER_CTX_TTL_MINUTES": str(20 * 24 * 60)}
+    token = ctx(world.settings, clicked.time + timedelta(hours=hours_off), click_id=clicked.id)
+    log = write(tmp_path / "logs" / "a.gz", realtime_text([clicked]))
+    other = write(tmp_path / "logs" / "b.gz", realtime_text([Request(2)]))
+
+    world.sync(log if first == "click" else other)
+    assert post(api, conversion(token)).status_code == 201
+    world.sync(other if first == "click" else log)
+    world.sync(tmp_path / "logs")
+
+    told = api.get("/v2/handles/acme/analytics", groupBy="country", funnel="true").json()
+    posts = told["funnel"]["posts"]
+    names_it = abs(hours_off) < 48
+    assert (posts["accepted"], posts["clickNotYetSeen"]) == ((1, 0) if names_it else (0, 1))
+    assert {row["key"]: row["conversions"] for row in told["rows"] if row["conversions"]} == {
+        "DE" if names_it else "(pending)": 1
+    }
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
 def test_a_replay_gets_the_first_answer_even_after_the_ctx_has_expired(api: Api, token: str) -> None:
     first = post(api, conversion(token)).json()["conversionId"]
     old = ctx(api.application.settings, long_ago(NOW))

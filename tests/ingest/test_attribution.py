@@ -22,9 +22,11 @@ from analytics_core.store.conversions import Conversion, Post
 from analytics_core.store.schemas import ATTRIBUTIONS, SLOT_SECONDS
 from analytics_core.store.signals import Signal
 from ingest.attribute import standing
+from ingest.verify import verify
 
 RULES = SegmentRules()
 AGENTS = {CHROME: "DESKTOP", IPHONE: "MOBILE", GOOGLEBOT: "BOT"}
+CLOCKS = [timedelta(hours=hours) for hours in (-24 * 40, -24 * 3, -25, -1, 1, 25, 24 * 3, 24 * 40)]
 DAYS = st.sampled_from([0, 0, 0, 1, 6, 7, 8, 29, 30, 31, 200, 364, 366])
 
 
@@ -64,6 +66,16 @@ class Followed:
     currency: str | None = None
     consent: str = "full"
     confidence: float | None = None
+    off: timedelta = timedelta()  # of the clock that minted the ctx
+
+    @property
+    def clicked_at(self) -> datetime:
+        """As the ctx says."""
+        return self.click.at + self.off
+
+    @property
+    def names_its_click(self) -> bool:
+        return abs((self.clicked_at.date() - self.click.at.date()).days) <= 1
 
 
 @dataclass(frozen=True)
@@ -93,13 +105,14 @@ def histories(draw: st.DrawFn) -> Told:
     for number in range(draw(st.integers(0, 10))):
         click = draw(st.sampled_from(clicks))
         at = click.at + timedelta(seconds=draw(st.sampled_from([0, 30, 900])))
+        off = draw(st.one_of(st.just(timedelta()), st.sampled_from(CLOCKS)))
         if draw(st.booleans()):
             value = draw(st.sampled_from([0, 1, 99_9900, 10**16]))
             consent = draw(st.sampled_from(["full", "full", "basic", "denied"]))
-            events.append(Followed(f"c{number}", click, at, value, "USD" if value else None, consent))
+            events.append(Followed(f"c{number}", click, at, value, "USD" if value else None, consent, off=off))
         else:
             confidence = draw(st.sampled_from([0.49, 0.5, 1.0]))
-            events.append(Followed(f"s{number}", click, at, confidence=confidence))
+            events.append(Followed(f"s{number}", click, at, confidence=confidence, off=off))
     arrives = st.integers(0, syncs - 1)
     return Told(
         tuple((click, draw(st.one_of(arrives, arrives, arrives, st.none()))) for click in clicks),
@@ -125,7 +138,7 @@ def deliver(world: World, event: Followed) -> None:
                 content="",
                 slug="launch",
                 click_id=event.click.request.id,
-                clicked_at=event.click.at,
+                clicked_at=event.clicked_at,
                 session_id=None,
                 position=None,
                 consent=event.consent,
@@ -142,7 +155,7 @@ def deliver(world: World, event: Followed) -> None:
                 session_id=f"sig_{event.click.handle}_1_a",
                 slug="launch",
                 click_id=event.click.request.id,
-                clicked_at=event.click.at,
+                clicked_at=event.clicked_at,
                 consent="full",
                 signal_key="intent",
                 signal_value="",
@@ -163,7 +176,8 @@ def segment(click: Clicked, clicks: list[Clicked], events: list[Followed]) -> st
     def happened(at: datetime, days: int) -> bool:
         return at < click.at and click.at - at <= timedelta(days=days)
 
-    own = [one for one in events if one.click.visitor == visitor and one.click in clicks and one.consent != "denied"]
+    known = [one for one in events if one.click in clicks and one.names_its_click]
+    own = [one for one in known if one.click.visitor == visitor and one.consent != "denied"]
     conversions = [one.at for one in own if one.confidence is None]
     intents = [one.at for one in own if one.confidence is not None and one.confidence >= RULES.engaged_confidence]
     past = [one.at for one in clicks if one.visitor == visitor]
@@ -199,10 +213,10 @@ def attributed(told: Told) -> set[tuple[object, ...]]:
     for one in events:
         money = Decimal(one.value_e4) / 10_000
         device, name = "(pending)", "(pending)"
-        if one.click in clicks:
+        if one.click in clicks and one.names_its_click:
             device = "BOT" if one.click.visitor is None else AGENTS[one.click.agent]
             name = segment(one.click, clicks, events)
-        rows.add((one.name, one.click.handle, slot(one.at), slot(one.click.at), device, name, money, one.currency))
+        rows.add((one.name, one.click.handle, slot(one.at), slot(one.clicked_at), device, name, money, one.currency))
     return rows
 
 
@@ -242,6 +256,8 @@ def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told)
 
         assert counts_of(world) == counted(told)
         assert attributions_of(world) == attributed(told)
+        checks = {one.name: one.holds for one in verify(world.lake, world.database, RULES)}
+        assert checks == dict.fromkeys(checks, True)
 
 
 def test_a_conversion_that_comes_alone_moves_the_clicks_after_it(world: World, tmp_path: Path) -> None:
