@@ -9,12 +9,12 @@ from typing import Final
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.bootstrap import build, utc_now
+from analytics_core.bootstrap import build, read_settings, utc_now
 from analytics_core.errors import ClickledgerError
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.parameters import gathered
 from analytics_core.query.parse import parse_query
-from analytics_core.settings import Settings, load_settings
+from analytics_core.settings import Settings
 
 _OPERATOR: Final = Actor("analytics_core explain", is_staff=True)
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
-        arguments.run(arguments, load_settings())
+        arguments.run(arguments, read_settings())
     except ClickledgerError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1

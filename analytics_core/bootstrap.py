@@ -20,10 +20,11 @@ from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.audit import Audit
-from analytics_core.store.database import Database
+from analytics_core.store.database import Database, check_database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.lake import Lake
+from analytics_core.store.lake_place import check_lake
 from analytics_core.store.links import Links
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
@@ -111,7 +112,16 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
     )
 
 
+def read_settings() -> Settings:
+    """The settings of this process. Raises SettingsError for those of `load_settings`, and for places of lake and
+    database in which they would not work: whatever runs first says so."""
+    settings = load_settings()
+    check_lake(settings.lake_url)
+    check_database(settings.database)
+    return settings
+
+
 @cache
 def shared() -> Application:
     """The one application of this process, built on first use: dashboard and API answer from the same engine."""
-    return build(load_settings())
+    return build(read_settings())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import limits
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
 from analytics_core.errors import SettingsError
 from analytics_core.model import SegmentRules
@@ -176,7 +177,9 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.state / 'clickledger.sqlite'}"
+        """A URL, in which whatever is special in the names of folders is encoded."""
+        file = URL.create("sqlite", database=str(self.state / "clickledger.sqlite"))
+        return self.database_url or file.render_as_string()
 
 
 def _is_loopback(host: str) -> bool:
@@ -247,7 +250,17 @@ def _refuse_short_secrets(settings: Settings) -> None:
 
 def _kept_secrets(path: Path, names: list[str]) -> dict[str, str]:
     """The kept secrets; those that are missing are made. Of two processes at once, both use what the first one made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _made_secrets(path, names)
+    except OSError as error:
+        raise SettingsError(
+            f"The state folder {path.parent} must be one to write to ({error.strerror}); name another with "
+            "CLICKLEDGER_STATE."
+        ) from None
+
+
+def _made_secrets(path: Path, names: list[str]) -> dict[str, str]:
     while True:
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         made = {name: secrets.token_urlsafe(48) for name in names if name not in kept}

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analytics_core.bootstrap import build
+from analytics_core.bootstrap import build, read_settings
 from analytics_core.errors import ClickledgerError
 from analytics_core.exports import FORMATS_OF_DELIVERIES
-from analytics_core.settings import Settings, load_settings
+from analytics_core.settings import Settings
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
@@ -352,7 +352,7 @@ def main(words: list[str] | None = None) -> int:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:
-        return arguments.run(arguments, load_settings())
+        return arguments.run(arguments, read_settings())
     except ClickledgerError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1

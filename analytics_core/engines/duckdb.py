@@ -20,6 +20,7 @@ from analytics_core.store.file_cache import FileCache, VanishedFileError
 
 _THREADS: Final = 2  # of one process: web workers are the other dimension
 _STREAM_SECONDS: Final = 3_600  # a stream waits for its reader, so its time is not the engine's alone
+_PATTERN: Final = re.compile(r"[*?\[]")  # in a path, where they would stand for other files too
 _SCAN: Final = re.compile(r"\{(\w+)\}")
 _TYPES: Final[Mapping[DataTypeClass, str]] = {
     pl.String: "VARCHAR",
@@ -93,7 +94,7 @@ def _written(statement: Statement, local: Mapping[str, str]) -> tuple[str, dict[
     values: dict[str, Value | list[str]] = dict(statement.values)
     for name, scan in statement.scans.items():
         if scan.files:
-            values[f"files_{name}"] = [local[file] for file in scan.files]
+            values[f"files_{name}"] = [_PATTERN.sub(r"[\g<0>]", local[file]) for file in scan.files]
     return _SCAN.sub(lambda found: _relation(found[1], statement.scans[found[1]]), statement.sql), values
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from analytics_core.errors import StoreUnavailableError
+from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.migrate import migrate
+
+_DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+_IN_MEMORY: Final = (None, "", ":memory:")  # is another database on each connection
 
 
 class Database:
     """One engine for a process. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        """Raises StoreUnavailableError, and SettingsError for a database that is not of this version."""
+        """Raises StoreUnavailableError, and SettingsError for a wrong URL or a database of another version."""
         self.engine = _open(url)
         with translated():
             migrate(self.engine)
@@ -68,11 +71,33 @@ def upsert(
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=is_newer), list(rows))
 
 
-def _open(url: str) -> Engine:
-    if not url.startswith("sqlite"):
+def check_database(url: str) -> URL:
+    """Raises SettingsError for what names no database of ours."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in _DRIVERS or (_is_file(parsed) and parsed.database in _IN_MEMORY):
+        raise SettingsError(
+            "CLICKLEDGER_DATABASE_URL must be sqlite:////folder/file or postgresql+psycopg://user@host/database, with "
+            "what is special in a name encoded (%23 for #)."
+        )
+    return parsed
+
+
+def _is_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _open(text: str) -> Engine:
+    url = check_database(text)
+    if not _is_file(url):
         return create_engine(url, pool_pre_ping=True)
-    path = url.removeprefix("sqlite:///")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(url.database or "").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The folder of the database, {folder}, cannot be made ({error.strerror}).") from None
     engine = create_engine(url, connect_args={"timeout": 30}, poolclass=NullPool)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine

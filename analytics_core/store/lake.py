@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,8 +22,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.table import FilePruningPredicateType
 from deltalake.transaction import AddAction, RemoveAction
 
-from analytics_core.errors import SettingsError, lake_unavailable
+from analytics_core.errors import lake_unavailable
 from analytics_core.store.commit_log import REARRANGED, Commit, ForgottenCommitError, commits, read_commit
+from analytics_core.store.lake_place import check_lake, partition_names, table_uri
 from analytics_core.store.learnt import learnt_transaction
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
@@ -41,7 +41,6 @@ from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of
 
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-_MISREAD: Final = re.compile(r"[*?\[\]{}=]")
 # Old log entries hold batch summaries that recovery reads: only `compact` removes them.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
@@ -66,9 +65,8 @@ class Lake:
     """Opens the tables of one lake. Safe to share between threads; processes meet in Delta's commits only."""
 
     def __init__(self, url: str) -> None:
-        """Raises SettingsError for a name that engines would take for a pattern or a partition."""
-        if _MISREAD.search(url):
-            raise SettingsError(f"The lake must not lie in a folder with one of * ? [ ] {{ }} = in its name: {url}.")
+        """Raises SettingsError for a place in which a lake would not work."""
+        check_lake(url)
         self.url = url.rstrip("/")
         self.is_remote = is_object_url(url)
         self._lock = threading.Lock()
@@ -81,7 +79,7 @@ class Lake:
     def open(self, spec: TableSpec) -> DeltaTable:
         """The newest version of a table; an empty one is made where there is none yet."""
         try:
-            return _OpenedTable(self.uri(spec), storage_options=log_options(self.url))
+            return _OpenedTable(table_uri(self.uri(spec)), storage_options=log_options(self.url))
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
@@ -102,7 +100,7 @@ class Lake:
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
         """A table as it was after the commit `version`; at 0 it is empty."""
         try:
-            return _OpenedTable(self.uri(spec), version=version, storage_options=log_options(self.url))
+            return _OpenedTable(table_uri(self.uri(spec)), version=version, storage_options=log_options(self.url))
         except TableNotFoundError:
             return self._create(spec)
         except (DeltaError, OSError) as error:
@@ -111,14 +109,14 @@ class Lake:
     def _create(self, spec: TableSpec) -> DeltaTable:
         try:
             return _OpenedTable.create(
-                self.uri(spec),
+                table_uri(self.uri(spec)),
                 schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema).to_arrow().schema),
                 mode="ignore",
                 partition_by=list(spec.partition_by),
                 storage_options=log_options(self.url),
             )
         except CommitFailedError:  # another process made it at the same moment
-            return _OpenedTable(self.uri(spec), storage_options=log_options(self.url))
+            return _OpenedTable(table_uri(self.uri(spec)), storage_options=log_options(self.url))
         except (DeltaError, OSError) as error:
             raise lake_unavailable(error) from error
 
@@ -229,12 +227,13 @@ class Lake:
             return pl.LazyFrame(schema=spec.schema)
         stored = {name: kind for name, kind in spec.columns.items() if name not in spec.partition_by}
         partitions = {name: kind for name, kind in spec.columns.items() if name in spec.partition_by}
+        beside = dict.fromkeys(partition_names(self.url), pl.String)
         frame = pl.scan_parquet(
             list(paths),
             glob=False,
             schema=stored,
             hive_partitioning=bool(partitions),
-            hive_schema=partitions or None,
+            hive_schema={**beside, **partitions} if partitions else None,
             **scan_options(self.url),
         )
         return frame.select(list(spec.columns))

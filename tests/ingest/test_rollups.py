@@ -16,7 +16,7 @@ from support.world import NOW, World
 
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
-from analytics_core.errors import SettingsError, StoreUnavailableError
+from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
 from analytics_core.store import conversions as conversions_table
 from analytics_core.store.conversions import Conversion, Post
@@ -217,9 +217,3 @@ def test_a_folder_with_spaces_holds_a_lake(tmp_path: Path) -> None:
     world.run("compact")
     assert world.clicks().height == 20
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
-
-
-@pytest.mark.parametrize("name", ["env=prod", "x[1]", "what?", "a*"])
-def test_a_folder_that_engines_misread_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingsError, match="must not lie in a folder"):
-        Lake(str(tmp_path / name))
