@@ -11,8 +11,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +28,7 @@ from analytics_core.errors import ClickledgerError
 from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.settings import Settings
 from analytics_core.store.database import Database
-from analytics_core.store.lake import Lake
+from analytics_core.store.lake import Lake, answering
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
 from ingest.deliver import deliver
@@ -38,7 +40,10 @@ from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
 from ingest.verify import verify
 
+log = structlog.get_logger()
+
 _MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
+_PLACES_TOLD: Final = 20
 _WIDEST: Final = 2_000  # columns of a table that no terminal shows
 _PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
 
@@ -49,20 +54,39 @@ def now() -> datetime:
 
 def sync(arguments: argparse.Namespace, settings: Settings) -> int:
     every = arguments.every
+    if every is None:
+        return 0 if _sync_and_tell(arguments, settings).complete else 1
     while True:
         started = time.monotonic()
-        try:
-            result = _sync_once(arguments, settings)
-        except ClickledgerError as error:
-            if every is None:
-                raise
-            print(f"{error.code}: {error.message} Trying again.", file=sys.stderr, flush=True)
-        else:
-            _warn(result)
-            print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
-            if every is None:
-                return 0 if result.complete else 1
+        _sync_whatever_happens(arguments, settings)
         time.sleep(max(0.0, every - (time.monotonic() - started)))
+
+
+def _sync_whatever_happens(arguments: argparse.Namespace, settings: Settings) -> None:
+    """One of many runs: what this one meets is told, and ends none of the later ones."""
+    try:
+        _sync_and_tell(arguments, settings)
+    except (KeyboardInterrupt, SystemExit, BrokenPipeError):  # of stdout: nobody listens any more
+        raise
+    except ClickledgerError as error:
+        _tell_failure(f"{error.code}: {error.message} Trying again.")
+    except BaseException as error:
+        with suppress(OSError):
+            log.exception("sync_failed")
+        _tell_failure(f"internal_error: {type(error).__name__}: {error}. Trying again.")
+
+
+def _tell_failure(what: str) -> None:
+    with suppress(OSError):  # a full disk, where stderr is a file
+        print(what, file=sys.stderr, flush=True)
+
+
+def _sync_and_tell(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
+    started = time.monotonic()
+    result = _sync_once(arguments, settings)
+    _warn(result)
+    print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
+    return result
 
 
 def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
@@ -89,6 +113,12 @@ def _warn(result: SyncResult) -> None:
             "(--fields, or `fields` in sources.toml)? After mending that, `sync --full` tries them again.",
             file=sys.stderr,
         )
+    for error in result.errors:
+        print(error, file=sys.stderr)
+    for place, reason in islice(result.unlisted.items(), _PLACES_TOLD):
+        print(f"warning: {place} could not be read: {reason}. The next run tries again.", file=sys.stderr)
+    if len(result.unlisted) > _PLACES_TOLD:
+        print(f"warning: so could {len(result.unlisted) - _PLACES_TOLD:,} more places not.", file=sys.stderr)
     for source, objects in result.foreign.items():
         print(f"warning: {source}: none of {objects} objects names the distribution in its key.", file=sys.stderr)
     if result.failed:
@@ -180,16 +210,16 @@ def remove_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def verify_books(arguments: argparse.Namespace, settings: Settings) -> int:
-    checks = verify(Lake(settings.lake_url), Database(settings.database), settings.segment_rules)
+    with answering():
+        checks = verify(Lake(settings.lake_url), Database(settings.database), settings.segment_rules)
     _print_rows([asdict(check) for check in checks], as_json=arguments.json)
     return 0 if all(check.holds for check in checks) else 1
 
 
 def compact_lake(arguments: argparse.Namespace, settings: Settings) -> int:
-    _print_rows(
-        [asdict(done) for done in compact(Lake(settings.lake_url), settings.segment_rules, now)],
-        as_json=arguments.json,
-    )
+    with answering():
+        done = compact(Lake(settings.lake_url), settings.segment_rules, now)
+    _print_rows([asdict(one) for one in done], as_json=arguments.json)
     return 0
 
 

@@ -132,6 +132,8 @@ def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Generator[bytes
         yield data
         data = stream.read(_READ_BYTES if left is None else min(_READ_BYTES, left))
         left = None if left is None else left - len(data)
+    if left:
+        raise OSError(f"it was cut while it was read: {left} bytes that were there are gone")
     return None
 
 

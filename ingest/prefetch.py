@@ -24,6 +24,7 @@ from ingest.sources import Source, SourceObject
 _WORKING = 2  # objects that are worked on at the same time
 _OBJECTS_AHEAD = 6
 _BLOCKS_AHEAD = 2  # of each object
+_REASON_CHARACTERS = 255  # what the ledger keeps of why an object was refused
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -102,7 +103,7 @@ class _Reader(threading.Thread):
                     )
                 )
         except UnknownFormatError as error:
-            yield Finished(refused=str(error))
+            yield Finished(refused=str(error).replace("\0", "\ufffd")[:_REASON_CHARACTERS])
         except OSError as error:
             log.warning("object_unreadable", key=self.item.key, error=str(error))
             yield Finished(failed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -52,18 +53,24 @@ class ProgressLines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
 
     def plan(self, source: str, size: int) -> None:
         self._total, self._done, self._tenths = size, 0, 0
-        sys.stderr.write(f"{source}: {size / 1e6:.1f} MB to read\n")
+        _say(f"{source}: {size / 1e6:.1f} MB to read")
 
     def read(self, size: int) -> None:
         self._done += size
         tenths = 10 * self._done // max(self._total, 1)
         if tenths > self._tenths:
             self._tenths = tenths
-            sys.stderr.write(f"{tenths * 10} % of {self._total / 1e6:.1f} MB\n")
+            _say(f"{tenths * 10} % of {self._total / 1e6:.1f} MB")
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # where stderr is a file on a full disk, the reading goes on
+        sys.stderr.write(f"{line}\n")
 
 
 def progress() -> ProgressBar | ProgressLines:

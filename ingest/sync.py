@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 import structlog
+from polars.exceptions import PanicException
 
-from analytics_core.errors import SourceError
+from analytics_core.errors import ClickledgerError, StoreUnavailableError
 from analytics_core.settings import Settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
-from analytics_core.store.lake import Lake
+from analytics_core.store.lake import Lake, answering
 from ingest.agents import Agents
 from ingest.blocks import Block
 from ingest.carry import carry
@@ -29,7 +30,7 @@ from ingest.prefetch import Finished, Read, one_ahead, one_behind, prefetch
 from ingest.rebuild import bring_up_to_date, mend
 from ingest.redirects import UNKNOWN_HOST, KnownHosts, Sorted, sort_lines
 from ingest.rollups import CLICKS_AT_A_TIME, catch_up
-from ingest.sources import Past, Source, SourceObject, configured_sources
+from ingest.sources import Past, Source, SourceObject, Unlisted, configured_sources, shown, why_unstorable
 
 log = structlog.get_logger()
 
@@ -48,7 +49,8 @@ class SyncResult:
     `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
     lately. `foreign`: sources of which no object is of their distribution, and how many there are. `waiting`: files of
     which the last line was left, since it may still be written. `misfits`: roll-ups that did not fit the facts, and
-    were derived anew."""
+    were derived anew. `unlisted`: places that could not be looked at this time, and why. `errors`: what is wrong with
+    sources that could not be read to their end whatever is in them."""
 
     batches: int = 0
     objects: int = 0
@@ -60,6 +62,8 @@ class SyncResult:
     foreign: dict[str, int] = field(default_factory=dict[str, int])
     waiting: int = 0
     misfits: list[Misfit] = field(default_factory=list[Misfit])
+    unlisted: dict[str, str] = field(default_factory=dict[str, str])
+    errors: list[str] = field(default_factory=list[str])
 
     def add(self, summary: BatchSummary, objects: int) -> None:
         self.batches += 1
@@ -87,29 +91,44 @@ class Sync:
     hosts_version: str
 
     def run(self, sources: Sequence[Source], *, full: bool = False) -> SyncResult:
-        """Reads every source to its end. An object that cannot be read now is left for the next run.
+        """Reads every source to its end. What cannot be read now, of a source or all of it, is left for the next run.
 
-        Raises SourceError, after the other sources were read, when one cannot be listed.
+        Raises StoreUnavailableError when the lake or the database does not answer.
         """
+        with answering():
+            return self._run(sources, full=full)
+
+    def _run(self, sources: Sequence[Source], *, full: bool) -> SyncResult:
         configs = [source.config for source in sources]
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.clock())
         carry(self.lake, self.database, self.clock)
         agents, rules = self.facts.agents, self.settings.segment_rules
         result = SyncResult(misfits=bring_up_to_date(self.lake, agents, rules, self.clock))
         ended: dict[str, bool] = {}
-        failed: SourceError | None = None
         for source in sources:
-            try:
+            with self._alone(source, result):
                 ended |= self._read_to_its_end(source, result, full=full)
-            except SourceError as error:  # the others are read all the same
-                failed, result.complete = error, False
         self._catch_up()
         result.misfits += mend(self.lake, agents, rules, self.clock())
         compact_counts(self.lake)
         self.ledger.end_run(run, self.clock(), ended, complete=result.complete)
-        if failed is not None:
-            raise failed
         return result
+
+    @contextmanager
+    def _alone(self, source: Source, result: SyncResult) -> Generator[None]:
+        """What is wrong with a source is noted: the others are read all the same. Not so when nothing can be stored."""
+        try:
+            yield
+        except (StoreUnavailableError, OSError):
+            raise
+        except ClickledgerError as error:
+            result.errors.append(f"{error.code}: {error.message}")
+            result.complete = False
+        except (Exception, PanicException) as error:  # a defect, ours or a library's
+            log.exception("source_failed", source=source.config.url)
+            what = f"{type(error).__name__}: {error}"
+            result.errors.append(f"internal_error: {source.config.url} could not be read to its end ({what}).")
+            result.complete = False
 
     def _read_to_its_end(self, source: Source, result: SyncResult, *, full: bool) -> dict[str, bool]:
         """Reads what is new in one source, planned again as often as another process moves it on.
@@ -134,7 +153,10 @@ class Sync:
         url = source.config.url
         committed = recover(url, self.lake, self.ledger)
         listed = source.objects(past, everything=everything)
-        unread = self.ledger.unread(source, _own(source, listed, result), self.hosts_version, full=full)
+        unlisted: dict[str, str] = {}
+        own = _own(source, _storable(listed, unlisted), result)
+        unread = self.ledger.unread(source, own, self.hosts_version, full=full)
+        result.unlisted |= unlisted
         if not everything:  # the distribution may only have been quiet
             result.foreign.pop(url, None)
         failed = result.failed
@@ -154,7 +176,7 @@ class Sync:
                         clicks = 0
         except SourceMovedError:
             return None
-        return result.failed == failed
+        return result.failed == failed and not unlisted
 
     def _batches(
         self, source: Source, unread: list[tuple[SourceObject, ObjectProgress]], result: SyncResult
@@ -209,6 +231,17 @@ class Sync:
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )
         return summary
+
+
+def _storable(listed: Iterable[SourceObject | Unlisted], unlisted: dict[str, str]) -> Iterator[SourceObject]:
+    """The objects that were listed; notes in `unlisted` what could not be, and what the ledger could not name."""
+    for item in listed:
+        if isinstance(item, Unlisted):
+            unlisted[shown(item.place)] = item.reason
+        elif (reason := why_unstorable(item.key)) is not None:
+            unlisted[shown(item.key)] = reason
+        else:
+            yield item
 
 
 def _own(source: Source, listed: Iterable[SourceObject], result: SyncResult) -> Iterator[SourceObject]:

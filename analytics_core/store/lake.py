@@ -357,6 +357,16 @@ def _commit_properties(
 
 
 @contextmanager
+def answering() -> Generator[None]:
+    """Around what reads files of the lake, which Polars does when a frame is collected: its word for a store that does
+    not answer becomes ours."""
+    try:
+        yield
+    except OSError as error:
+        raise lake_unavailable(error) from error
+
+
+@contextmanager
 def _translated() -> Generator[None]:
     try:
         yield

@@ -14,11 +14,21 @@ from typing import Any, Final
 from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
 from ingest.cloudfront import Fields, UnknownFormatError, read_field_list
-from ingest.sources.base import Past, Source, SourceConfig, SourceObject
+from ingest.sources.base import Past, Source, SourceConfig, SourceObject, Unlisted, shown, why_unstorable
 from ingest.sources.files import FileSource
 from ingest.sources.s3 import S3Source
 
-__all__ = ["Past", "Source", "SourceConfig", "SourceObject", "configured_sources", "open_sources"]
+__all__ = [
+    "Past",
+    "Source",
+    "SourceConfig",
+    "SourceObject",
+    "Unlisted",
+    "configured_sources",
+    "open_sources",
+    "shown",
+    "why_unstorable",
+]
 
 _KEYS: Final = {"url": str, "fields": str, "sampling": int, "lookback_hours": int, "distribution": str}
 
@@ -53,8 +63,17 @@ def _open(config: SourceConfig, clock: Callable[[], datetime]) -> Source:
 
 
 def _name(url: str, base: Path | None = None) -> str:
-    """How the ledger calls a source: local places by their absolute path."""
-    return url if "://" in url else os.path.normpath((base or Path.cwd()) / Path(url).expanduser())
+    """How the ledger calls a source: local places by their absolute path. Raises SourceError for what is no name."""
+    if not url.strip():
+        raise SourceError("A source needs a name: a file, a folder, a glob or s3://bucket/prefix; got an empty one.")
+    try:
+        name = url if "://" in url else os.path.normpath((base or Path.cwd()) / Path(url).expanduser())
+    except (OSError, RuntimeError) as error:  # no working folder, or `~` of nobody
+        raise SourceError(f"{url} is no source: {error}.") from error
+    reason = why_unstorable(name)
+    if reason is not None:
+        raise SourceError(f"{shown(name)} is no source: {reason}.")
+    return name
 
 
 def _fields(names: str) -> Fields:
@@ -70,11 +89,15 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
     if path is None:
         return None
     try:
-        tables = tomllib.loads(path.read_text()).get("source", [])
+        tables = tomllib.loads(path.read_text("utf-8")).get("source", [])
     except FileNotFoundError:
         raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which does not exist.") from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is no TOML: {error}.") from None
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SourceError(f"{path}: each source is a table of its own, headed [[source]].")
     configs = [_configured_source(table, place, path, settings) for place, table in enumerate(tables, 1)]
     for place, config in enumerate(configs, 1):
         if config.url in [other.url for other in configs[: place - 1]]:

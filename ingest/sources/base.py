@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
 from ingest.cloudfront import Fields
+
+_NAME_BYTES: Final = 1_024  # of an object's key or a source, as on S3: what the database's keys hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,30 @@ class SourceObject:
     is_growing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A place in a source that could not be looked at this time, and why: the next run tries it again."""
+
+    place: str
+    reason: str
+
+
+def why_unstorable(name: str) -> str | None:
+    """Why the ledger cannot call an object or a source by this name; None when it can."""
+    try:
+        size = len(name) if name.isascii() else len(name.encode())
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
+    if size > _NAME_BYTES:
+        return f"its name is longer than {_NAME_BYTES:,} bytes"
+    return "its name holds a NUL" if "\0" in name else None
+
+
+def shown(name: str) -> str:
+    """A name as it can be printed: bytes of a file's name that are no text as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class Source(Protocol):
     @property
     def config(self) -> SourceConfig: ...
@@ -57,7 +83,7 @@ class Source(Protocol):
         """Whether listing what is recent would not do."""
         ...
 
-    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:
+    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject | Unlisted]:
         """What the source holds now, in a stable order; unless `everything`, recent keys suffice.
 
         Raises SourceError when it cannot be listed.

@@ -1,4 +1,4 @@
-"""Log files on this machine: one file, a folder with everything below it, or a glob.
+"""Log files on this machine: one file, a folder with everything below it, or a glob. Links are followed.
 
 Plain files may still be written to. Their version says how they end, so that a later sync can tell that one only grew,
 and reads what was added.
@@ -6,19 +6,23 @@ and reads what was added.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
+import os
 import re
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 from analytics_core.errors import SourceError
-from ingest.sources.base import Past, SourceConfig, SourceObject
+from ingest.sources.base import Past, SourceConfig, SourceObject, Unlisted
+from ingest.sources.walk import Found, files_below, files_matching, literal_folder, why
 
 _PACKED: Final = (".gz", ".parquet")
+_PLACES: Final = "a file, a folder, a glob or s3://bucket/prefix"
 _GROWING_SECONDS: Final = 60
 _END_BYTES: Final = 4_096
 _PLAIN_VERSION: Final = re.compile(r"(?P<size>\d+)-\d+-(?P<end>[0-9a-f]{32})")
@@ -32,56 +36,74 @@ class FileSource:
     def must_list_all(self, past: Past) -> bool:  # noqa: ARG002  (a listing is cheap here)
         return True
 
-    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:  # noqa: ARG002
-        for path in self._paths():
-            try:
-                yield _listed(path)
-            except FileNotFoundError:  # rotated since the folder was read: its lines are in another file now
-                continue
+    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject | Unlisted]:  # noqa: ARG002
+        for found in self._found():
+            yield found if isinstance(found, Unlisted) else _listed(*found)
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:
         earlier = _PLAIN_VERSION.fullmatch(version)
         if earlier is None or int(earlier["size"]) > item.size:
             return False
-        path, size = Path(item.key), int(earlier["size"])
-        if _digest(_end(path, size)) != earlier["end"]:
+        size = int(earlier["size"])
+        try:
+            if _digest(_end(item.key, size)) != earlier["end"]:
+                return False
+            return not to_its_end or b"\n" in _end(item.key, size + 1)[-2:]  # of the line, before or just after
+        except OSError:  # told when it is read
             return False
-        return not to_its_end or b"\n" in _end(path, size + 1)[-2:]  # of the line, before or just after
 
     def open(self, item: SourceObject) -> IO[bytes]:
-        return Path(item.key).open("rb")
+        return _open(item.key)
 
-    def _paths(self) -> list[Path]:
-        place = Path(self._place)
-        if place.is_file():
-            return [place]
-        if place.is_dir():
-            found = (path for path in place.rglob("*") if not any(part.startswith(".") for part in path.parts[-1:]))
-        elif glob.has_magic(self._place):
-            found = (Path(name) for name in glob.iglob(self._place, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
+    def _found(self) -> Iterator[Found | Unlisted]:
+        try:
+            status = os.stat(self._place)  # noqa: PTH116  (a string, as in the walk)
+        except (FileNotFoundError, NotADirectoryError):
+            yield from self._matching()
+        except OSError as error:
+            raise SourceError(f"{self._place} cannot be read: {why(error)}.") from error
         else:
-            raise SourceError(
-                f"{self._place} does not exist; a source is a file, a folder, a glob or s3://bucket/prefix."
-            )
-        return sorted(path for path in found if path.is_file())
+            if stat.S_ISDIR(status.st_mode):
+                yield from files_below(self._place)
+            elif stat.S_ISREG(status.st_mode):
+                yield self._place, status
+            else:
+                raise SourceError(f"{self._place} is no regular file; a source is {_PLACES}.")
+
+    def _matching(self) -> Iterator[Found | Unlisted]:
+        has_magic = glob.has_magic(self._place)
+        place = literal_folder(self._place) if has_magic else self._place
+        if not has_magic or not Path(place).is_dir():
+            raise SourceError(f"{place} does not exist; a source is {_PLACES}.")
+        yield from files_matching(self._place)
 
 
-def _listed(path: Path) -> SourceObject:
-    stat = path.stat()
-    version = f"{stat.st_size}-{stat.st_mtime_ns}"
-    if path.suffix in _PACKED:
-        return SourceObject(str(path), version, stat.st_size)
-    is_growing = abs(time.time() - stat.st_mtime) < _GROWING_SECONDS
-    with suppress(PermissionError):  # told when it is read
-        version = f"{version}-{_digest(_end(path, stat.st_size))}"
-    return SourceObject(str(path), version, stat.st_size, is_growing)
+def _listed(path: str, status: os.stat_result) -> SourceObject | Unlisted:
+    version = f"{status.st_size}-{status.st_mtime_ns}"
+    if path.endswith(_PACKED):
+        return SourceObject(path, version, status.st_size)
+    is_growing = abs(time.time() - status.st_mtime) < _GROWING_SECONDS
+    try:
+        end = _digest(_end(path, status.st_size))
+    except OSError as error:
+        return Unlisted(path, why(error))
+    return SourceObject(path, f"{version}-{end}", status.st_size, is_growing)
 
 
-def _end(path: Path, size: int) -> bytes:
+def _end(path: str, size: int) -> bytes:
     """The last bytes of the first `size` bytes."""
-    with path.open("rb") as file:
+    with _open(path) as file:
         file.seek(max(0, size - _END_BYTES))
         return file.read(min(size, _END_BYTES))
+
+
+def _open(path: str) -> IO[bytes]:
+    """Opens a regular file. Raises OSError for what has become a pipe, which would wait for somebody to write."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return file
 
 
 def _digest(end: bytes) -> str:

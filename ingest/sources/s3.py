@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
+from urllib3.exceptions import HTTPError
 
 from analytics_core.errors import SourceError
 from analytics_core.store.object_storage import client, parse_location
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 _SPOOL_BYTES: Final = 8 * 2**20
 _LIST_ALL_EVERY: Final = timedelta(hours=24)
+# What boto3 raises when there is no answer: of broken connections, and of endpoints that are none, not its own errors.
+_TRANSFER: Final = (RetriesExceededError, S3DownloadFailedError, S3ValidationError)
+_NO_ANSWER: Final = (BotoCoreError, HTTPError, OSError, ValueError, *_TRANSFER)
 
 
 class S3Source:
@@ -59,7 +64,7 @@ class S3Source:
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
                 raise FileNotFoundError(item.key) from error
             raise OSError(f"{item.key}: {error}") from error
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             spool.close()
             raise OSError(f"{item.key}: {error}") from error
         spool.seek(0)
@@ -95,5 +100,5 @@ class S3Source:
     def _page(self, **position: Any) -> ListObjectsV2OutputTypeDef:
         try:
             return client().list_objects_v2(Bucket=self._location.bucket, Prefix=self._location.key, **position)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             raise SourceError(f"{self.config.url} cannot be listed: {error}") from error

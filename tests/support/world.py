@@ -46,11 +46,17 @@ ACCOUNTS: dict[str, Any] = {
 }
 
 
+def stopped_by_permissions() -> tuple[str, ...]:
+    """What starts a command that permissions stop as they stop everybody, though root may run the tests."""
+    return ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+
+
 @dataclass
 class World:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     now: datetime = NOW
+    before: tuple[str, ...] = ()  # words before those of a command: a program that starts it
 
     @property
     def settings(self) -> Settings:
@@ -75,16 +81,16 @@ class World:
         return run.run(opened, full=full)
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "ingest", *words]
+        return [*self.before, sys.executable, "-m", "ingest", *words]
 
     def process_environment(self) -> dict[str, str]:
         own = {"CLICKLEDGER_STATE": str(self.folder / "var"), "PYTHONPATH": str(ROOT)}
         return {**os.environ, **own, **self.environment}
 
-    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str | bytes, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`python -m ingest …` as a process of its own."""
         return subprocess.run(
-            self.command(*words),
+            [*self.command(), *words],
             env=self.process_environment(),
             cwd=self.folder,
             capture_output=True,
