@@ -48,6 +48,7 @@ class Application:
     redirect_log: RedirectLog
     personal_tokens: PersonalTokens
     audit: Audit
+    outcomes: Outcomes
     rates: Rates
     sign_ins: SignIns
     clock: Callable[[], datetime]
@@ -78,12 +79,13 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
     engine = DuckDBEngine(
         memory_megabytes=settings.query_memory_megabytes, seconds=settings.query_seconds, file_cache=file_cache
     )
+    outcomes = Outcomes(database)
     analytics = Analytics(
         lake=lake,
         engine=engine,
         policy=policy,
         syncs=Syncs(database),
-        outcomes=Outcomes(database),
+        outcomes=outcomes,
         sla_minutes=settings.sla_minutes,
         ctx_ttl=settings.ctx_ttl,
         segment_rules=settings.segment_rules,
@@ -106,6 +108,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         redirect_log=RedirectLog(settings.redirect_log_folder),
         personal_tokens=PersonalTokens(settings, database, policy),
         audit=audit,
+        outcomes=outcomes,
         rates=rates,
         sign_ins=SignIns(audit, accounts, rates),
         clock=clock,

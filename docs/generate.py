@@ -102,7 +102,7 @@ maker has a role there: a load of the accounts that removes the maker revokes it
 | --- | --- |{" --- |" * len(ROLES)} --- | --- | --- |
 {roles}
 
-What concerns no handle, `GET /v2/audit`, is for STAFF alone: `insufficient_role` for others.
+What concerns no handle, `GET /v2/audit` and `GET /v2/posts`, is for STAFF alone: `insufficient_role` for others.
 A handle on which one has no role looks like one that does not exist. Role and scope are looked at before the plan.
 
 ## Scope × action

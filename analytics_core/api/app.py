@@ -17,6 +17,7 @@ from analytics_core.api import (
     conversions,
     docs_page,
     health,
+    posts,
     redirect,
     signals,
     snippet,
@@ -65,7 +66,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.observations = observations
     for public in (conversions, signals, context, redirect, snippet):  # asked most, so looked at first
         app.include_router(public.router)
-    for router in (*analytics.routers, tokens.router, audit.router, health.router, docs_page.router):
+    for router in (*analytics.routers, tokens.router, audit.router, posts.router, health.router, docs_page.router):
         app.include_router(router)
     app.router.routes.insert(0, redirect.OnHandleHost(redirect.answer))
     install_error_handlers(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from analytics_core.exports import money
-from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, Row
+from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Period, Posts, Query, Row
 from analytics_core.query.parse import filter_text
+from analytics_core.store.outcomes import StrayPosts
 
 
 class _Schema(BaseModel):
@@ -100,6 +102,40 @@ class PostsSchema(_Schema):
     click_not_yet_seen: int = Field(
         description="Accepted, and waiting for the next sync or the log line of their click."
     )
+
+
+class StrayPostsDaySchema(_Schema):
+    """`signals` are those of handles that do not exist."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    day: str
+    accepted: int = 0
+    duplicate: int = 0
+    key_reused: int = 0
+    expired: int = 0
+    bad_signature: int = 0
+    invalid_field: int = 0
+    rate_limited: int = 0
+    signals: int
+
+
+class StrayPostsSchema(_Schema):
+    """How posts ended that belong to no handle, per UTC day that has any."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    range: RangeSchema
+    rows: list[StrayPostsDaySchema]
+
+    @classmethod
+    def of(cls, period: Period, found: Iterable[StrayPosts]) -> StrayPostsSchema:
+        rows = [
+            StrayPostsDaySchema.model_validate({"day": day_text(one.day), "signals": one.signals, **one.conversions})
+            for one in found
+        ]
+        days = {"fromDay": day_text(period.from_day), "toDay": day_text(period.to_day), "timezone": period.timezone}
+        return cls(range=RangeSchema.model_validate(days), rows=rows)
 
 
 class FunnelSchema(_Schema):

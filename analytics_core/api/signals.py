@@ -49,12 +49,12 @@ class RecordedSignalSchema(_Schema):
 @router.post(
     "/signals",
     summary="Record a signal",
+    description="Of a handle that does not exist it is answered in the same way, kept aside, and counts nowhere.",
     status_code=201,
     response_model=RecordedSignalSchema,
     responses=documented(
         errors.InvalidSignalError,
         errors.InvalidCtxError,
-        errors.HandleNotFoundError,
         errors.PayloadTooLargeError,
         errors.RateLimitedError,
         errors.StoreUnavailableError,
@@ -72,8 +72,6 @@ async def post_signal(request: Request) -> JSONResponse:
     if too_often is not None:
         raise too_often
     ended = await application.signals.record(signal)
-    if ended == "unknown_handle":
-        raise errors.HandleNotFoundError(f"There is no handle {signal.handle}.")
     if ended == "session_full":
         raise errors.RateLimitedError(
             f"The session has its {MOST_A_SESSION} signals; begin a new one.", retry_after=_FULL_SECONDS

@@ -31,7 +31,7 @@ class Signals:
     ctx_keys: Sequence[str]
 
     def read(self, body: bytes, now: datetime) -> Signal:
-        """What was posted. Raises InvalidSignalError or InvalidCtxError; whether the handle exists `record` tells."""
+        """What was posted. Raises InvalidSignalError or InvalidCtxError; nobody is told whether the handle exists."""
         fields = parse_fields(body, InvalidSignalError)
         context = self._context(fields, now)
         handle = _handle(fields, context)

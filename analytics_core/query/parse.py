@@ -67,6 +67,11 @@ def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, fo
     return query
 
 
+def parse_period(parameters: Mapping[str, str], now: datetime) -> Period:
+    """The days that `fromDay`, `toDay` and `tz` ask for. Raises InvalidDateRangeError or InvalidTimezoneError."""
+    return parse_query("", {"groupBy": "day", **parameters}, now).period
+
+
 def check_query(query: Query) -> None:
     """Raises the error of whatever the catalog and the limits do not allow, however the query was made."""
     period = query.period

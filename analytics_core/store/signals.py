@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, func, insert, select, tuple_
 
@@ -15,7 +15,7 @@ MOST_A_SESSION: Final = 200
 
 _ONE_AT_A_TIME: Final = 0x5349474E414C53  # PostgreSQL's advisory lock of who counts signals: any number of our own
 
-Ended = Literal["accepted", "session_full", "unknown_handle"]
+Ended = Literal["accepted", "session_full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,26 @@ class Signal:
 
 
 def record(connection: Connection, signals: Sequence[Signal]) -> list[Ended]:
-    """Appends the signals of known handles whose session has room; how each of them ended."""
+    """Appends the signals whose session has room; how each of them ended.
+
+    What claims a handle that does not exist, and has no ctx of it, is kept aside: it is written like any other, so that
+    neither an answer nor its time tells which handles there are, and marked so that it never comes into the lake.
+    """
     if connection.dialect.name == "postgresql":  # two that count at once would fill a session beyond its room
         connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
     handles = _known(connection, {one.handle for one in signals})
     sizes = _sizes(connection, {one.session for one in signals})
     ended: list[Ended] = []
+    rows: list[dict[str, Any]] = []
     for one in signals:
         size = sizes.get(one.session, 0)
-        if one.handle not in handles:
-            ended.append("unknown_handle")
-        elif size >= MOST_A_SESSION:
+        if size >= MOST_A_SESSION:
             ended.append("session_full")
-        else:
-            ended.append("accepted")
-            sizes[one.session] = size + 1
-    rows = [asdict(one) | {"carried": False} for one, how in zip(signals, ended, strict=True) if how == "accepted"]
+            continue
+        ended.append("accepted")
+        sizes[one.session] = size + 1
+        is_aside = one.handle not in handles and one.click_id is None
+        rows.append(asdict(one) | {"carried": is_aside})
     if rows:
         connection.execute(insert(tables.signals), rows)
     return ended

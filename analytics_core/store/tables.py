@@ -261,7 +261,7 @@ signals = Table(
     Column("source", String(64)),
     Column("metadata", Text),  # JSON
     Column("at", UtcTime, nullable=False),
-    Column("carried", Boolean, nullable=False, default=False),
+    Column("carried", Boolean, nullable=False, default=False),  # or kept aside for good: of a handle that is not there
     Index("signals_by_session", "handle", "session_id"),
 )
 Index(

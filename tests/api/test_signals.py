@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 from support.api import NOW, Api
+from support.logs import Request, realtime_text, write
 from support.posts import ctx, long_ago
 from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
 from analytics_core.store import tables
+from analytics_core.store.schemas import SIGNALS
 
 DOOR = "/v2/public/chain/signals"
 SESSION = "sig_acme_1773316800_k3x9"
@@ -127,15 +129,48 @@ def test_a_number_that_no_double_holds_is_refused(api: Api, address: str) -> Non
     assert response.json()["error"] == "invalid_signal"
 
 
-def test_a_signal_must_fit_its_ctx_and_its_handle_must_exist(api: Api, address: str) -> None:
+def test_a_signal_must_fit_its_ctx(api: Api, address: str) -> None:
     settings = api.application.settings
     other = post(api, signal(ctx=ctx(settings, NOW, handle="zed")), address)
     old = post(api, signal(ctx=ctx(settings, long_ago(NOW))), address)
-    stranger = post(api, signal(handle="nobody", sessionId="sig_nobody_1_a"), address)
 
     assert (other.status_code, other.json()["error"]) == (400, "invalid_signal")
     assert (old.status_code, old.json()["error"]) == (400, "invalid_ctx")
-    assert (stranger.status_code, stranger.json()["error"]) == (404, "handle_not_found")
+
+
+def test_nobody_learns_whether_a_handle_exists(api: Api, address: str) -> None:
+    """Not from the answer, nor from the limits of a session."""
+
+    def told(handle: str) -> list[tuple[int, set[str], set[str]]]:
+        session = f"sig_{handle}_3_full"
+        row = {"handle": handle, "session_id": session, "signal_key": "k", "signal_value": "", "confidence": 1.0}
+        ids = (f"{handle[0]}{number:031}" for number in range(198))
+        with api.application.database.begin() as connection:
+            rows = [row | {"signal_id": one, "at": NOW, "carried": True} for one in ids]
+            connection.execute(insert(tables.signals), rows)
+        answers = [post(api, signal(handle=handle, sessionId=session), address) for _ in range(3)]
+        answers.append(post(api, signal(handle=handle, sessionId="sig_other_3_a"), address))
+        return [(one.status_code, set(one.headers), set(one.json())) for one in answers]
+
+    there, not_there = told("zed"), told("nobody")
+
+    assert [status for status, _, _ in there] == [201, 201, 429, 400]
+    assert not_there == there
+
+
+def test_a_signal_of_a_handle_that_does_not_exist_is_kept_aside(api: Api, address: str) -> None:
+    """It never counts, and nothing of it is lost. With a ctx of ours the handle is real, and only not loaded yet."""
+    aside = stored(api, post(api, signal(handle="ghost", sessionId="sig_ghost_1_a"), address))
+    token = ctx(api.application.settings, NOW, handle="ghost", slug="launch")
+    signed = stored(api, post(api, signal(handle=..., ctx=token, sessionId="sig_ghost_1_b"), address))
+    api.world.load({"handles": [{"handle": "ghost", "plan": "PRO", "planSince": "2026-01-01T00:00:00Z"}]})
+
+    api.world.sync(write(api.world.folder / "logs" / "a.log", realtime_text([Request(1)])))
+
+    lake = api.world.lake
+    in_the_lake = lake.scan(lake.open(SIGNALS), SIGNALS).filter(handle="ghost").collect()["signal_id"].to_list()
+    assert in_the_lake == [signed.signal_id]
+    assert (aside.handle, aside.signal_value) == ("ghost", "pricing")
 
 
 def test_a_body_of_more_than_16_kib_is_413(api: Api, address: str) -> None:

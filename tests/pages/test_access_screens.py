@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, told
 from support.world import NOW, ROOT
@@ -19,6 +20,7 @@ from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, TokenExpiredError
 from analytics_core.model import Period, Query
 from analytics_core.settings import Settings
+from analytics_core.store import tables
 from analytics_core.ui import downloads, session
 
 TOKENS, AUDIT = "tokens.py", "audit.py"
@@ -72,6 +74,26 @@ def test_an_owner_reads_what_happened_and_a_creator_does_not(dashboard: Dashboar
     creator = dashboard.open("user_bob", page=AUDIT, handle="acme")
     assert "Code: insufficient_role" in told(creator)
     assert not creator.dataframe
+
+
+def test_reviewers_alone_see_posts_without_a_handle(dashboard: Dashboard) -> None:
+    today = shared().clock().date()
+    kept = [
+        {"handle": handle, "day": today, "outcome": outcome, "posts": posts}
+        for handle, outcome, posts in (("", "bad_signature", 4), ("", "invalid_field", 1), ("acme", "expired", 7))
+    ]
+    with dashboard.world.database.begin() as connection:
+        connection.execute(delete(tables.conversion_outcomes).where(tables.conversion_outcomes.c.day == today))
+        connection.execute(tables.conversion_outcomes.insert(), kept)
+
+    reviewer = staff(dashboard, AUDIT, handle="acme")
+    owner = dashboard.open(page=AUDIT, handle="acme")
+
+    shown = reviewer.dataframe[-1].value
+    assert list(shown.columns) == ["Day", "Bad signature", "Invalid field", "Signals"]
+    assert shown[["Bad signature", "Invalid field", "Signals"]].to_numpy().tolist() == [[4, 1, 0]]
+    assert "Posts without a handle" in told(reviewer)
+    assert "Posts without a handle" not in told(owner)
 
 
 def test_a_failed_sign_in_reaches_the_audit_of_reviewers(dashboard: Dashboard) -> None:
