@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
+KILLS ?= 300
 
-.PHONY: setup dev run demo test check fix bench explain docs lock clean
+.PHONY: setup dev run demo test soak check fix bench explain docs lock clean
 
 setup: $(VENV)/.installed  ## what Clickledger runs on
 
@@ -47,6 +48,10 @@ demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
 
 test: dev  ## every tier
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+soak: export PYTHONPATH := tests
+soak: dev  ## a hostile run on both stores, with kills, against an oracle of plain Python: make soak KILLS=300 SEED=7
+	$(BIN)/python -m soak --kills $(KILLS) $(if $(SEED),--seed "$(SEED)") $(if $(STORE),--store "$(STORE)")
 
 check: dev  ## format, lint, types, layers, security
 	$(BIN)/ruff format --check .

@@ -9,15 +9,11 @@ import time
 from pathlib import Path
 
 import polars as pl
+from soak.programs import CATCHES_UP
 from support.logs import GOOGLEBOT, Request, realtime_text, write
 from support.world import World
 
 KILLS = 50
-# `python -m ingest`, with roll-ups that catch up in a thread after every batch, as they do in a long backlog.
-CATCHES_UP = (
-    "import sys; from ingest import sync; sync.CLICKS_AT_A_TIME = 1; "
-    "from ingest.__main__ import main; sys.exit(main(sys.argv[1:]))"
-)
 LINES_A_FILE = 1_200
 
 
