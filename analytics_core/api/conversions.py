@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request
 from limits import RateLimitItemPerHour
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse
 
@@ -34,8 +34,8 @@ class PostSchema(_Schema):
     ctx: str = Field(description="The token that the redirect appended to the destination.")
     event_type: str = Field(min_length=1, max_length=64, examples=["purchase"])
     idempotency_key: str = Field(min_length=1, max_length=255, description="Of a handle: a key counts once, for ever.")
-    value: Decimal = Field(
-        Decimal(0), ge=0, le=LARGEST_VALUE, description="At most 4 decimals.", json_schema_extra={"type": "number"}
+    value: Annotated[Decimal, WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST_VALUE})] = Field(
+        default_factory=Decimal, description="At most 4 decimals.", json_schema_extra={"default": 0}
     )
     currency: str | None = Field(None, description="ISO 4217, required with a value.", examples=["USD"])
 
@@ -53,6 +53,7 @@ class RecordedSchema(_Schema):
     responses=documented(
         errors.InvalidConversionError,
         errors.InvalidCtxError,
+        errors.RequestTimeoutError,
         errors.PayloadTooLargeError,
         errors.RateLimitedError,
         errors.StoreUnavailableError,

@@ -23,7 +23,12 @@ async def healthz() -> dict[str, str]:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Lake and database answer", responses=documented(StoreUnavailableError))
+@router.get(
+    "/readyz",
+    summary="Lake and database answer",
+    response_model=dict[str, str],
+    responses=documented(StoreUnavailableError),
+)
 def readyz(request: Request) -> JSONResponse:
     application: Application = request.app.state.application()
     application.database.ping()
@@ -32,7 +37,12 @@ def readyz(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "dataVersion": data_version})
 
 
-@router.get("/metrics", summary="Counts for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Counts for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(request: Request) -> Response:
     observations = request.app.state.observations
     updated = request.app.state.application().analytics.freshness().last_updated_at

@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from analytics_core.exports import money
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Period, Posts, Query, Row
 from analytics_core.query.parse import filter_text
 from analytics_core.store.outcomes import StrayPosts
+
+Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]  # on the wire a number with every digit
 
 
 class _Schema(BaseModel):
@@ -27,8 +29,8 @@ class MetricsSchema(_Schema):
     qualified_clicks: int
     bot_clicks: int
     conversions: int
-    revenue: Decimal = Field(json_schema_extra={"type": "number"})
-    revenue_by_currency: dict[str, Decimal]
+    revenue: Money
+    revenue_by_currency: dict[str, Money]
     mixed_currency: bool
     impressions: int | None = Field(None, description="With groupBy=segment and with funnel=true.")
 
@@ -142,8 +144,8 @@ class FunnelSchema(_Schema):
     conversion_day: str
     final_through: str | None = Field(description="Last day (yyyymmdd) whose clicks can convert no more.")
     stages: list[StageSchema]
-    revenue: Decimal = Field(json_schema_extra={"type": "number"})
-    revenue_by_currency: dict[str, Decimal]
+    revenue: Money
+    revenue_by_currency: dict[str, Money]
     mixed_currency: bool
     time_to_conversion: TimeToConversionSchema | None
     posts: PostsSchema
@@ -166,21 +168,6 @@ class AnswerSchema(_Schema):
     confidence: ConfidenceSchema | None = None
     funnel: FunnelSchema | None = None
     data_version: str
-
-
-class ManifestSchema(_Schema):
-    """What an export's file answers; `sha256` is of its bytes (JSON: of the rows array)."""
-
-    id: str
-    handle: str
-    created_at: datetime
-    created_by: str
-    format: str
-    query: dict[str, Any]
-    data_version: str
-    definitions_version: str
-    rows: int
-    sha256: str
 
 
 def answer_json(answer: Answer) -> bytes:

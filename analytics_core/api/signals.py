@@ -55,6 +55,7 @@ class RecordedSignalSchema(_Schema):
     responses=documented(
         errors.InvalidSignalError,
         errors.InvalidCtxError,
+        errors.RequestTimeoutError,
         errors.PayloadTooLargeError,
         errors.RateLimitedError,
         errors.StoreUnavailableError,

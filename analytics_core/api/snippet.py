@@ -27,7 +27,10 @@ _HEADERS: Final = {
     summary="The script for a shop's page",
     description="Keeps the ctx of the short link that led to the page, and offers `clickledger.convert(…)`.",
     response_class=Response,
-    responses={200: {"content": {"text/javascript": {}}}, 304: {"description": "Nothing changed since the ETag."}},
+    responses={
+        200: {"content": {"text/javascript": {"schema": {"type": "string"}}}},
+        304: {"description": "Nothing changed since the ETag."},
+    },
 )
 def script(if_none_match: Annotated[str | None, Header()] = None) -> Response:
     given = {part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")}
