@@ -31,11 +31,13 @@ class Policy:
         Raises HandleNotFoundError, InsufficientRoleError, InsufficientScopeError or FeatureLockedError. An unknown
         handle and a handle on which the actor has no role look the same.
         """
-        account = self._accounts.find(handle)
+        account, role = (
+            self._accounts.find(handle),
+            self._accounts.role(handle, actor.user_id),
+        )  # both: time tells nothing
         is_bound_elsewhere = actor.handle is not None and actor.handle != handle
         if account is None or is_bound_elsewhere:
             raise hidden(handle)
-        role = self._accounts.role(handle, actor.user_id)
         standing = Standing(actor.kind, role, account.plan, actor.scopes)
         refused = refusal(standing, action, self._rules[action])
         if refused is not None:
