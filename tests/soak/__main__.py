@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -31,6 +32,8 @@ _SHOWN = 20  # differences of a round
 
 @dataclass(slots=True)
 class Sums:
+    """What the outcomes of all rounds add up to."""
+
     kills: int = 0
     rounds: int = 0
     lines: int = 0
@@ -105,6 +108,11 @@ def _soak(store: Store, seed: str, rounds: int, kills: int, sums: Sums) -> None:
         soak.end()
 
 
+def _stop(*_: object) -> NoReturn:
+    """Ends the run in order: what it started ends with it."""
+    sys.exit("stopped")
+
+
 def _token(store: Store) -> str:
     """A reviewer's, for a week."""
     words = ["-m", "analytics_core", "token", "--user", "soak", "--staff", "--minutes", "10080"]
@@ -115,7 +123,7 @@ def _token(store: Store) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and what it started with it
+    signal.signal(signal.SIGTERM, _stop)
     try:
         sys.exit(main())
     except pytest.skip.Exception as missing:  # a store whose server is not installed

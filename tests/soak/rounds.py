@@ -27,8 +27,7 @@ LINES: Final = 150  # a log
 CROWD: Final = ("sync", CATCHING_UP, "compact", "compact", "deliver", "deliver")  # side by side
 _SYNCS: Final = ("sync", CATCHING_UP)
 _KILLED: Final = 0.65  # of the programs of a deadly round
-_MOMENTS: Final = 8  # that are remembered, to be asked about again
-
+_MOMENTS: Final = 8  # so many of the latest are asked about again
 
 Seen = tuple[str, str, Any]  # handle, zone, answer by day
 
@@ -141,7 +140,8 @@ class Soak:
                 for name, is_to_die in zip(names, dying, strict=True)
             ]
             ended = self.runner.finish(programs)
-            arriving.result(), posting.result()
+            arriving.result()
+            posting.result()
             api_kills = replacing.result()
             over.set()
             return ended, api_kills, watching.result()
@@ -194,7 +194,8 @@ class Soak:
         differences = tuple(self._differences())
         self._moments.append((datetime.now(UTC).isoformat(), self._oracle.copy()))
         self._compared = self._oracle.copy()
-        self._ended.clear(), self._seen.clear(), self._deliveries.clear()
+        for happened in (self._ended, self._seen, self._deliveries):
+            happened.clear()
         return differences
 
     def _differences(self) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Workers:
             return Ended(task.name, task.dies_after is not None, worker.returncode, None, "")
         if task.dies_after is None:
             self._idle.append(worker)
-        else:  # it may still be killed
+        else:  # the timer may just be killing it
             death.join()
             _end(worker)
         self._seconds[task.name] = time.monotonic() - task.began
