@@ -9,19 +9,20 @@ from typing import Final
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.bootstrap import build, read_settings, utc_now
+from analytics_core.bootstrap import build, read_settings
 from analytics_core.errors import ClickledgerError
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.parameters import gathered
 from analytics_core.query.parse import parse_query
 from analytics_core.settings import Settings
+from analytics_core.store.clock import machine_time
 
 _OPERATOR: Final = Actor("analytics_core explain", is_staff=True)
 
 
 def token(arguments: argparse.Namespace, settings: Settings) -> None:
     lifetime = timedelta(minutes=arguments.minutes)
-    print(tokens.mint(settings, arguments.user, now=utc_now(), lifetime=lifetime, is_staff=arguments.staff))
+    print(tokens.mint(settings, arguments.user, now=machine_time(), lifetime=lifetime, is_staff=arguments.staff))
 
 
 def explain(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 
 from analytics_core.access.personal import PersonalTokens
@@ -20,9 +18,11 @@ from analytics_core.service import Analytics
 from analytics_core.settings import Settings, load_settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.audit import Audit
+from analytics_core.store.clock import Clock, clock_of
 from analytics_core.store.database import Database, check_database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
+from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_place import check_lake
 from analytics_core.store.links import Links
@@ -51,7 +51,7 @@ class Application:
     outcomes: Outcomes
     rates: Rates
     sign_ins: SignIns
-    clock: Callable[[], datetime]
+    clock: Clock
 
     def start(self) -> None:
         """Before the first request: tidies up after processes that died."""
@@ -63,14 +63,12 @@ class Application:
         self.redirect_log.close()
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Application:
-    """Opens lake, database and engine. Raises StoreUnavailableError when one of them does not answer."""
+def build(settings: Settings, *, clock: Clock | None = None) -> Application:
+    """Opens lake, database and engine; without a `clock`, the database's counts. Raises StoreUnavailableError when one
+    of them does not answer."""
     lake = Lake(settings.lake_url)
     database = Database(settings.database)
+    clock = clock or clock_of(database)
     accounts = Accounts(database)
     policy = Policy(accounts)
     file_cache = (
@@ -86,6 +84,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> App
         policy=policy,
         syncs=Syncs(database),
         outcomes=outcomes,
+        horizon=Horizon(database),
         sla_minutes=settings.sla_minutes,
         ctx_ttl=settings.ctx_ttl,
         segment_rules=settings.segment_rules,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Final, TypeVar
@@ -22,7 +22,7 @@ from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
 from analytics_core.query.compare import previous_total, total
 from analytics_core.query.explain import explain
-from analytics_core.query.parse import check_query
+from analytics_core.query.parse import check_as_of, check_query
 from analytics_core.query.reader import (
     CLICK_EVENT_COLUMNS,
     CONVERSION_EVENT_COLUMNS,
@@ -32,6 +32,7 @@ from analytics_core.query.reader import (
 from analytics_core.query.resolve import Resolved, resolve
 from analytics_core.store.facts import Facts
 from analytics_core.store.file_cache import VanishedFileError
+from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.schemas import CLICKS
@@ -70,6 +71,7 @@ class Analytics:
         policy: Policy,
         syncs: Syncs,
         outcomes: Outcomes,
+        horizon: Horizon,
         sla_minutes: int,
         ctx_ttl: timedelta,
         segment_rules: SegmentRules,
@@ -80,6 +82,7 @@ class Analytics:
         self._policy = policy
         self._syncs = syncs
         self._outcomes = outcomes
+        self._horizon = horizon
         self._sla_minutes = sla_minutes
         self._ctx_ttl = ctx_ttl
         self._clock = clock
@@ -95,6 +98,7 @@ class Analytics:
         """
         self._policy.check(actor, Action.READ, query.handle)
         check_query(query)
+        self._reach(query.as_of)
         resolved = resolve(query)
         return self._on_a_snapshot(lambda snapshot: self._answer(resolved, snapshot))
 
@@ -106,10 +110,8 @@ class Analytics:
         """
         self._policy.check(actor, Action.EXPORT, query.handle)
         check_query(query)
-        if query.group_by == EVENT:
-            return self._on_a_snapshot(lambda snapshot: self._events(query, snapshot))
-        resolved = resolve(query)
-        return self._on_a_snapshot(lambda snapshot: self._groups(resolved, snapshot))
+        self._reach(query.as_of)
+        return self._on_a_snapshot(lambda snapshot: self._export_of(query, snapshot))
 
     def explain(self, query: Query, actor: Actor) -> list[str]:
         """Each statement that the rows of the answer need, what it binds and reads, and the engine's plan of it.
@@ -123,7 +125,8 @@ class Analytics:
 
     def freshness(self, as_of: datetime | None = None) -> Freshness:
         """How current the numbers are, or were then, for all handles alike."""
-        return freshness(self._syncs.last_complete(as_of), self._sla_minutes, as_of or self._clock())
+        moment = as_of or self._clock()
+        return freshness(self._syncs.last_complete(moment), self._sla_minutes, moment)
 
     def data_version(self) -> str:
         """What the numbers are made of. The same version gives the same answers; compaction does not change it."""
@@ -142,6 +145,12 @@ class Analytics:
 
     def close(self) -> None:
         self._engine.close()
+
+    def _reach(self, as_of: datetime | None) -> None:
+        """Before an answer as of a moment is read. Raises InvalidAsOfError for one that lies in the future."""
+        if as_of is not None:
+            check_as_of(as_of, self._clock())
+            self._horizon.reach(as_of)
 
     def _on_a_snapshot(self, ask: Callable[[Snapshot], _T]) -> _T:
         """Asks; when files vanish because a compaction came in between, or roll-ups were deleted and made anew, asks
@@ -216,7 +225,7 @@ class Analytics:
         return Posts(**(counted | {"accepted": accepted - waiting, "click_not_yet_seen": waiting}))
 
     def _final_through(self, query: Query) -> date | None:
-        sync = self._syncs.last_complete(query.as_of)
+        sync = self._syncs.last_complete(query.as_of or self._clock())
         return final_through(query.period, self._ctx_ttl, sync and sync.started_at)
 
     def _confidence(
@@ -242,6 +251,17 @@ class Analytics:
             )
         )
 
+    def _export_of(self, query: Query, snapshot: Snapshot) -> Export:
+        """The rows, and as of which moment they are given again. While roll-ups lag behind what their newest row says,
+        there is no such moment: the rows are those as of it, from the facts."""
+        as_of = query.as_of or self._facts.learnt_at(snapshot)
+        if query.as_of is None and as_of is not None:
+            self._horizon.reach(as_of)
+            if not self._facts.holds_all(snapshot, as_of):
+                query, snapshot = replace(query, as_of=as_of), self._snapshot()
+        made = self._events(query, snapshot) if query.group_by == EVENT else self._groups(resolve(query), snapshot)
+        return replace(made, as_of=as_of)
+
     def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Export:
         return self._export(resolved.query, *self._reader.groups(resolved, snapshot), snapshot)
 
@@ -252,8 +272,7 @@ class Analytics:
 
     def _export(self, query: Query, columns: pl.Schema, frames: Iterator[pl.DataFrame], snapshot: Snapshot) -> Export:
         first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
-        as_of = query.as_of or self._facts.learnt_at(snapshot)
-        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot), as_of)
+        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot), query.as_of)
 
 
 def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -15,6 +15,7 @@ from analytics_core.model import Period, Query, SegmentRules
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.service import Analytics
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.horizon import Horizon
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from benchmarks.lakes import END, HANDLES, build_lake, handle_name
@@ -48,6 +49,7 @@ def _measure(folder: Path, clicks: int) -> tuple[list[list[str]], float]:
         policy=policy,
         syncs=Syncs(database),
         outcomes=Outcomes(database),
+        horizon=Horizon(database),
         sla_minutes=60,
         ctx_ttl=timedelta(minutes=15),
         segment_rules=SegmentRules(),

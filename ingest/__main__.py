@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,10 @@ from analytics_core.bootstrap import build, read_settings
 from analytics_core.errors import ClickledgerError
 from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.settings import Settings
+from analytics_core.store.clock import clock_of, machine_time
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake, answering
+from analytics_core.store.learnt import stamps_of
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
 from ingest.deliver import deliver
@@ -46,10 +48,6 @@ _MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every 
 _PLACES_TOLD: Final = 20
 _WIDEST: Final = 2_000  # columns of a table that no terminal shows
 _PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def sync(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -90,12 +88,13 @@ def _sync_and_tell(arguments: argparse.Namespace, settings: Settings) -> SyncRes
 
 
 def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
-    sources = open_sources(arguments.source, arguments.fields, settings, now)
     database = Database(settings.database)
+    clock = clock_of(database)
+    sources = open_sources(arguments.source, arguments.fields, settings, clock)
     if settings.accounts:
-        keep_in_step(settings.accounts, database, settings.public_domain, now())
+        keep_in_step(settings.accounts, database, settings.public_domain, clock())
     with progress() as shown:
-        run = prepare(settings, Lake(settings.lake_url), database, now, shown)
+        run = prepare(settings, Lake(settings.lake_url), database, clock, shown)
         return run.run(sources, full=arguments.full)
 
 
@@ -163,13 +162,15 @@ def _result(result: SyncResult, seconds: float) -> dict[str, float]:
 
 
 def accounts(arguments: argparse.Namespace, settings: Settings) -> int:
-    loaded = load_accounts(Database(settings.database), read_accounts(arguments.file), settings.public_domain, now())
+    database = Database(settings.database)
+    now = clock_of(database)()
+    loaded = load_accounts(database, read_accounts(arguments.file), settings.public_domain, now)
     print(json.dumps(asdict(loaded)))
     return 0
 
 
 def deliver_due(arguments: argparse.Namespace, settings: Settings) -> int:
-    runs = list(deliver(build(settings, clock=now)))
+    runs = list(deliver(build(settings)))
     if arguments.json:
         print(json.dumps([asdict(run) for run in runs]))
     else:
@@ -182,7 +183,7 @@ def deliver_due(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def add_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
     made = add(
-        build(settings, clock=now),
+        build(settings),
         handle=arguments.handle,
         every=arguments.every,
         format_name=arguments.format,
@@ -205,7 +206,8 @@ def show_runs(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def remove_delivery(arguments: argparse.Namespace, settings: Settings) -> int:
-    remove(Database(settings.database), arguments.delivery_id, now())
+    database = Database(settings.database)
+    remove(database, arguments.delivery_id, clock_of(database)())
     return 0
 
 
@@ -217,8 +219,10 @@ def verify_books(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def compact_lake(arguments: argparse.Namespace, settings: Settings) -> int:
+    database = Database(settings.database)
+    stamps = stamps_of(clock_of(database), database)
     with answering():
-        done = compact(Lake(settings.lake_url), settings.segment_rules, now)
+        done = compact(Lake(settings.lake_url), settings.segment_rules, stamps)
     _print_rows([asdict(one) for one in done], as_json=arguments.json)
     return 0
 
@@ -235,7 +239,7 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
     world = make_world(
         folder,
         seed=arguments.seed,
-        end=now(),
+        end=machine_time(),
         days=arguments.days,
         lines=arguments.lines,
         public_domain=settings.public_domain,
@@ -245,7 +249,7 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"{settings.state} holds what an older demo world was ingested to; remove that folder.", file=sys.stderr)
         shutil.rmtree(folder)
         return 1
-    load_accounts(database, read_accounts(world.accounts_file), settings.public_domain, now())
+    load_accounts(database, read_accounts(world.accounts_file), settings.public_domain, clock_of(database)())
     keep_followed(world.followed_file, database)
     settings.redirect_log_folder.mkdir(parents=True, exist_ok=True)
     print(describe_truth(world))

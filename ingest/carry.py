@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, Table, func, select, update
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
-from analytics_core.store.learnt import Clock, learnt_now
+from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
 from ingest.agents import stable_hash
 
@@ -40,15 +40,15 @@ _LEDGERS: Final = (
 )
 
 
-def carry(lake: Lake, database: Database, clock: Clock) -> int:
+def carry(lake: Lake, database: Database, stamps: Stamps) -> int:
     """Carries what was accepted before and is not in the lake yet; how many rows were marked."""
-    return sum(_carry(ledger, lake, database, clock) for ledger in _LEDGERS)
+    return sum(_carry(ledger, lake, database, stamps) for ledger in _LEDGERS)
 
 
-def _carry(ledger: _Ledger, lake: Lake, database: Database, clock: Clock) -> int:
+def _carry(ledger: _Ledger, lake: Lake, database: Database, stamps: Stamps) -> int:
     carried = 0
     for rows in _waiting(ledger, database):
-        _append_missing(ledger, lake, _facts(ledger, rows), clock)
+        _append_missing(ledger, lake, _facts(ledger, rows), stamps)
         _mark(ledger, database, [row[ledger.identity] for row in rows])
         carried += len(rows)
     return carried
@@ -98,7 +98,7 @@ def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
     return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items() if name != "learnt_at")
 
 
-def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Clock) -> None:
+def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, stamps: Stamps) -> None:
     days = [day.isoformat() for day in facts["day"].unique().to_list()]
     while True:
         table = lake.open(ledger.spec)
@@ -108,7 +108,7 @@ def _append_missing(ledger: _Ledger, lake: Lake, facts: pl.DataFrame, clock: Clo
         if missing.is_empty():
             return
         try:
-            lake.append(table, ledger.spec, missing, learnt_at=learnt_now(table, clock))
+            lake.append(table, ledger.spec, missing, learnt=stamps.take(table))
         except CommitConflictError:
             continue
         return

@@ -15,7 +15,7 @@ from deltalake import DeltaTable, Transaction
 from analytics_core.errors import SourceError
 from analytics_core.store.commit_log import Commit
 from analytics_core.store.lake import CommitConflictError, Lake
-from analytics_core.store.learnt import Clock, learnt_now
+from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CLICKS
 from ingest.duplicates import compared, once, unknown
 from ingest.facts import Facts
@@ -80,25 +80,25 @@ def build(batch: Batch, facts: Facts, now: datetime) -> Built:
     return Built(batch, ordered, conflicts)
 
 
-def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, clock: Clock) -> BatchSummary:
+def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, stamps: Stamps) -> BatchSummary:
     """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
     batch, clicks = built.batch, built.clicks
-    _keep_rejects(batch, source, ledger, clock())
+    _keep_rejects(batch, source, ledger, stamps.clock())
     while True:
         table = lake.open(CLICKS)
         if (table.transaction_version(app_id(source)) or 0) != number - 1:
             raise SourceMovedError(source)
         fresh, conflicts = unknown(lake, table, clicks)
-        learnt_at = learnt_now(table, clock)
-        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts, learnt_at=learnt_at)
+        learnt = stamps.take(table)
+        summary = _summarise(built, fresh, source=source, number=number, conflicts=conflicts, learnt_at=learnt.at)
         rows = fresh.with_columns(source=pl.lit(source), batch=pl.lit(number, dtype=pl.Int64))
         try:
             version = lake.append(
                 table,
                 CLICKS,
                 rows,
-                learnt_at=learnt_at,
-                transactions=[Transaction(app_id(source), number), *compared(table, learnt_at)],
+                learnt=learnt,
+                transactions=[Transaction(app_id(source), number), *compared(table, learnt.at)],
                 metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
             )
         except CommitConflictError:

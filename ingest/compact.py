@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
-from analytics_core.store.learnt import Clock
+from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import Part, parts_of
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
@@ -56,10 +56,10 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake, rules: SegmentRules, clock: Clock) -> list[Compaction]:
+def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs."""
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
-    for misfit in bring_up_to_date(lake, Agents(lake), rules, clock):
+    for misfit in bring_up_to_date(lake, Agents(lake), rules, stamps):
         log.error("rollups_derived_anew", because=str(misfit))
     compact_counts(lake, least_files=2)
     for spec, order in _FACTS:
@@ -67,7 +67,7 @@ def compact(lake: Lake, rules: SegmentRules, clock: Clock) -> list[Compaction]:
     _merge_partitions(lake, VERDICTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
-    catch_up(lake, rules, clock)
+    catch_up(lake, rules, stamps)
     for spec in TABLES:
         table = lake.open(spec)
         said = CommitProperties(custom_metadata=_said_of(lake, spec, table))

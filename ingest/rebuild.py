@@ -13,7 +13,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.lake import CommitConflictError, Lake, files_of
-from analytics_core.store.learnt import Clock
+from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
@@ -103,21 +103,21 @@ def _as_they_came(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataF
     return in_order(pl.concat([others, pending, resolve(pending, clicks, segments)]))
 
 
-def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, clock: Clock) -> list[Misfit]:
+def bring_up_to_date(lake: Lake, agents: Agents, rules: SegmentRules, stamps: Stamps) -> list[Misfit]:
     """What sync and compact do first: derive anew when lists, rules or the way of deriving have changed or a roll-up
     was deleted, else add what a crash left out. Returns what did not fit, and was mended."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
     if _has_lost_one(lake, has_counts=said is not None) or (said is not None and said != derived_by(rules)):
-        rebuild(lake, agents, rules, clock())
+        rebuild(lake, agents, rules, stamps.clock())
     elif said is not None and lake.open(COVERAGE).version() == 0:
         counts = lake.open(CLICK_COUNTS)
         for path in files_of(counts, [("grain", "=", QUARTER_HOUR)]):
             cover_days(lake, lake.scan(counts, CLICK_COUNTS, [path]).collect())
     try:
-        catch_up(lake, rules, clock)
+        catch_up(lake, rules, stamps)
     except ForgottenCommitError:  # the roll-ups lag so far behind that the log does not tell the news from the rest
-        rebuild(lake, agents, rules, clock())
-    return mend(lake, agents, rules, clock())
+        rebuild(lake, agents, rules, stamps.clock())
+    return mend(lake, agents, rules, stamps.clock())
 
 
 def mend(lake: Lake, agents: Agents, rules: SegmentRules, now: datetime) -> list[Misfit]:

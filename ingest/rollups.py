@@ -15,7 +15,7 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import DERIVATION, CommitConflictError, Lake, files_of
-from analytics_core.store.learnt import Clock, learnt_now
+from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
@@ -62,7 +62,7 @@ def versions_of(rollup: DeltaTable) -> Versions:
     return Versions(**{name: -1 if version is None else version for name, version in held.items()})
 
 
-def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
+def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
     """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time.
 
     What followed clicks counts as learnt now: no reader could see it before.
@@ -84,7 +84,7 @@ def catch_up(lake: Lake, rules: SegmentRules, clock: Clock) -> None:
                     attributions,
                     ATTRIBUTIONS,
                     change.attributions,
-                    learnt_at=learnt_now(attributions, clock),
+                    learnt=stamps.take(attributions),
                     transactions=[*target.transactions(), *tally.transactions(CONVERSIONS)],
                 )
             cover_days(lake, change.counts)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -15,8 +14,10 @@ from polars.exceptions import PanicException
 from analytics_core.errors import ClickledgerError, StoreUnavailableError
 from analytics_core.settings import Settings
 from analytics_core.store.accounts import Accounts
+from analytics_core.store.clock import Clock
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake, answering
+from analytics_core.store.learnt import Stamps, stamps_of
 from ingest.agents import Agents
 from ingest.blocks import Block
 from ingest.carry import carry
@@ -86,7 +87,7 @@ class Sync:
     database: Database
     ledger: Ledger
     facts: Facts
-    clock: Callable[[], datetime]
+    stamps: Stamps
     progress: Progress
     hosts_version: str
 
@@ -100,18 +101,18 @@ class Sync:
 
     def _run(self, sources: Sequence[Source], *, full: bool) -> SyncResult:
         configs = [source.config for source in sources]
-        run = self.ledger.begin_run(configs, configured_sources(self.settings), self.clock())
-        carry(self.lake, self.database, self.clock)
+        run = self.ledger.begin_run(configs, configured_sources(self.settings), self.stamps.clock())
+        carry(self.lake, self.database, self.stamps)
         agents, rules = self.facts.agents, self.settings.segment_rules
-        result = SyncResult(misfits=bring_up_to_date(self.lake, agents, rules, self.clock))
+        result = SyncResult(misfits=bring_up_to_date(self.lake, agents, rules, self.stamps))
         ended: dict[str, bool] = {}
         for source in sources:
             with self._alone(source, result):
                 ended |= self._read_to_its_end(source, result, full=full)
         self._catch_up()
-        result.misfits += mend(self.lake, agents, rules, self.clock())
+        result.misfits += mend(self.lake, agents, rules, self.stamps.clock())
         compact_counts(self.lake)
-        self.ledger.end_run(run, self.clock(), ended, complete=result.complete)
+        self.ledger.end_run(run, self.stamps.clock(), ended, complete=result.complete)
         return result
 
     @contextmanager
@@ -217,16 +218,16 @@ class Sync:
         return after
 
     def _sort(self, block: Block) -> Sorted:
-        return sort_lines(block, self.facts.hosts, self.clock(), trailing_slash=self.settings.trailing_slash)
+        return sort_lines(block, self.facts.hosts, self.stamps.clock(), trailing_slash=self.settings.trailing_slash)
 
     def _build(self, batch: Batch) -> Built:
-        return build(batch, self.facts, self.clock())
+        return build(batch, self.facts, self.stamps.clock())
 
     def _catch_up(self) -> None:
-        catch_up(self.lake, self.settings.segment_rules, self.clock)
+        catch_up(self.lake, self.settings.segment_rules, self.stamps)
 
     def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
-        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, clock=self.clock)
+        summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, stamps=self.stamps)
         log.info(
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )
@@ -257,13 +258,13 @@ def _own(source: Source, listed: Iterable[SourceObject], result: SyncResult) -> 
         result.foreign[source.config.url] = others
 
 
-def prepare(
-    settings: Settings, lake: Lake, database: Database, clock: Callable[[], datetime], progress: Progress
-) -> Sync:
+def prepare(settings: Settings, lake: Lake, database: Database, clock: Clock, progress: Progress) -> Sync:
     """A run over the accounts as they are now."""
     accounts = Accounts(database)
     secret = settings.visitor_secret
     assert secret is not None  # load_settings fills it or refuses
     hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
     facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
-    return Sync(settings, lake, database, Ledger(database), facts, clock, progress, hosts.version())
+    return Sync(
+        settings, lake, database, Ledger(database), facts, stamps_of(clock, database), progress, hosts.version()
+    )

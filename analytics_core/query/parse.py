@@ -245,9 +245,14 @@ def _as_of(text: str | None, now: datetime) -> datetime | None:
         raise InvalidAsOfError(
             "asOf must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z (a + is %2B)."
         )
+    check_as_of(moment, now)
+    return moment
+
+
+def check_as_of(moment: datetime, now: datetime) -> None:
+    """Raises InvalidAsOfError for a moment that is still to come: what will be known then, nobody can say."""
     if moment > now:
         raise InvalidAsOfError("asOf lies in the future; leave it out for the newest answer.")
-    return moment
 
 
 @cache

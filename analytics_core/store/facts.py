@@ -6,6 +6,7 @@ A question about segments also needs what visitors did before: their earlier cli
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from deltalake.exceptions import DeltaError
 from analytics_core.errors import lake_unavailable
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, files_of
+from analytics_core.store.learnt import newest_stamp
 from analytics_core.store.parts import newest
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS
 from analytics_core.store.snapshot import Snapshot
@@ -67,7 +69,7 @@ class Facts:
         self._lake = lake
         self._lock = threading.Lock()
         self._version: tuple[Snapshot, str] | None = None
-        self._learnt: tuple[Snapshot, datetime | None] | None = None
+        self._stamps: tuple[Snapshot, Mapping[str, datetime]] | None = None
         self._clicks: tuple[int, DeltaTable] | None = None
 
     def version(self, snapshot: Snapshot) -> str:
@@ -85,18 +87,28 @@ class Facts:
         return known[1]
 
     def learnt_at(self, snapshot: Snapshot) -> datetime | None:
-        """When the newest fact was learnt that the snapshot holds: an answer as of then holds the same facts."""
-        if snapshot.data_version < 0:
-            return None
+        """When the newest fact was learnt that the snapshot holds; None when it holds none."""
+        return None if snapshot.data_version < 0 else max(self._held_stamps(snapshot).values(), default=None)
+
+    def holds_all(self, snapshot: Snapshot, moment: datetime) -> bool:
+        """Whether the snapshot holds everything that was learnt up to `moment`, the newest stamp that it has. It may
+        lack clicks that are older than what it has of conversions: roll-ups catch up with both in their own time."""
+        held = self._held_stamps(snapshot)
+        there = {spec.name: _stamp(self._lake.open(spec)) for spec in (CLICKS, ATTRIBUTIONS)}
+        # What a table got after its newest stamp that is held says a later time than that.
+        return all(stamp is None or held.get(name) in (stamp, moment) for name, stamp in there.items())
+
+    def _held_stamps(self, snapshot: Snapshot) -> Mapping[str, datetime]:
+        """When the newest facts of the snapshot were learnt, by their table."""
         with self._lock:
-            if self._learnt is None or self._learnt[0] is not snapshot:
+            if self._stamps is None or self._stamps[0] is not snapshot:
                 tables = (
                     self._lake.at(CLICKS, snapshot.data_version),
                     self._lake.at(ATTRIBUTIONS, snapshot.versions[-1]),
                 )
-                known = [moment for table in tables if (moment := newest(table, "learnt_at")) is not None]
-                self._learnt = snapshot, max(known, default=None)
-            return self._learnt[1]
+                found = ((spec.name, _stamp(table)) for spec, table in zip((CLICKS, ATTRIBUTIONS), tables, strict=True))
+                self._stamps = snapshot, {name: stamp for name, stamp in found if stamp is not None}
+            return self._stamps[1]
 
     def files(
         self,
@@ -141,6 +153,11 @@ class Facts:
             return snapshot.list_version
         partitions = self._lake.open(VERDICTS).partitions()
         return max((partition["list_version"] for partition in partitions), default="")
+
+
+def _stamp(table: DeltaTable) -> datetime | None:
+    """The newest of a table; of one that says none, which an early release wrote, that of its rows."""
+    return newest_stamp(table) or newest(table, "learnt_at")
 
 
 def _history(clicks: DeltaTable, snapshot: Snapshot, rules: SegmentRules, first: date, last: date) -> HistoryFiles:

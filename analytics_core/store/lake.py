@@ -6,7 +6,6 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -25,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from analytics_core.errors import lake_unavailable
 from analytics_core.store.commit_log import REARRANGED, Commit, ForgottenCommitError, commits, read_commit
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
-from analytics_core.store.learnt import learnt_transaction
+from analytics_core.store.learnt import Stamp
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
 from analytics_core.store.schemas import (
@@ -134,31 +133,34 @@ class Lake:
         spec: TableSpec,
         frame: pl.DataFrame,
         *,
-        learnt_at: datetime | None = None,
+        learnt: Stamp | None = None,
         transactions: Sequence[Transaction] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Commits `frame` on top of exactly the version that `table` shows; the new version. `table` stays as it was.
 
-        `learnt_at`: the stamp of rows that `asOf` is asked about, as `learnt_now` gives it; a column of theirs then.
+        `learnt`: the stamp of rows that `asOf` is asked about; a column of theirs then.
 
         Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
-        table (duplicates, the next batch number) is decided again.
+        table (duplicates, the next batch number) is decided again; and when there was an answer as of the stamp or
+        later.
         """
         said = [*transactions, Transaction(_APPENDED, table.version() + 1)]
-        if learnt_at is not None:
-            frame = frame.with_columns(learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS))
-            said.append(learnt_transaction(learnt_at))
+        if learnt is not None:
+            frame = frame.with_columns(learnt_at=pl.lit(learnt.at, dtype=UTC_MICROSECONDS))
+            said.append(learnt.transaction())
         rows = _in_columns(frame, spec)
         with _translated():
-            self._by_current_keys(table, spec).create_write_transaction(
-                write_parts(self.uri(spec), spec, rows),
-                "append",
-                table.schema(),
-                list(spec.partition_by),
-                commit_properties=_commit_properties(said, metadata),
-                post_commithook_properties=_AFTER_COMMIT,
-            )
+            parts = write_parts(self.uri(spec), spec, rows)
+            with _kept(learnt):
+                self._by_current_keys(table, spec).create_write_transaction(
+                    parts,
+                    "append",
+                    table.schema(),
+                    list(spec.partition_by),
+                    commit_properties=_commit_properties(said, metadata),
+                    post_commithook_properties=_AFTER_COMMIT,
+                )
         return table.version() + 1
 
     def write(self, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction | RemoveAction]:
@@ -374,6 +376,18 @@ def _translated() -> Generator[None]:
         raise CommitConflictError(str(error)) from error
     except (DeltaError, OSError) as error:
         raise lake_unavailable(error) from error
+
+
+@contextmanager
+def _kept(learnt: Stamp | None) -> Generator[None]:
+    """No answer as of the stamp or later is read during the block; there was none before either."""
+    if learnt is None:
+        yield
+        return
+    with learnt.horizon.kept_from(learnt.at) as is_ahead:
+        if not is_ahead:
+            raise CommitConflictError(f"There was an answer as of {learnt.at} or later.")
+        yield
 
 
 def _derived_from(counts: DeltaTable) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, true
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
@@ -33,8 +33,9 @@ class Syncs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def last_complete(self, until: datetime | None = None) -> CompleteSync | None:
-        """When the configured source that was read least recently was last read to its end; with `until`, by then.
+    def last_complete(self, until: datetime) -> CompleteSync | None:
+        """When the configured source that was read least recently was last read to its end, of all reads up to `until`:
+        what a clock that was ahead wrote down counts when its time has come.
 
         Configured is what the newest run found in sources.toml that had one. When that was nothing, the newest run
         counts that read all of its sources. None while a configured source was never read to its end.
@@ -54,19 +55,17 @@ class Syncs:
             return None
         return CompleteSync(min(begin for begin, _ in known), min(end for _, end in known), sampling)
 
-    def _newest_configured(self, connection: Connection, until: datetime | None) -> str | None:
+    def _newest_configured(self, connection: Connection, until: datetime) -> str | None:
         sync = tables.syncs
-        begun = sync.c.started_at <= until if until is not None else true()
+        begun = sync.c.started_at <= until
         return connection.execute(
             select(sync.c.id).where(sync.c.configured, begun).order_by(sync.c.started_at.desc()).limit(1)
         ).scalar()
 
-    def _last_read(
-        self, connection: Connection, source: str, until: datetime | None
-    ) -> tuple[datetime, datetime] | None:
+    def _last_read(self, connection: Connection, source: str, until: datetime) -> tuple[datetime, datetime] | None:
         """The newest begin and the newest end of reads of the source to its end."""
         read = tables.source_syncs
-        ended = read.c.finished_at <= until if until is not None else read.c.finished_at.is_not(None)
+        ended = read.c.finished_at <= until
         started_at, finished_at = connection.execute(
             select(func.max(read.c.started_at), func.max(read.c.finished_at)).where(
                 read.c.source == source, read.c.complete, ended
@@ -74,9 +73,9 @@ class Syncs:
         ).one()
         return None if finished_at is None else (started_at, finished_at)
 
-    def _last_complete_run(self, connection: Connection, until: datetime | None) -> CompleteSync | None:
+    def _last_complete_run(self, connection: Connection, until: datetime) -> CompleteSync | None:
         sync, read = tables.syncs, tables.source_syncs
-        ended = sync.c.finished_at <= until if until is not None else sync.c.finished_at.is_not(None)
+        ended = sync.c.finished_at <= until
         row = connection.execute(
             select(sync.c.id, sync.c.finished_at)
             .where(sync.c.complete, ended)

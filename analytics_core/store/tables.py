@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
-VERSION: Final = "0002"  # of these tables: the newest script in `migrations/`
+VERSION: Final = "0003"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -195,6 +195,14 @@ source_syncs = Table(
     Column("complete", Boolean, nullable=False),
     Column("listed_all", Boolean, nullable=False),  # not only the keys of the last hours
     Index("source_syncs_by_end", "source", "complete", "finished_at"),
+)
+
+# The latest moment as of which anything was answered: one row, `id` 1. Facts that are learnt later say a later time.
+as_of_horizon = Table(
+    "as_of_horizon",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("moment", UtcTime, nullable=False),
 )
 
 # --- exports --------------------------------------------------------------------------------------------------------

@@ -39,7 +39,10 @@ class S3Source:
         self._clock = clock
 
     def must_list_all(self, past: Past) -> bool:
-        return past.read_at is None or past.listed_at is None or self._clock() - past.listed_at >= _LIST_ALL_EVERY
+        if past.read_at is None or past.listed_at is None:
+            return True
+        now = self._clock()  # a listing of later was one by a clock that was ahead
+        return not timedelta() <= now - past.listed_at < _LIST_ALL_EVERY
 
     def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:
         if everything or past.read_at is None:

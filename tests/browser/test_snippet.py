@@ -15,7 +15,8 @@ from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.attribution.ctx import Context, mint
-from analytics_core.bootstrap import Application, build, utc_now
+from analytics_core.bootstrap import Application, build
+from analytics_core.store.clock import machine_time
 
 ORDER = {"value": 99.99, "currency": "EUR", "key": "order-1"}
 # Pauses are noted and then last a hundredth of their time.
@@ -39,13 +40,13 @@ class Shop:
 
     def ctx(self) -> str:
         settings = self.application.settings
-        now = utc_now().replace(microsecond=0)
+        now = machine_time().replace(microsecond=0)
         return mint(Context("acme", "launch", "click==", now), settings.ctx_keys, timedelta(minutes=15))
 
 
 @pytest.fixture(scope="module")
 def shop_and_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    world = World(tmp_path_factory.mktemp("shop"), now=utc_now())
+    world = World(tmp_path_factory.mktemp("shop"), now=machine_time())
     world.load()
     application = build(world.settings)
     network = Network(create_app(lambda: application))

@@ -38,6 +38,7 @@ from analytics_core.errors import (
 from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, SegmentRules, TimeToConversion
 from analytics_core.store import tables
 from analytics_core.store.database import insert_missing
+from analytics_core.store.learnt import stamps_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.compact import compact
 
@@ -174,7 +175,7 @@ def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) ->
     assert first == f"2-{LISTS}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
-    compact(world.lake, SegmentRules(), lambda: NOW)
+    compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
     assert world.analytics.data_version() == first
     assert world.analytics.run(QUERY, ANN) == before
     add_batch(world.lake, [Click(DAY)])
@@ -314,11 +315,11 @@ def test_a_day_is_not_final_when_the_sync_may_have_missed_its_last_posts(world: 
         assert funnel is not None
         return funnel.final_through
 
-    synced(world, NOW, started_at=last_ctx - timedelta(seconds=1), configured=configured)
+    synced(world, NOW - timedelta(hours=2), started_at=last_ctx - timedelta(seconds=1), configured=configured)
     assert final_through() == date(2026, 3, 8)
-    synced(world, NOW + timedelta(hours=1), started_at=last_ctx, configured=configured)
+    synced(world, NOW - timedelta(hours=1), started_at=last_ctx, configured=configured)
     assert final_through() == date(2026, 3, 9)
-    synced(world, NOW + timedelta(hours=2), started_at=last_ctx - timedelta(days=1), configured=configured)
+    synced(world, NOW, started_at=last_ctx - timedelta(days=1), configured=configured)
     assert final_through() == date(2026, 3, 9), "a slow sync beside it takes nothing back"
 
 
@@ -367,7 +368,7 @@ def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: 
     before = world.analytics.run(QUERY, ANN)
     rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
     world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, world.lake.write(ATTRIBUTIONS, rows))
-    compact(world.lake, SegmentRules(), lambda: NOW)
+    compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
     assert world.analytics.data_version() == third
     assert world.analytics.run(QUERY, ANN) == before
 

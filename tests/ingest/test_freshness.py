@@ -14,6 +14,8 @@ from analytics_core.errors import SourceError
 from analytics_core.store.syncs import Syncs
 from ingest.sources import configured_sources
 
+LATER = NOW + timedelta(days=1)
+
 
 @pytest.fixture
 def configured(world: World, tmp_path: Path) -> World:
@@ -34,7 +36,7 @@ def after(world: World, minutes: int) -> World:
 
 
 def current(world: World) -> datetime | None:
-    last = Syncs(world.database).last_complete()
+    last = Syncs(world.database).last_complete(LATER)
     return None if last is None else last.finished_at
 
 
@@ -45,7 +47,7 @@ def test_a_folder_read_by_hand_makes_nothing_fresh(configured: World, world: Wor
     after(configured, 9).sync(tmp_path / "other")
     world.sync(tmp_path / "other")  # in a shell that knows of no configuration
     after(world, 9).sync(tmp_path / "other")
-    last = Syncs(world.database).last_complete()
+    last = Syncs(world.database).last_complete(LATER)
     assert last is not None
     assert last.finished_at == NOW + timedelta(minutes=1)
     assert last.sampling == {str(tmp_path / "main"): 20, str(tmp_path / "edge"): 20}

@@ -21,6 +21,7 @@ from analytics_core.model import Answer, Period, Query, SegmentRules
 from analytics_core.store import conversions as conversions_table
 from analytics_core.store.conversions import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
+from analytics_core.store.learnt import stamps_of
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import agents, compact, rollups
 
@@ -141,7 +142,7 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compact.compact(world.lake, SegmentRules(), lambda: NOW),
+        lambda world: compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database)),
     ],
     ids=["sync", "compact"],
 )
@@ -191,9 +192,9 @@ def test_a_partition_larger_than_the_memory_is_merged_in_parts(
     files = len(files_of(world.lake.open(CLICKS)))
     monkeypatch.setattr(compact, "MERGED_ROWS", 25)
 
-    compact.compact(world.lake, SegmentRules(), lambda: NOW)
+    compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
     merged = set(files_of(world.lake.open(CLICKS)))
-    compact.compact(world.lake, SegmentRules(), lambda: NOW)
+    compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
 
     assert files == 6
     assert len(merged) == 3

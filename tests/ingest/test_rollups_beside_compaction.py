@@ -22,6 +22,7 @@ from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build
 from analytics_core.model import Period, Query
 from analytics_core.store.lake import Lake
+from analytics_core.store.learnt import stamps_of
 from analytics_core.store.parts import parts_of
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, TableSpec
 from ingest import rebuild, sync
@@ -88,7 +89,11 @@ def test_a_compaction_beside_catching_up_changes_no_number(
         rearrange(world.lake, FIRST.date())
         world.sync(log(world, 2))
 
-    catch_up(Interrupted(world.settings.lake_url, opening), world.settings.segment_rules, lambda: NOW)
+    catch_up(
+        Interrupted(world.settings.lake_url, opening),
+        world.settings.segment_rules,
+        stamps_of(lambda: NOW, world.database),
+    )
 
     assert clicks_per_day(application) == {"20260310": 30, "20260311": 30}
     assert find_misfits(world.lake) == []

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from support.world import World
 
 from analytics_core.api import create_app
-from analytics_core.bootstrap import build, utc_now
+from analytics_core.bootstrap import build
 
 GROUPINGS = ("day", "slug", "country", "device", "referrer")
 HANDLES = ("smallhours", "nilaray", "tarnandfell")
@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, dict
     told = world.run_json("sync")
     truth = json.loads((folder / "truth.json").read_text())
     assert {name: told[name] for name in truth["lines"]} == truth["lines"]
-    application = build(world.settings, clock=utc_now)
+    application = build(world.settings)
     with TestClient(create_app(lambda: application)) as client:
         yield world, truth, client
     application.analytics.close()

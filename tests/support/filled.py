@@ -20,6 +20,7 @@ from analytics_core.service import Analytics
 from analytics_core.store import tables
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.database import Database
+from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.schemas import (
@@ -269,6 +270,7 @@ def open_analytics(lake: Lake, database: Database, engine: Engine, now: datetime
         policy=Policy(Accounts(database)),
         syncs=Syncs(database),
         outcomes=Outcomes(database),
+        horizon=Horizon(database),
         sla_minutes=60,
         ctx_ttl=timedelta(minutes=15),
         segment_rules=SegmentRules(),
