@@ -13,7 +13,7 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
-from analytics_core.store.commit_log import Commit
+from analytics_core.store.commit_log import Commit, ForgottenCommitError
 from analytics_core.store.lake import CommitConflictError, Lake
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CLICKS
@@ -119,15 +119,26 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        for summary, version in reversed(list(_committed_after(recorded, source, lake, table))):
+        found = sorted(_committed_after(recorded, source, lake, table), key=lambda one: one[0].number)
+        first = found[0][0].number if found else committed + 1
+        if first > recorded + 1 or len(found) < committed - recorded:
+            raise SourceError(
+                f"The ledger lacks the batches {recorded + 1} to {first - 1} of {source}, and the lake's log was "
+                f"cleaned of what they read: restore a backup of the database that knows batch {first - 1}."
+            )
+        for summary, version in found:
             ledger.record(summary, version)
     return committed
 
 
 def _committed_after(number: int, source: str, lake: Lake, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
-    """The source's batches after `number`, the newest first, and the versions of the table that they made."""
+    """The source's batches after `number`, the newest first, and the versions of the table that they made, as far back
+    as the log reaches."""
     for version in range(table.version(), -1, -1):
-        summary = summary_of(lake.commit(CLICKS, version))
+        try:
+            summary = summary_of(lake.commit(CLICKS, version))
+        except ForgottenCommitError:
+            return
         if summary is None or summary.source != source:
             continue
         if summary.number <= number:

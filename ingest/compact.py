@@ -68,6 +68,7 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
     catch_up(lake, rules, stamps)
+    lake.keep_log(CLICKS)
     for spec in TABLES:
         table = lake.open(spec)
         said = CommitProperties(custom_metadata=_said_of(lake, spec, table))

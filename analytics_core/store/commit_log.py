@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from analytics_core.errors import lake_unavailable
+from analytics_core.errors import StoreUnavailableError, lake_unavailable
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 
 REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
@@ -25,7 +25,7 @@ _MISSING: Final = frozenset({"404", "NoSuchKey"})
 _READ_AT_ONCE: Final = 16  # commits of a table in a bucket
 
 
-class ForgottenCommitError(Exception):
+class ForgottenCommitError(StoreUnavailableError):
     """The file of a commit is gone: a clean-up of the table's log removed it, because a checkpoint replaces it."""
 
     def __init__(self, table_url: str, version: int) -> None:

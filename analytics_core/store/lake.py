@@ -39,8 +39,10 @@ from analytics_core.store.schemas import (
 from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of
 
+_CLEANS_LOG: Final = "delta.enableExpiredLogCleanup"
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-# Old log entries hold batch summaries that recovery reads: only `compact` removes them.
+# Old log entries of clicks hold batch summaries that recovery reads: `keep_log` lets nothing remove those. Others only
+# `compact` removes.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
@@ -89,20 +91,33 @@ class Lake:
 
         delta-rs' own `is_deltatable` would stop every thread of the process until the store answers.
         """
-        try:
-            is_there = holds_objects(f"{self.uri(CLICK_COUNTS)}/_delta_log")
-        except OSError as error:
-            raise lake_unavailable(error) from error
-        if not is_there:
+        if not self._has_log(CLICK_COUNTS):
             raise lake_unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
 
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
-        """A table as it was after the commit `version`; at 0 it is empty."""
+        """A table as it was after the commit `version`; at 0 it is empty. Raises ForgottenCommitError when its log was
+        cleaned of that."""
         try:
             return _OpenedTable(table_uri(self.uri(spec)), version=version, storage_options=log_options(self.url))
-        except TableNotFoundError:
+        except TableNotFoundError as error:  # also of a table that is there, when the log does not reach back so far
+            if version > 0 or self._has_log(spec):
+                raise ForgottenCommitError(self.uri(spec), version) from error
             return self._create(spec)
         except (DeltaError, OSError) as error:
+            raise lake_unavailable(error) from error
+
+    def keep_log(self, spec: TableSpec) -> None:
+        """From now on nothing cleans the table's log. A vacuum would, whatever its properties of the commit say, unless
+        the table itself forbids it."""
+        table = self.open(spec)
+        if table.metadata().configuration.get(_CLEANS_LOG) != "false":
+            with _translated():
+                table.alter.set_table_properties({_CLEANS_LOG: "false"})
+
+    def _has_log(self, spec: TableSpec) -> bool:
+        try:
+            return holds_objects(f"{self.uri(spec)}/_delta_log")
+        except OSError as error:
             raise lake_unavailable(error) from error
 
     def _create(self, spec: TableSpec) -> DeltaTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from support.logs import realtime_text, requests, write
 from support.world import World
 
+from analytics_core.store.commit_log import ForgottenCommitError
+from analytics_core.store.lake import Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
 from ingest.commit import app_id, summary_of
 from ingest.ledger import Ledger
@@ -75,6 +78,61 @@ def test_verify_knows_a_batch_that_its_process_has_not_recorded_yet(world: World
 
     assert all(check["holds"] for check in found.values())
     assert "not yet in the ledger: 1" in str(found["batches"]["detail"])
+
+
+def let_a_year_pass(lake: Lake) -> None:
+    """The files of the log of clicks were written then, and one that no commit names."""
+    folder = Path(lake.uri(CLICKS))
+    (folder / "day=2020-01-01").mkdir(exist_ok=True)
+    (folder / "day=2020-01-01" / "part-0.zstd.parquet").touch()
+    for file in (*folder.glob("_delta_log/*"), *folder.glob("day=2020-01-01/*")):
+        os.utime(file, (0, 0))
+
+
+def forget_ledger(world: World) -> None:
+    for file in (world.folder / "var").glob("clickledger.sqlite*"):
+        file.unlink()
+    world.load()
+
+
+def test_a_compaction_leaves_what_a_lost_database_is_filled_from(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    for part in range(3):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    world.run("compact")
+    for part in range(3, 5):  # from a checkpoint on that is old enough to clean the log up to it
+        let_a_year_pass(world.lake)
+        append(log, 5 * part, 5)
+        world.sync(log)
+        world.run("compact")
+    forget_ledger(world)
+
+    assert world.sync(log).identity.lines == 0
+    assert Ledger(world.database).last_number(str(log)) == 5
+    assert all(check["holds"] for check in checks(world).values())
+
+
+def test_a_log_that_another_program_cleaned_names_the_batches_that_are_lost(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    for part in range(3):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    world.lake.open(CLICKS).create_checkpoint()
+    let_a_year_pass(world.lake)
+    append(log, 15, 5)
+    world.sync(log)
+    world.lake.open(CLICKS).cleanup_metadata()
+    forget_ledger(world)
+
+    ran = world.run("sync", "--source", str(log), check=False)
+
+    assert ran.returncode == 1
+    assert f"The ledger lacks the batches 1 to 2 of {log}" in ran.stderr
+    assert "restore a backup of the database that knows batch 2." in ran.stderr
+    with pytest.raises(ForgottenCommitError):
+        world.lake.at(CLICKS, 1)
+    assert Ledger(world.database).last_number(str(log)) == 0
 
 
 @pytest.mark.parametrize(
