@@ -31,7 +31,7 @@ from ingest.attribute import attribute, conversion_events, impression_events, in
 from ingest.change import known, named_clicks, people, segmented
 from ingest.derive import DAY, QUARTER_HOUR, count_clicks, judge
 from ingest.held import Misfit, find_misfits
-from ingest.rollups import Versions, catch_up, cover_days, current_verdicts, derived_by
+from ingest.rollups import Versions, catch_up, cover_days, current_verdicts, derived_by, versions_of
 from ingest.segments import SEGMENT_COLUMNS, History
 
 
@@ -134,7 +134,9 @@ def _has_lost_one(lake: Lake, *, has_counts: bool) -> bool:
         return not has_counts
     if not has_counts:
         return False
-    conversions, signals = (lake.scan(lake.open(spec), spec) for spec in (CONVERSIONS, SIGNALS))
+    held = versions_of(lake.open(CLICK_COUNTS))  # a first conversion that came after that is news, and nothing was lost
+    known = ((CONVERSIONS, held.conversions), (SIGNALS, held.signals))
+    conversions, signals = (lake.scan(lake.at(spec, max(version, 0)), spec) for spec, version in known)
     found = (conversions.limit(1), impression_events(signals).limit(1))
     return any(not events.collect().is_empty() for events in found)
 
