@@ -2,15 +2,22 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
 
 from analytics_core import api
+from analytics_core.api.request_heads import limit_request_heads
 from analytics_core.bootstrap import shared
 from analytics_core.logs import configure_logs
-from analytics_core.ui import cookie, problems
+from analytics_core.ui import cookie, pickup, problems
+from analytics_core.ui.base_path import base_path
 from analytics_core.ui.browser_policy import BrowserPolicy
+from analytics_core.ui.unknown_paths import UnknownPaths
+
+BASE = base_path()
+PAGES = [BASE, *(f"{BASE}/{path.stem}" for path in Path(__file__).with_name("pages").glob("*.py"))]
 
 
 @asynccontextmanager
@@ -18,6 +25,7 @@ async def opened(_: st.App) -> AsyncGenerator[None]:
     """Opens lake and database before the first visitor: wrong settings stop the start."""
     configure_logs()
     application = shared()
+    limit_request_heads(application.settings.head_seconds)
     application.start()
     yield
     application.stop()
@@ -25,8 +33,12 @@ async def opened(_: st.App) -> AsyncGenerator[None]:
 
 app = st.App(
     "pages/dashboard.py",
-    routes=[*api.routes(api.app), *cookie.routes],
-    middleware=[Middleware(BrowserPolicy), Middleware(api.FindHandle, application=shared)],
+    routes=[*api.routes(api.app, BASE), *cookie.routes(BASE), *pickup.routes(BASE)],
+    middleware=[
+        Middleware(BrowserPolicy),
+        Middleware(UnknownPaths, pages=PAGES),
+        Middleware(api.FindHandle, application=shared, base=BASE),
+    ],
     lifespan=opened,
     on_script_error=problems.unexpected,
 )

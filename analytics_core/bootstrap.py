@@ -9,6 +9,7 @@ from analytics_core.access.personal import PersonalTokens
 from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
 from analytics_core.access.signins import SignIns
+from analytics_core.access.slots import DownloadSlots
 from analytics_core.attribution.conversions import Conversions
 from analytics_core.attribution.hosts import HostLookup
 from analytics_core.attribution.redirect_log import RedirectLog
@@ -51,6 +52,7 @@ class Application:
     outcomes: Outcomes
     rates: Rates
     sign_ins: SignIns
+    download_slots: DownloadSlots
     clock: Clock
 
     def start(self) -> None:
@@ -110,6 +112,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         outcomes=outcomes,
         rates=rates,
         sign_ins=SignIns(audit, accounts, rates),
+        download_slots=DownloadSlots(settings.downloads),
         clock=clock,
     )
 

@@ -152,7 +152,7 @@ class LinkExpiredError(ClickledgerError):
 
 
 class RequestTimeoutError(ClickledgerError):
-    """The body of the request did not arrive in time."""
+    """The head or the body of the request did not arrive in time."""
 
     code = "request_timeout"
     status = 408
@@ -161,6 +161,13 @@ class RequestTimeoutError(ClickledgerError):
 class PayloadTooLargeError(ClickledgerError):
     code = "payload_too_large"
     status = 413
+
+
+class RequestHeadTooLargeError(ClickledgerError):
+    """The request line and the header fields are longer than a server takes."""
+
+    code = "request_head_too_large"
+    status = 431
 
 
 class RateLimitedError(ClickledgerError):

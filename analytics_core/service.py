@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import chain
 from typing import Final, TypeVar
 
 import polars as pl
@@ -13,7 +12,7 @@ import polars as pl
 from analytics_core.access.actors import Actor
 from analytics_core.access.policy import Policy
 from analytics_core.access.rules import Action
-from analytics_core.engines.base import Engine
+from analytics_core.engines.base import Cancellation, Engine
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, SegmentRules
 from analytics_core.quality.confidence import Evidence, confidence
@@ -22,6 +21,7 @@ from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
 from analytics_core.query.compare import previous_total, total
 from analytics_core.query.explain import explain
+from analytics_core.query.export import Export, begun, lacking
 from analytics_core.query.parse import check_as_of, check_query
 from analytics_core.query.reader import (
     CLICK_EVENT_COLUMNS,
@@ -42,22 +42,6 @@ from analytics_core.store.syncs import Syncs
 _LEAST: Final = timedelta(microseconds=1)
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """Rows of a download. `frames` gives them once, in order, in frames of `columns` with about 20,000 rows at most.
-
-    `columns` are those of `row_schema`, or for single events CLICK_EVENT_COLUMNS or CONVERSION_EVENT_COLUMNS. Errors of
-    access and of the question are raised before there is an Export; while reading, only StoreUnavailableError and
-    QueryTimeoutError can come.
-    """
-
-    query: Query
-    columns: pl.Schema
-    frames: Iterator[pl.DataFrame]
-    data_version: str
-    as_of: datetime | None  # asking as of then gives the same rows, whatever is learnt later; None: there are no facts
 
 
 class Analytics:
@@ -106,7 +90,8 @@ class Analytics:
         """All rows of a breakdown, or single clicks or conversions (`group_by="event"`), for an actor who may export.
 
         No limit and no `(other)`; the sort of the query counts for breakdowns, single events come in the order of
-        their time. Memory is bounded by a chunk and by what the engine sorts at a time.
+        their time. Memory is bounded by a chunk and by what the engine sorts at a time. The call takes half a second
+        longer than what it has to look up at most: the first frame may come later, and with it what is wrong.
         """
         self._policy.check(actor, Action.EXPORT, query.handle)
         check_query(query)
@@ -162,7 +147,7 @@ class Analytics:
         try:
             return ask(self._snapshot())
         except VanishedFileError as error:
-            raise _lacking() from error
+            raise lacking() from error
 
     def _snapshot(self) -> Snapshot:
         """The newest snapshot, when the ledger knows of nothing that its lake lacks."""
@@ -263,28 +248,29 @@ class Analytics:
         return replace(made, as_of=as_of)
 
     def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Export:
-        return self._export(resolved.query, *self._reader.groups(resolved, snapshot), snapshot)
+        cancellation = Cancellation()
+        columns, frames = self._reader.groups(resolved, snapshot, cancellation)
+        return self._export(resolved.query, columns, frames, snapshot, cancellation)
 
     def _events(self, query: Query, snapshot: Snapshot) -> Export:
+        cancellation = Cancellation()
         if query.events == "conversions":
-            return self._export(query, CONVERSION_EVENT_COLUMNS, self._reader.conversions(query, snapshot), snapshot)
-        return self._export(query, CLICK_EVENT_COLUMNS, self._reader.clicks(query, snapshot), snapshot)
+            columns, frames = CONVERSION_EVENT_COLUMNS, self._reader.conversions(query, snapshot, cancellation)
+        else:
+            columns, frames = CLICK_EVENT_COLUMNS, self._reader.clicks(query, snapshot, cancellation)
+        return self._export(query, columns, frames, snapshot, cancellation)
 
-    def _export(self, query: Query, columns: pl.Schema, frames: Iterator[pl.DataFrame], snapshot: Snapshot) -> Export:
-        first = next(frames, pl.DataFrame(schema=columns))  # what is wrong from the start is told here
-        return Export(query, columns, chain([first], _rest(frames)), self._facts.version(snapshot), query.as_of)
-
-
-def _rest(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The frames after the first: half a download cannot be asked again on a newer snapshot."""
-    try:
-        yield from frames
-    except VanishedFileError as error:
-        raise _lacking() from error
-
-
-def _lacking() -> StoreUnavailableError:
-    return StoreUnavailableError("The lake lacks a file that it names; nothing was lost.")
+    def _export(
+        self,
+        query: Query,
+        columns: pl.Schema,
+        frames: Iterator[pl.DataFrame],
+        snapshot: Snapshot,
+        cancellation: Cancellation,
+    ) -> Export:
+        return Export(
+            query, columns, begun(frames), self._facts.version(snapshot), as_of=query.as_of, cancellation=cancellation
+        )
 
 
 def _utc_days(query: Query) -> tuple[date, date]:

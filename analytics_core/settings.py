@@ -102,8 +102,12 @@ class Settings(BaseSettings):
     )
     accounts: str = Field(default="", description="accounts file, or s3:// object, that every sync loads first")
     query_rate: str = Field(default="1200/minute", description="requests that one access token may send to the API")
+    head_seconds: float = Field(default=10.0, gt=0, description="time in which the head of a request must arrive")
     body_kilobytes: int = Field(default=64, ge=1, description="largest body of a request to the API")
     body_seconds: float = Field(default=10.0, gt=0, description="time in which the body of a request must arrive")
+    downloads: int = Field(
+        default=8, ge=1, description="downloads that a process makes at a time; half of them at most for one handle"
+    )
     query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
     query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
     file_cache_megabytes: int = Field(

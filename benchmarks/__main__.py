@@ -1,14 +1,14 @@
-"""`python -m benchmarks [ingest] [segments] [queries] [conversions] [--large]`: the tables of benchmarks/README.md."""
+"""`python -m benchmarks [ingest] [segments] [queries] [conversions] [downloads] [--large]`: the tables of README.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import conversions, ingest, queries, segments
+from benchmarks import conversions, downloads, ingest, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "segments", "queries", "conversions"]
+ALL = ["ingest", "segments", "queries", "conversions", "downloads"]
 
 
 def main() -> None:
@@ -25,6 +25,8 @@ def main() -> None:
         queries.run(FOLDER, (10_000_000, 100_000_000) if arguments.large else (10_000_000,))
     if "conversions" in which:
         conversions.run(50_000 if arguments.large else 5_000)
+    if "downloads" in which:
+        downloads.run(FOLDER)
 
 
 if __name__ == "__main__":

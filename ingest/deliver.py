@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 from uuid import uuid4
 
 import orjson
@@ -74,7 +76,7 @@ def _run(application: Application, delivery: Delivery, period: Period) -> Run:
         return ended("skipped", reason="not_synced: no complete sync since the end of the period.")
     try:
         query = delivery.query_of(period, application.clock())
-        download = exports.export(application, query, DELIVERER, delivery.format)
+        download = exports.begin(application, query, DELIVERER, delivery.format)
         file = _write(delivery.place, download)
     except ClickledgerError as error:
         return ended("failed", reason=f"{error.code}: {error.message}")
@@ -85,34 +87,32 @@ def _run(application: Application, delivery: Delivery, period: Period) -> Run:
 
 def _write(place: str, download: Download) -> str:
     """Writes file and manifest, each whole or not at all; JSON has its manifest inside. Gives the file's place."""
-    manifest = orjson.dumps(download.manifest.to_json(), option=orjson.OPT_INDENT_2)
     put = _put_object if is_object_url(place) else _put_file
-    with closing(download):
+    with closing(download), tempfile.TemporaryFile() as whole:
+        whole.writelines(download.pieces())
         if download.manifest.format != "json":
-            put(place, f"{download.filename}.manifest.json", iter([manifest]))
-        return put(place, download.filename, download.chunks())
+            manifest = orjson.dumps(download.manifest.to_json(), option=orjson.OPT_INDENT_2)
+            put(place, f"{download.filename}.manifest.json", io.BytesIO(manifest))
+        whole.seek(0)
+        return put(place, download.filename, whole)
 
 
-def _put_file(folder: str, name: str, chunks: Iterator[bytes]) -> str:
+def _put_file(folder: str, name: str, content: IO[bytes]) -> str:
     path = Path(folder) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{name}.{uuid4().hex}")
     try:
         with draft.open("wb") as written:
-            for chunk in chunks:
-                written.write(chunk)
+            shutil.copyfileobj(content, written)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     return str(path)
 
 
-def _put_object(prefix: str, name: str, chunks: Iterator[bytes]) -> str:
+def _put_object(prefix: str, name: str, content: IO[bytes]) -> str:
     location = parse_location(f"{prefix.rstrip('/')}/{name}")
-    with tempfile.TemporaryFile() as whole:
-        whole.writelines(chunks)
-        whole.seek(0)
-        client().upload_fileobj(whole, location.bucket, location.key)
+    client().upload_fileobj(content, location.bucket, location.key)
     return f"s3://{location.bucket}/{location.key}"
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from analytics_core import errors, exports
 from analytics_core.access.rules import Action, Door
 from analytics_core.api.callers import actor_of, application_of, comes_through
+from analytics_core.api.download_response import DownloadResponse
 from analytics_core.api.errors import documented, request_id
 from analytics_core.api.export_schemas import ExportSchema, ManifestSchema
 from analytics_core.api.schemas import AnswerSchema, answer_json
@@ -125,25 +126,19 @@ def export(
     parameters: Annotated[Parameters, Depends()],
     format: Annotated[Text, _described("csv or json.", "csv")] = None,
     metric: Annotated[Text, _described("With groupBy=event: clicks or conversions.", "conversions")] = None,
-) -> StreamingResponse:
+) -> DownloadResponse:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
     exports.format_named(format)
     given = parameters.given(metric=metric, format=format)
     question = parse_query(handle.lower(), given, application.clock(), for_export=True)
-    made = exports.export(application, question, actor, format or "", request_id(request))
-    headers = {
-        "Content-Disposition": f'attachment; filename="{made.filename}"',
-        "X-Export-Manifest": made.manifest.id,
-        "Cache-Control": "private, no-store",
-    }
-    return StreamingResponse(made.chunks(), media_type=made.media_type, headers=headers)
+    return DownloadResponse(exports.begin(application, question, actor, format or "", request_id(request)))
 
 
 def manifest(request: Request, handle: Handle, manifest_id: str) -> Response:
     application, actor = application_of(request), actor_of(request)
     application.policy.check(actor, Action.EXPORT, handle.lower())
-    found = exports.find_manifest(application.database, handle.lower(), manifest_id)
+    found = exports.find_manifest(application.database, handle.lower(), manifest_id, application.clock())
     return Response(orjson.dumps(found.to_json()), media_type="application/json")
 
 

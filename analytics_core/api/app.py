@@ -27,6 +27,7 @@ from analytics_core.api.browsers import OpenToBrowsers
 from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.guard import Guard
 from analytics_core.api.observe import FailSafely, Observations, Observe, keep_queries_out_of_logs
+from analytics_core.api.request_heads import limit_request_heads
 from analytics_core.bootstrap import Application
 from analytics_core.logs import configure_logs
 
@@ -46,6 +47,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
         configure_logs()
         keep_queries_out_of_logs()
         opened = application()
+        limit_request_heads(opened.settings.head_seconds)
         opened.start()
         yield
         opened.stop()
@@ -91,22 +93,24 @@ class _Api(FastAPI):
         return document
 
 
-def routes(app: FastAPI) -> list[BaseRoute]:
-    """The API's paths as routes of another ASGI application, such as the dashboard's, which needs `FindHandle`."""
-    at_root = _AtRoot(app)
-    paths = (*health.PATHS, *redirect.PATHS)
+def routes(app: FastAPI, base: str = "") -> list[BaseRoute]:
+    """The API's paths below `base`, as routes of another ASGI application, such as the dashboard's, which needs
+    `FindHandle`. Short links on a handle's host are not below it: their paths are all of the host's."""
+    below = _Below(app, base)
     return [
-        redirect.OnHandleHost(at_root),
-        Mount("/v2", app=at_root),
-        *(Route(path, endpoint=at_root) for path in paths),
+        redirect.OnHandleHost(_Below(app, "")),
+        Mount(f"{base}/v2", app=below),
+        Mount(f"{base}/r", app=below),
+        *(Route(f"{base}{path}", endpoint=below) for path in health.PATHS),
     ]
 
 
-class _AtRoot:
-    """Calls the API with the whole path: it knows its own prefix."""
+class _Below:
+    """Calls the API with the whole path: it knows its own prefixes, and is told what stands before them."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, base: str) -> None:
         self._app = app
+        self._base = base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app({**scope, "root_path": scope.get("app_root_path", "")}, receive, send)
+        await self._app({**scope, "root_path": scope.get("app_root_path", "") + self._base}, receive, send)

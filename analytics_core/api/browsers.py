@@ -7,6 +7,8 @@ from typing import Final
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from analytics_core.api.paths import own_path
+
 PREFIX: Final = "/v2/public/"
 _PREFLIGHT_SECONDS: Final = 86_400
 
@@ -26,5 +28,5 @@ class OpenToBrowsers:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_public = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        is_public = scope["type"] == "http" and own_path(scope).startswith(PREFIX)
         await (self._open if is_public else self._app)(scope, receive, send)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -14,6 +14,8 @@ from starlette.routing import Match
 
 from analytics_core import errors
 from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFoundError
+
+REQUEST_ID: Final = "clickledger.request_id"  # of a scope: the X-Request-Id of its answer
 
 log = structlog.get_logger()
 
@@ -45,7 +47,7 @@ def error_response(request: Request, error: ClickledgerError) -> Response:
 
 
 def request_id(request: Request) -> str:
-    return request.scope.get("clickledger.request_id", "")
+    return request.scope.get(REQUEST_ID, "")
 
 
 def documented(*classes: type[ClickledgerError]) -> dict[int | str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -26,8 +26,10 @@ class ManifestSchema(_Schema):
     query: dict[str, Any]
     data_version: str
     definitions_version: str
-    rows: int
-    sha256: str
+    status: Literal["running", "complete", "failed"]
+    reason: str | None = Field(description="Why the file never became complete.")
+    rows: int | None = Field(description="Null until the file is complete.")
+    sha256: str | None = Field(description="Null until the file is complete.")
 
 
 class ExportedRowSchema(_Schema):

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics_core.api.bodies import REFUSED_BODY
 from analytics_core.api.errors import error_response
+from analytics_core.api.paths import own_path
 from analytics_core.bootstrap import Application
 from analytics_core.errors import ClickledgerError, NotFoundError, PayloadTooLargeError, RequestTimeoutError
 
@@ -34,7 +35,7 @@ class Guard:
                 raise NotFoundError("There is nothing at this path.")
             body = await self._body(scope, receive)
         except ClickledgerError as error:
-            if (scope["method"], scope["path"]) not in _COUNTED:
+            if (scope["method"], own_path(scope)) not in _COUNTED:
                 await error_response(Request(scope), error)(scope, receive, send)
                 return
             scope[REFUSED_BODY], body = error, b""

@@ -14,8 +14,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.errors import error_response, request_id
+from analytics_core.api.errors import REQUEST_ID, error_response, request_id
 from analytics_core.api.headers import security_headers
+from analytics_core.api.paths import own_path
 from analytics_core.errors import ClickledgerError
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -76,7 +77,7 @@ class Observe:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         own_id = given if _SANE_ID.fullmatch(given) else f"{secrets.randbits(128):032x}"
-        scope["clickledger.request_id"] = own_id
+        scope[REQUEST_ID] = own_id
         told: dict[str, str] = {}  # what routes say in headers, errors included
         scope["clickledger.headers"] = told
         started = time.perf_counter()
@@ -88,7 +89,7 @@ class Observe:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = own_id
-                headers.update(security_headers(scope["path"], scope["scheme"]) | told)
+                headers.update(security_headers(own_path(scope), scope["scheme"]) | told)
             await send(message)
 
         try:

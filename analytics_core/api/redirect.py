@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from analytics_core import errors
 from analytics_core.api.clients import client_of
 from analytics_core.api.errors import documented, error_response
+from analytics_core.api.paths import own_path
 from analytics_core.attribution.realtime_line import Served, line_of
 from analytics_core.attribution.redirect import consent_of, destination, in_force, new_request_id
 from analytics_core.bootstrap import Application
@@ -29,7 +30,6 @@ from analytics_core.bootstrap import Application
 router = APIRouter(tags=["Redirect"])
 
 PATH: Final = "/r/{handle}/{slug}"
-PATHS: Final = (PATH, f"{PATH}/")
 _SLUG_PATH: Final = re.compile(r"/([A-Za-z0-9_-]{4,24})(/?)")
 _METHODS: Final = ("GET", "HEAD")
 _HANDLE: Final = "clickledger.handle"  # of a scope: whose host it is, None, or why that is not known
@@ -78,15 +78,17 @@ def _answer_on_path(request: Request, handle: str, slug: str | None, path: str) 
 class FindHandle:
     """ASGI middleware: notes in the scope whose host a request came to, for OnHandleHost.
 
-    Anybody can send any Host: the look-up of one that is not remembered must not keep the other requests waiting.
+    Paths of the API, which stand below `base`, belong to no host. Anybody can send any Host: the look-up of one that is
+    not remembered must not keep the other requests waiting.
     """
 
-    def __init__(self, app: ASGIApp, application: Callable[[], Application]) -> None:
+    def __init__(self, app: ASGIApp, application: Callable[[], Application], base: str = "") -> None:
         self._app = app
         self._application = application
+        self._api = (f"{base}/v2/", f"{base}/r/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _HANDLE not in scope and not scope["path"].startswith(("/v2/", "/r/")):
+        if scope["type"] == "http" and _HANDLE not in scope and not own_path(scope).startswith(self._api):
             hosts, host = self._application().hosts, Headers(scope=scope).get("host", "")
             try:
                 handle = (

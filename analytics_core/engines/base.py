@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -36,6 +38,43 @@ class Statement:
     row_cap: int | None = field(kw_only=True)
 
 
+class StreamCancelledError(Exception):
+    """Nobody wants the rest of a stream."""
+
+
+class Cancellation:
+    """Ends the streams that it was given to, from any thread and for good."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._interrupt: Callable[[], None] | None = None
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """To be repeated until the stream has ended: an engine may forget it that is just about to begin."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._interrupt is not None:
+                self._interrupt()
+
+    @contextmanager
+    def interrupting(self, interrupt: Callable[[], None]) -> Generator[None]:
+        """For an engine: what ends its work meanwhile. Raises StreamCancelledError, also for errors of that end."""
+        with self._lock:
+            if self._is_cancelled:
+                raise StreamCancelledError
+            self._interrupt = interrupt
+        try:
+            yield
+        except Exception as error:
+            if self._is_cancelled:
+                raise StreamCancelledError from error
+            raise
+        finally:
+            with self._lock:
+                self._interrupt = None
+
+
 class Engine(Protocol):
     """Safe to share between threads.
 
@@ -47,8 +86,13 @@ class Engine(Protocol):
         """The whole result. Raises QueryTooLargeError beyond the statement's row cap."""
         ...
 
-    def stream(self, statement: Statement, chunk_rows: int) -> Iterator[pl.DataFrame]:
-        """The result in frames of about `chunk_rows` rows, each computed when asked for."""
+    def stream(
+        self, statement: Statement, chunk_rows: int, cancellation: Cancellation | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """The result in frames of about `chunk_rows` rows, each computed when asked for.
+
+        Raises StreamCancelledError once it is cancelled.
+        """
         ...
 
     def plan(self, statement: Statement) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Final
@@ -14,7 +15,7 @@ import duckdb
 import polars as pl
 from polars.datatypes import DataTypeClass
 
-from analytics_core.engines.base import Scan, Statement, Value
+from analytics_core.engines.base import Cancellation, Scan, Statement, Value
 from analytics_core.errors import ClickledgerError, QueryTimeoutError, QueryTooLargeError, StoreUnavailableError
 from analytics_core.store.file_cache import FileCache, VanishedFileError
 
@@ -63,8 +64,13 @@ class DuckDBEngine:
             raise QueryTooLargeError(f"The answer has more than {statement.row_cap} rows; ask for fewer days or keys.")
         return pl.DataFrame(rows, schema=statement.schema, orient="row")
 
-    def stream(self, statement: Statement, chunk_rows: int) -> Iterator[pl.DataFrame]:
-        with self._running(statement, _STREAM_SECONDS) as (cursor, sql, values):
+    def stream(
+        self, statement: Statement, chunk_rows: int, cancellation: Cancellation | None = None
+    ) -> Iterator[pl.DataFrame]:
+        with (
+            self._running(statement, _STREAM_SECONDS) as (cursor, sql, values),
+            (cancellation or Cancellation()).interrupting(partial(_interrupt, cursor)),
+        ):
             for batch in cursor.sql(sql, params=values).to_arrow_reader(chunk_rows):
                 yield pl.DataFrame(batch).cast(statement.schema)  # pyright: ignore[reportArgumentType]
 
@@ -87,6 +93,11 @@ class DuckDBEngine:
         with held as local, closing(self._connection.cursor()) as cursor, _translated():
             cursor.execute(f"SET max_execution_time = {int(seconds * 1_000)}")
             yield cursor, *_written(statement, dict(zip(remote, local, strict=True)))
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.ConnectionException):  # the engine was closed, and its cursors with it
+        cursor.interrupt()
 
 
 def _written(statement: Statement, local: Mapping[str, str]) -> tuple[str, dict[str, Value | list[str]]]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.engines.base import Engine
+from analytics_core.engines.base import Cancellation, Engine
 from analytics_core.model import Query, Row, SegmentRules, TimeToConversion, row_schema, rows_frame
 from analytics_core.query.catalog import tracked_dimension
 from analytics_core.query.compare import all_day_rows, day_rows, key_rows
@@ -60,7 +60,9 @@ class Reader:
             return day_rows(counts, resolved, followed, final_through)
         return key_rows(self.engine.frame(compile_keys(handle, resolved, source, followed)), resolved, followed)
 
-    def groups(self, resolved: Resolved, snapshot: Snapshot) -> tuple[pl.Schema, Iterator[pl.DataFrame]]:
+    def groups(
+        self, resolved: Resolved, snapshot: Snapshot, cancellation: Cancellation
+    ) -> tuple[pl.Schema, Iterator[pl.DataFrame]]:
         """Every row of a breakdown, as columns of `row_schema` and frames of about 20,000 rows."""
         query = resolved.query
         source, followed = self._sources(resolved, snapshot)
@@ -70,10 +72,11 @@ class Reader:
             rows = all_day_rows(counts, resolved, followed)
             frame = rows_frame(rows, followed.currencies, impressions=query.shows_impressions)
             return columns, iter([frame])
-        chunks = self.engine.stream(compile_all_keys(query.handle, resolved, source, followed), _CHUNK_ROWS)
+        statement = compile_all_keys(query.handle, resolved, source, followed)
+        chunks = self.engine.stream(statement, _CHUNK_ROWS, cancellation)
         return columns, (_named(counts, followed, columns) for counts in chunks)
 
-    def clicks(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
+    def clicks(self, query: Query, snapshot: Snapshot, cancellation: Cancellation) -> Iterator[pl.DataFrame]:
         """Single clicks in CLICK_EVENT_COLUMNS; a UTC day is what is sorted at a time."""
         covered = slots_of(query.period)
         start, end = slot_time(covered.start), slot_time(covered.end)
@@ -81,15 +84,16 @@ class Reader:
         for day, of_day in files.by_day():
             within = covered.within(day_slots(day, day))
             statement = compile_events(query.handle, query.filters, within, query.as_of, of_day)
-            for events in self.engine.stream(statement, _CHUNK_ROWS):
+            for events in self.engine.stream(statement, _CHUNK_ROWS, cancellation):
                 yield events.with_columns(_time_text())
 
-    def conversions(self, query: Query, snapshot: Snapshot) -> Iterator[pl.DataFrame]:
+    def conversions(self, query: Query, snapshot: Snapshot, cancellation: Cancellation) -> Iterator[pl.DataFrame]:
         """Single conversions in CONVERSION_EVENT_COLUMNS."""
         covered = slots_of(query.period)
         files = attribution_files(snapshot, covered, query.conversion_day)
         if files:
-            for events in self.engine.stream(compile_conversions(query.handle, query, covered, files), _CHUNK_ROWS):
+            statement = compile_conversions(query.handle, query, covered, files)
+            for events in self.engine.stream(statement, _CHUNK_ROWS, cancellation):
                 yield events.with_columns(_time_text())
 
     def first_days(self, query: Query, snapshot: Snapshot) -> dict[str, date]:

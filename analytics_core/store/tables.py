@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
-VERSION: Final = "0003"  # of these tables: the newest script in `migrations/`
+VERSION: Final = "0004"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -207,7 +207,7 @@ as_of_horizon = Table(
 
 # --- exports --------------------------------------------------------------------------------------------------------
 
-# One row a download: what its file answers and the SHA-256 of its bytes.
+# One row a download: what its file answers, and in the end the SHA-256 of its bytes.
 exports = Table(
     "exports",
     metadata,
@@ -219,8 +219,9 @@ exports = Table(
     Column("query", Text, nullable=False),  # JSON, in the words of the API
     Column("data_version", String(255), nullable=False),
     Column("definitions_version", String(16), nullable=False),
-    Column("rows", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("rows", BigInteger),  # null until the file is complete, as is its hash
+    Column("sha256", String(64)),
+    Column("reason", Text),  # why it never will be
 )
 
 # --- conversions and signals ----------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ NAME = "clickledger_session"
 PATH = "/session"
 SCRIPT_PATH = "/session/carry.js"
 
-# Sends the token of the element that loads it to the route below, which alone can set a HttpOnly cookie.
+# Sends the token of the element that loads it to the route above it, which alone can set a HttpOnly cookie.
 _SCRIPT = (
-    "fetch('/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
+    "fetch(new URL('../session', document.currentScript.src), "
+    "{method: 'POST', headers: {'Content-Type': 'application/json'}, "
     "body: JSON.stringify({token: document.currentScript.dataset.token})})"
 )
 _LARGEST_BODY = 16_384
@@ -35,10 +36,11 @@ async def _store(request: Request) -> Response:
     if request.headers.get("content-type") != "application/json":
         return Response(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     response = Response(status_code=HTTPStatus.NO_CONTENT)
+    place = request.url.path.removesuffix(PATH) or "/"  # what the dashboard stands below, and no more
     try:
         token = _token(await _body(request))
         if not token:
-            response.delete_cookie(NAME, httponly=True, samesite="strict")
+            response.delete_cookie(NAME, place, httponly=True, samesite="strict")
             return response
         actor = await run_in_threadpool(tokens.verify, token, shared().settings, shared().clock())
     except (InvalidTokenError, TokenExpiredError) as error:
@@ -48,7 +50,13 @@ async def _store(request: Request) -> Response:
     except ClickledgerError as error:
         return _refusal(error, uuid4().hex)
     response.set_cookie(
-        NAME, token, expires=actor.expires_at, httponly=True, samesite="strict", secure=_came_encrypted(request)
+        NAME,
+        token,
+        expires=actor.expires_at,
+        path=place,
+        httponly=True,
+        samesite="strict",
+        secure=_came_encrypted(request),
     )
     return response
 
@@ -91,4 +99,6 @@ def _token(body: bytes) -> str:
         raise InvalidTokenError('The body must be {"token": "…"}.') from None
 
 
-routes = [Route(PATH, _store, methods=["POST"]), Route(SCRIPT_PATH, _script)]
+def routes(base: str) -> list[Route]:
+    """Below the base path of the dashboard, or an empty one."""
+    return [Route(base + PATH, _store, methods=["POST"]), Route(base + SCRIPT_PATH, _script)]

@@ -22,6 +22,7 @@ from analytics_core.errors import (
 )
 from analytics_core.model import Role
 from analytics_core.ui import address, cookie, formats, problems, session, theme
+from analytics_core.ui.base_path import base_path
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -176,6 +177,6 @@ def _carry_cookie() -> None:
     # A script of its own: the content security policy lets none run that stands in the page.
     with st.container(key="cookie"):
         st.html(
-            f'<script src="{cookie.SCRIPT_PATH}" data-token="{html.escape(token)}"></script>',
+            f'<script src="{base_path()}{cookie.SCRIPT_PATH}" data-token="{html.escape(token)}"></script>',
             unsafe_allow_javascript=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -12,12 +13,16 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 from support.api import NOW, Api, accounts
 from support.filled import Click, Conversion, Signal, add_batch, fill
 from support.world import World
 
-from analytics_core.api import create_app
+from analytics_core import exports
+from analytics_core.access.actors import Actor
+from analytics_core.api import create_app, download_response
 from analytics_core.bootstrap import build
+from analytics_core.model import Period, Query
 
 PATH = "/v2/handles/acme/analytics/export"
 DAYS = {"fromDay": "20260301", "toDay": "20260312"}
@@ -42,7 +47,7 @@ def test_the_json_holds_the_rows_and_their_manifest(api: Api) -> None:
     assert {row["country"]: row["clicks"] for row in body["rows"]} == {"US": 2, "AT": 1, "DE": 1}
     assert manifest["rows"] == 3
     assert manifest["query"]["filters"] == {"country": "-BR"}
-    rows_text = response.content.split(b'},"rows":', 1)[1][:-1]
+    rows_text = rows_in(response.content)
     assert json.loads(rows_text) == body["rows"]
     assert hashlib.sha256(rows_text).hexdigest() == manifest["sha256"]
 
@@ -165,5 +170,29 @@ def test_asking_for_a_manifest_again_gives_the_same_bytes_whatever_was_learnt_si
     assert rows_in(made.content) == rows_in(again.content)
 
 
+def test_a_client_that_reads_nothing_is_left_alone_and_its_place_given_to_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_response, "_STALLED_SECONDS", 0.05)
+    query = Query("acme", "slug", Period(NOW.date(), NOW.date(), "UTC"))
+    download = exports.begin(api.application, query, Actor("user_ann"), "csv")
+
+    async def receive() -> Message:
+        await asyncio.sleep(3_600)
+        raise AssertionError("nobody waits so long")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(3_600)
+
+    with pytest.raises(download_response.BrokenOffError):
+        asyncio.run(download_response.DownloadResponse(download)({"type": "http"}, receive, send))
+
+    manifest = api.get(f"/v2/handles/acme/analytics/exports/{download.manifest.id}").json()
+    assert (manifest["status"], manifest["reason"].split(":")[0]) == ("failed", "not_fetched")
+    assert len([api.application.download_slots.take("acme") for _ in range(4)]) == 4
+
+
 def rows_in(file: bytes) -> bytes:
-    return file.partition(b'},"rows":')[2] or file
+    """What the hash is of: the whole CSV, or the rows array of the JSON."""
+    return file.removeprefix(b'{"rows":').rpartition(b',"manifest":{')[0] or file

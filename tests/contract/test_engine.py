@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 import pytest
 from support.filled import open_engine
 
-from analytics_core.engines.base import Scan, Statement
+from analytics_core.engines.base import Cancellation, Scan, Statement, StreamCancelledError
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.errors import (
     ClickledgerError,
@@ -100,6 +101,33 @@ def test_a_file_that_is_gone_is_told_apart_from_one_that_is_broken(engine: DuckD
     Path(swapped).unlink()
     with pytest.raises(VanishedFileError):
         list(engine.stream(scanning(swapped), 10))
+
+
+GROWING = Statement(
+    "SELECT i AS n FROM range(100_000_000_000) AS numbers(i) WHERE i % $every = 0",
+    pl.Schema({"n": pl.Int64}),
+    {"every": 1},
+    {},
+    row_cap=None,
+)
+
+
+@pytest.mark.parametrize("every", [1, 99_999_999_999], ids=["between frames", "in the middle of the work"])
+def test_a_stream_that_nobody_wants_any_more_ends(engine: DuckDBEngine, every: int) -> None:
+    cancellation = Cancellation()
+    frames = engine.stream(replace(GROWING, values={"every": every}), 1_000, cancellation)
+    if every == 1:
+        next(frames)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(list, frames)
+        while not reading.done():
+            cancellation.cancel()
+            wait([reading], 0.05)
+        with pytest.raises(StreamCancelledError):
+            reading.result()
+    with pytest.raises(StreamCancelledError):
+        list(engine.stream(NUMBERS, 1_000, cancellation))
+    assert list(engine.stream(NUMBERS, 1_000))
 
 
 def test_a_mistake_in_the_sql_is_an_error_of_ours(engine: DuckDBEngine) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from support import postgres
+from support.world import NOW
 
+from analytics_core.access.actors import Actor
 from analytics_core.errors import SettingsError
+from analytics_core.exports.manifest import LONGEST, find_manifest, keep_begun
 from analytics_core.store import migrate
 from analytics_core.store.database import Database
 from analytics_core.store.tables import VERSION, metadata
@@ -53,6 +60,34 @@ def test_what_the_tables_hold_is_there_after_they_are_opened_again(tmp_path: Pat
 
     with Database(url).connect() as connection:
         assert connection.execute(text("SELECT place FROM accounts_loads")).scalar() == "a"
+
+
+def test_an_export_of_the_first_version_stays_complete_and_new_ones_may_be_running(url: str) -> None:
+    at_first = Config()
+    at_first.set_main_option("script_location", str(FOLDER))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        at_first.attributes["connection"] = connection
+        command.upgrade(at_first, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO exports (id, handle, created_at, created_by, format, query, data_version, "
+                "definitions_version, rows, sha256) VALUES "
+                "('old', 'acme', '2026-03-01 00:00:00', 'ann', 'csv', '{}', '1', '1', 3, 'abc')"
+            )
+        )
+    engine.dispose()
+
+    database = Database(url)
+    old = find_manifest(database, "acme", "old", NOW)
+    keep_begun(database, replace(old, id="new", rows=None, sha256=None, created_at=NOW), Actor("ann"), "")
+    new = find_manifest(database, "acme", "new", NOW + LONGEST)
+    given_up = find_manifest(database, "acme", "new", NOW + LONGEST + timedelta(seconds=1))
+    database.engine.dispose()
+
+    assert (old.status, old.rows, old.sha256) == ("complete", 3, "abc")
+    assert (new.status, new.rows) == ("running", None)
+    assert (given_up.status, (given_up.reason or "").split(":")[0]) == ("failed", "interrupted")
 
 
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

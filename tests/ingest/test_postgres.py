@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from dataclasses import replace
 from datetime import date
@@ -39,9 +40,12 @@ def test_ingest_access_and_exports_work_on_postgresql(world: World, tmp_path: Pa
         application = build(there.settings, clock=lambda: there.now)
         query = Query("acme", "slug", Period(date(2026, 3, 1), date(2026, 3, 31)), confidence=True)
         answer = application.analytics.run(query, Actor("user_ann"))
-        made = exports.export(application, query, Actor("user_ann"), "csv")
+        made = exports.begin(application, query, Actor("user_ann"), "csv")
         assert answer.totals.clicks == 9_000
-        assert exports.find_manifest(application.database, "acme", made.manifest.id) == made.manifest
-        made.read()
+        whole = b"".join(made.pieces())
+        made.close()
+        kept = exports.find_manifest(application.database, "acme", made.manifest.id, there.now)
+        assert kept == made.manifest
+        assert kept.sha256 == hashlib.sha256(whole).hexdigest()
         application.analytics.close()
         application.database.engine.dispose()

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, told
 from support.world import NOW, ROOT
 
 from analytics_core.access import tokens
-from analytics_core.access.actors import Actor
 from analytics_core.access.openid import actor_of_claims
 from analytics_core.bootstrap import shared
-from analytics_core.errors import ClickledgerError, TokenExpiredError
-from analytics_core.model import Period, Query
+from analytics_core.errors import ClickledgerError
 from analytics_core.settings import Settings
 from analytics_core.store import tables
-from analytics_core.ui import downloads, session
+from analytics_core.ui import session
 
 TOKENS, AUDIT = "tokens.py", "audit.py"
 
@@ -141,13 +138,18 @@ def test_a_session_that_ends_is_no_failed_sign_in(dashboard: Dashboard, monkeypa
     assert failed.detail["reason"] == "token_expired"
 
 
-def test_a_page_that_outlives_its_session_downloads_nothing(dashboard: Dashboard) -> None:
-    now = shared().clock()
-    query = Query("acme", "slug", Period(now.date(), now.date(), "UTC"))
-    ended = Actor("user_ann", expires_at=now - timedelta(minutes=1))
-    with pytest.raises(TokenExpiredError):
-        downloads._file(query, ended, "csv")
-    assert b"slug" in downloads._file(query, replace(ended, expires_at=now + timedelta(minutes=1)), "csv")
+def test_a_page_that_outlives_its_session_downloads_nothing(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = dashboard.open(page="breakdown.py", handle="acme")
+    later = shared().clock() + timedelta(hours=2)
+    monkeypatch.setattr(session, "now", lambda: later)
+
+    next(button for button in screen.button if button.label == "Download CSV").click().run()
+
+    assert "Code: token_expired" in told(screen)
+    with shared().database.connect() as connection:
+        assert connection.execute(select(tables.exports)).all() == []
 
 
 def test_a_reviewer_searches_every_handle_and_others_see_their_own(dashboard: Dashboard) -> None:

@@ -16,7 +16,7 @@ from analytics_core.ui import cookie
 
 @pytest.fixture
 def client(unsynced: Dashboard) -> TestClient:
-    return TestClient(Starlette(routes=cookie.routes))
+    return TestClient(Starlette(routes=[*cookie.routes(""), *cookie.routes("/stats")]))
 
 
 def test_a_valid_token_is_kept_until_it_expires(unsynced: Dashboard, client: TestClient) -> None:
@@ -26,6 +26,15 @@ def test_a_valid_token_is_kept_until_it_expires(unsynced: Dashboard, client: Tes
     assert "httponly" in kept
     assert "samesite=strict" in kept
     assert "expires=" in kept
+
+
+@pytest.mark.parametrize(("base", "place"), [("", "/"), ("/stats", "/stats")])
+def test_the_cookie_is_sent_to_the_dashboard_alone(
+    unsynced: Dashboard, client: TestClient, base: str, place: str
+) -> None:
+    for body in ({"token": token(unsynced.world, "user_ann")}, {"token": ""}):
+        fields = client.post(base + cookie.PATH, json=body).headers["set-cookie"].split("; ")
+        assert [field for field in fields if field.lower().startswith("path=")] == [f"Path={place}"]
 
 
 def test_an_empty_token_ends_the_session(client: TestClient) -> None:

@@ -15,16 +15,18 @@ from support.world import ROOT, World
 
 
 @contextmanager
-def serving(world: World, port: int, folder: Path, **environment: str) -> Iterator[str]:
-    """The base URL of a server over the world, started in `folder`."""
+def serving(world: World, port: int, folder: Path, below: str = "", **environment: str) -> Iterator[str]:
+    """The base URL of a server over the world, started in `folder`. `below` is its base path, such as `/stats`."""
     words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    if below:
+        words += ["--server.baseUrlPath", below]
     log = folder / "server.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
             words, env=world.process_environment() | environment, cwd=folder, stdout=written, stderr=written
         )
     try:
-        yield _ready(f"http://127.0.0.1:{port}", log)
+        yield _ready(f"http://127.0.0.1:{port}{below}", log)
     finally:
         process.terminate()
         process.wait(timeout=20)
