@@ -16,6 +16,7 @@ from analytics_core.api.callers import actor_of, application_of, comes_through
 from analytics_core.api.download_response import DownloadResponse
 from analytics_core.api.errors import documented, request_id
 from analytics_core.api.export_schemas import ExportSchema, ManifestSchema
+from analytics_core.api.lake_threads import QUESTIONS
 from analytics_core.api.schemas import AnswerSchema, answer_json
 from analytics_core.bootstrap import Application
 from analytics_core.model import Query as Question
@@ -158,14 +159,14 @@ def family(door: Door, scheme_name: str, *refusals: type[errors.ClickledgerError
         summary="Clicks of a handle and what followed them, grouped",
         response_model=AnswerSchema,
         responses=documented(*_PARAMETERS, *asked) | {304: {"description": "Nothing changed since the ETag."}},
-    )(analytics)
+    )(QUESTIONS.route(analytics))
     router.get(
         "/export",
         summary="Download the rows as CSV or JSON",
         response_class=StreamingResponse,
         responses=documented(errors.InvalidFormatError, *_PARAMETERS, *asked, errors.FeatureLockedError)
         | {200: _EXPORTED},
-    )(export)
+    )(QUESTIONS.route(export))
     router.get(
         "/exports/{manifest_id}",
         summary="The manifest of a download",

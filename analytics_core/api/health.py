@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from anyio import fail_after
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from analytics_core.api.errors import documented
+from analytics_core.api.lake_threads import PROBES
 from analytics_core.bootstrap import Application
 from analytics_core.errors import StoreUnavailableError
 
 router = APIRouter(tags=["Health"])
 
 PATHS: Final = ("/healthz", "/readyz", "/metrics")
+
+_METRICS_SECONDS: Final = 3  # for the lake, of the ten that Prometheus waits
 
 
 @router.head("/healthz", include_in_schema=False)  # load balancers ask so
@@ -29,6 +34,7 @@ async def healthz() -> dict[str, str]:
     response_model=dict[str, str],
     responses=documented(StoreUnavailableError),
 )
+@PROBES.route
 def readyz(request: Request) -> JSONResponse:
     application: Application = request.app.state.application()
     application.database.ping()
@@ -43,13 +49,15 @@ def readyz(request: Request) -> JSONResponse:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
+    application: Application = request.app.state.application()
     observations = request.app.state.observations
-    updated = request.app.state.application().analytics.freshness().last_updated_at
+    updated = (await run_in_threadpool(application.analytics.freshness)).last_updated_at
     observations.last_sync.set(updated.timestamp() if updated else 0)
     try:
-        tallies = request.app.state.application().lake.snapshot().tallies
-    except StoreUnavailableError:  # /readyz tells that; the other counts are there all the same
+        with fail_after(_METRICS_SECONDS):
+            tallies = (await PROBES.run(application.lake.snapshot)).tallies
+    except (StoreUnavailableError, TimeoutError):  # /readyz tells that; the other counts are there all the same
         observations.misfit_rows.clear()
     else:
         for facts, tally in tallies.items():

@@ -13,6 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import client, parse_location
+from analytics_core.store.shared_look import SharedLook
 
 _DOWNLOADS_AT_ONCE: Final = 8
 _ABANDONED_SECONDS: Final = 3_600
@@ -41,7 +43,7 @@ class FileCache:
         self._lock = threading.Lock()
         self._sizes: OrderedDict[Path, int] = OrderedDict()  # least recently used first
         self._holds: Counter[Path] = Counter()
-        self._downloads: dict[Path, threading.Lock] = {}
+        self._downloads: dict[Path, SharedLook[os.stat_result]] = {}
         self._pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="lake-files")
         folder.mkdir(parents=True, exist_ok=True)
         self._remove_abandoned()
@@ -71,13 +73,14 @@ class FileCache:
         with self._lock:
             if path in self._sizes:
                 self._sizes.move_to_end(path)
-            download = self._downloads.setdefault(path, threading.Lock())
-        with download:
-            while (found := _touched(path)) is None:  # not here, or another process dropped it this moment
-                _download(url, path)
+            download = self._downloads.setdefault(path, SharedLook(partial(_brought, url, path)))
+        try:
+            found = download()
+        finally:
+            with self._lock:
+                self._downloads.pop(path, None)
         with self._lock:
             self._sizes[path] = found.st_size
-            self._downloads.pop(path, None)
 
     def _remove_abandoned(self) -> None:
         """Downloads of processes that were killed: nobody has written to them for an hour."""
@@ -109,6 +112,12 @@ def _touched(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
+
+
+def _brought(url: str, path: Path) -> os.stat_result:
+    while (found := _touched(path)) is None:  # not here, or another process dropped it this moment
+        _download(url, path)
+    return found
 
 
 def _download(url: str, path: Path) -> None:

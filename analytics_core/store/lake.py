@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -36,6 +37,7 @@ from analytics_core.store.schemas import (
     UTC_MICROSECONDS,
     TableSpec,
 )
+from analytics_core.store.shared_look import SharedLook
 from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of
 
@@ -73,6 +75,8 @@ class Lake:
         self._lock = threading.Lock()
         self._kept: dict[str, DeltaTable] = {}
         self._snapshot: tuple[tuple[int, int, int], Snapshot] | None = None
+        self._newest = SharedLook(self._newest_snapshot)
+        self._holds_counts = SharedLook(partial(self._has_log, CLICK_COUNTS))
 
     def uri(self, spec: TableSpec) -> str:
         return f"{self.url}/{spec.name}"
@@ -91,7 +95,7 @@ class Lake:
 
         delta-rs' own `is_deltatable` would stop every thread of the process until the store answers.
         """
-        if not self._has_log(CLICK_COUNTS):
+        if not self._holds_counts():
             raise lake_unavailable(TableNotFoundError(self.uri(CLICK_COUNTS)))
 
     def at(self, spec: TableSpec, version: int) -> DeltaTable:
@@ -256,10 +260,11 @@ class Lake:
         return frame.select(list(spec.columns))
 
     def snapshot(self) -> Snapshot:
-        """The newest consistent version. Costs one look at each log when nothing changed.
+        """The newest consistent version. Costs one look at each log when nothing changed, shared by all who ask."""
+        return self._newest()
 
-        What followed clicks is looked at first: ingest moves clicks between segments before it says why.
-        """
+    def _newest_snapshot(self) -> Snapshot:
+        """What followed clicks is looked at first: ingest moves clicks between segments before it says why."""
         with self._lock:
             attributions = self._current(ATTRIBUTIONS)
             counts, coverage = self._current(CLICK_COUNTS), self._current(COVERAGE)

@@ -20,8 +20,8 @@ _CONNECT_SECONDS: Final = 5
 _SILENT_SECONDS: Final = 10  # between two bytes of an answer
 _KEYS_SECONDS: Final = 60  # for so long Polars uses the keys that it was given, then asks again
 # Of a request about a log, all of which are small: delta-rs' own limits let a store be silent for three minutes. Here
-# its answer has 15 s, and a request that failed is sent again only in its first 20.
-_TIME_LIMITS: Final = {"connect_timeout": f"{_CONNECT_SECONDS}s", "timeout": "15s", "retry_timeout": "20s"}
+# its answer has 10 s, and a request that failed is sent again only in its first 15.
+_TIME_LIMITS: Final = {"connect_timeout": f"{_CONNECT_SECONDS}s", "timeout": "10s", "retry_timeout": "15s"}
 
 _one_at_a_time = threading.Lock()  # a session of boto3 is not safe to share between threads
 

@@ -1,0 +1,110 @@
+"""A lake in a bucket that is slow or silent: questions about it are late or refused, and nobody else waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from support import s3, slow_store
+from support.logs import realtime_text, requests, write
+from support.posts import conversion, ctx
+from support.servers import SERVER, running
+from support.slow_store import SlowStore
+from support.world import World
+
+pytestmark = pytest.mark.s3
+
+ASKED = {"groupBy": "slug", "fromDay": "20260301", "toDay": "20260331"}
+
+
+@dataclass
+class Served:
+    base: str
+    token: str
+    store: SlowStore
+    ctx: str
+    client: httpx.Client
+
+    def question(self) -> httpx.Response:
+        path = "/v2/handles/acme/analytics"
+        return self.client.get(self.base + path, params=ASKED, headers={"Authorization": f"Bearer {self.token}"})
+
+    def ready(self) -> httpx.Response:
+        return self.client.get(f"{self.base}/readyz")
+
+    def answers_again(self) -> bool:
+        for _ in range(60):
+            if (self.question().status_code, self.ready().status_code) == (200, 200):
+                return True
+            time.sleep(1)
+        return False
+
+    def others(self, number: int) -> list[int]:
+        """Statuses of what does not need the lake."""
+        posted = self.client.post(f"{self.base}/v2/public/conversions", json=conversion(self.ctx, f"order-{number}"))
+        paths = ("/healthz", "/r/acme/launch", f"/v2/public/context?ctx={self.ctx}", "/v2/handles/acme/tokens")
+        header = {"Authorization": f"Bearer {self.token}"}
+        return [posted.status_code, *(self.client.get(self.base + path, headers=header).status_code for path in paths)]
+
+
+OTHERS = [201, 200, 302, 200, 200]
+
+
+@contextmanager
+def waiting(served: Served, count: int) -> Iterator[list[Future[httpx.Response]]]:
+    """As many questions, and looks whether the service is ready, all of them asked."""
+    served.store.asked.clear()
+    with ThreadPoolExecutor(2 * count) as pool:
+        probes = [pool.submit(served.ready) for _ in range(count)]
+        questions = [pool.submit(served.question) for _ in range(count)]
+        assert served.store.asked.wait(60)
+        yield questions
+        for one in probes:
+            assert one.result().status_code in (200, 503)
+
+
+@pytest.fixture
+def served(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    with s3.running(tmp_path / "s3") as endpoint, slow_store.before(endpoint) as store:
+        s3.connect(endpoint).create_bucket(Bucket="slow")
+        bucket = {**s3.KEYS, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": store.endpoint}
+        there = replace(world, environment={**bucket, "CLICKLEDGER_LAKE": "s3://slow/lake"})
+        there.run("sync", "--source", str(write(tmp_path / "a.log", realtime_text(requests(20)))))
+        client = httpx.Client(timeout=150, limits=httpx.Limits(max_connections=200))
+        with running(there, *SERVER) as (base, _), client:
+            token = ctx(world.settings, datetime.now(UTC))
+            made = Served(base, there.run_token("user_ann"), store, token, client)
+            assert made.question().json()["totals"]["clicks"] == 20
+            yield made
+
+
+def test_a_store_that_is_silent_keeps_nobody_else_waiting(served: Served) -> None:
+    served.store.answers.clear()
+    with waiting(served, 50) as questions:
+        assert [served.others(number) for number in range(2)] == [OTHERS] * 2
+        assert not any(one.done() for one in questions)
+        metrics = served.client.get(f"{served.base}/metrics")
+        refused = [one.result() for one in questions]
+    served.store.answers.set()
+
+    assert metrics.status_code == 200
+    assert {answer.status_code for answer in refused} == {503}
+    assert {answer.json()["error"] for answer in refused} == {"store_unavailable"}
+    assert served.answers_again()
+
+
+def test_a_store_that_is_slow_makes_its_own_answers_late(served: Served) -> None:
+    served.store.seconds = 2
+    with waiting(served, 20) as questions:
+        assert served.others(1) == OTHERS
+        assert not any(one.done() for one in questions)
+        answers = [one.result() for one in questions]
+
+    assert [answer.json()["totals"]["clicks"] for answer in answers] == [20] * 20
