@@ -346,7 +346,9 @@ def _parser() -> argparse.ArgumentParser:
 
     syncing = command("sync", sync, "read what is new in the log sources")
     syncing.add_argument("--source", action="append", default=[], help="file, folder, glob or s3://bucket/prefix")
-    syncing.add_argument("--fields", help="field list of a real-time source, for the sources of this call")
+    syncing.add_argument(
+        "--fields", help="field list of logs without a header, such as real-time logs, for all sources of this call"
+    )
     syncing.add_argument(
         "--full", action="store_true", help="list everything, not only recent hours, and try refused objects again"
     )

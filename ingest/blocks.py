@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final, Literal
@@ -16,13 +16,15 @@ from typing import IO, Final, Literal
 import numpy as np
 import pyarrow as pa
 
-from ingest.cloudfront import Fields, UnknownFormatError, fields_of_directive, normal_name, read_field_list
-from ingest.gzipped import gunzip
+from ingest import json_records
+from ingest.cloudfront import LINE_BYTES, Fields, UnknownFormatError, fields_of_directive, normal_name, read_field_list
+from ingest.gzipped import Texts, gunzip, gunzip_again, is_gzip
+from ingest.json_records import one_a_line
 from ingest.parquet import read_rows
 
 BLOCK_BYTES: Final = 8 * 2**20
-LINE_BYTES: Final = 64 * 2**10
 _READ_BYTES: Final = 2**20
+_HEAD_BYTES: Final = 2**17
 _FIELDS: Final = b"#Fields:"
 _COUNTED_BYTES: Final = 2**18  # what stays in the cache
 
@@ -51,15 +53,22 @@ class Tabbed:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """One JSON object a line; `names` are the keys that the first lines of the object show."""
+    """One JSON object a line, with the field list that the first lines show.
+
+    `keys`: of the fields of which anything is read, the key by its name in the field list.
+    """
 
     text: bytes
-    names: tuple[str, ...]
+    fields: Fields
+    keys: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetRows:
+    """Rows whose columns are called as in the field list: those of which anything is read."""
+
     rows: pa.Table
+    fields: Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +116,14 @@ def read_blocks(
         stream.seek(0)
         yield from _parquet_blocks(stream, position)
         return "ended"
-    is_packed = start[:2] == b"\x1f\x8b"
-    texts = _whole_lines(gunzip(start, stream) if is_packed else _plain(start, stream, size), is_growing=is_growing)
-    return (yield from _text_blocks(texts, realtime_fields, position))
+    head, pieces = _peeked(gunzip(start, stream) if is_gzip(start) else _plain(start, stream, size))
+    if is_gzip(head):
+        head, pieces = _peeked(gunzip_again(pieces, stream))
+    if is_gzip(head):
+        raise UnknownFormatError("compressed three times; gzip is read, and gzip in gzip")
+    is_json = json_records.is_json(head)
+    texts = _whole_lines(one_a_line(pieces) if is_json else pieces, is_growing=is_growing)
+    return (yield from _text_blocks(texts, realtime_fields, position, is_json=is_json))
 
 
 def count_byte(text: bytes, byte: bytes) -> int:
@@ -125,7 +139,24 @@ def count_byte(text: bytes, byte: bytes) -> int:
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Generator[bytes, None, str | None]:
+def _peeked(pieces: Texts) -> tuple[bytes, Texts]:
+    """The beginning of the text, and all of it again."""
+    first: list[bytes] = []
+    end: StopIteration | None = None
+    while end is None and sum(map(len, first)) < _HEAD_BYTES:
+        try:
+            first.append(next(pieces))
+        except StopIteration as stop:
+            end = stop
+
+    def again() -> Texts:
+        yield from first
+        return (yield from pieces) if end is None else end.value
+
+    return b"".join(piece[:_HEAD_BYTES] for piece in first), again()
+
+
+def _plain(start: bytes, stream: IO[bytes], size: int | None) -> Texts:
     data = start if size is None else start[:size]
     left = None if size is None else size - len(data)
     while data:
@@ -144,7 +175,7 @@ class _Text:
     is_open: bool = False  # instead of whole lines: the beginning of one that may still be written
 
 
-def _whole_lines(pieces: Generator[bytes, None, str | None], *, is_growing: bool) -> Iterator[_Text]:
+def _whole_lines(pieces: Texts, *, is_growing: bool) -> Iterator[_Text]:
     """Joins pieces to texts of about BLOCK_BYTES that end with a line; an endless line is cut out as rejected."""
     held: list[bytes] = []
     size = 0
@@ -183,7 +214,7 @@ def _whole_lines(pieces: Generator[bytes, None, str | None], *, is_growing: bool
         yield _Text(rest[end:], is_open=True)
 
 
-def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None]) -> Generator[_Text, None, bytes]:
+def _skip_endless_line(start: bytes, pieces: Texts) -> Generator[_Text, None, bytes]:
     for piece in pieces:
         end = piece.find(b"\n")
         if end >= 0:
@@ -193,15 +224,17 @@ def _skip_endless_line(start: bytes, pieces: Generator[bytes, None, str | None])
     return b""
 
 
-def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) -> Generator[Block, None, LastLine]:
+def _text_blocks(
+    texts: Iterator[_Text], realtime_fields: Fields, start: int, *, is_json: bool
+) -> Generator[Block, None, LastLine]:
     position = line = 0
     fields: Fields | None = None
-    names: tuple[str, ...] | None = None
+    keys: Mapping[str, str] | None = None  # of JSON
     is_first = True
     is_cut = False  # the line before has no end
     last: LastLine = "ended"
     for piece in texts:
-        if piece.is_open and not _is_whole(piece.text, names, fields, realtime_fields if is_first else None):
+        if piece.is_open and not _is_whole(piece.text, realtime_fields if is_first else fields, is_json=is_json):
             return "left"
         if piece.is_open:
             last = "read"
@@ -215,33 +248,30 @@ def _text_blocks(texts: Iterator[_Text], realtime_fields: Fields, start: int) ->
         if is_first:
             is_first = False
             text = text.removeprefix(codecs.BOM_UTF8)
-            names, fields = _tell_apart(text, realtime_fields)
-        for stretch in _stretches(text, start - position, with_headers=names is None):
-            is_rest = is_cut and names is None
+            keys, fields = _json_keys(text) if is_json else (None, _first_fields(text, realtime_fields))
+        for stretch in _stretches(text, start - position, with_headers=not is_json):
+            is_rest = is_cut and not is_json
             first_line = line + (not is_cut)
             is_cut = not stretch.endswith(b"\n")
             position, line = position + len(stretch), first_line - 1 + count_byte(stretch, b"\n") + is_cut
-            if names is None and stretch.startswith(b"#"):
+            if not is_json and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
             elif position > start and not is_rest:
-                yield Block(_content(stretch, names, fields), first_line, position, line)
+                yield Block(_content(stretch, keys, fields), first_line, position, line)
     return last
 
 
-def _is_whole(
-    line: bytes, names: tuple[str, ...] | None, fields: Fields | None, realtime_fields: Fields | None
-) -> bool:
+def _is_whole(line: bytes, fields: Fields | None, *, is_json: bool) -> bool:
     """Whether a last line without its end says all that is read of it, however it may go on: an object of JSON, or a
-    line with all its columns, the last of which nobody reads. `realtime_fields`: of a line that is the first one."""
-    if names is not None or (realtime_fields and line.lstrip().startswith(b"{")):
+    line with all its columns, the last of which nobody reads."""
+    if is_json:
         return _is_object(line)
-    fields = fields or realtime_fields
     if fields is None or line.startswith(b"#"):
         return False
     tabs = line.count(b"\t")
     if tabs == len(fields.names):
         return line.endswith(b"\t")  # one tab too many, seen in the wild, ends the last column
-    return tabs == len(fields.names) - 1 and not fields.last_is_read
+    return tabs == len(fields.names) - 1 and not fields.last_is_used
 
 
 def _is_object(line: bytes) -> bool:
@@ -251,25 +281,23 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _content(text: bytes, names: tuple[str, ...] | None, fields: Fields | None) -> JsonLines | Tabbed | Unreadable:
-    if names is not None:
-        return JsonLines(text, names)
-    return Unreadable(text) if fields is None else Tabbed(text, fields)
+def _content(text: bytes, keys: Mapping[str, str] | None, fields: Fields | None) -> JsonLines | Tabbed | Unreadable:
+    if fields is None:
+        return Unreadable(text)
+    return Tabbed(text, fields) if keys is None else JsonLines(text, fields, keys)
 
 
-def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] | None, Fields | None]:
-    """(keys of JSON lines, field list unless a header will say it). Raises UnknownFormatError."""
+def _first_fields(text: bytes, realtime_fields: Fields) -> Fields | None:
+    """The field list of tab-separated lines; None when a header will say it. Raises UnknownFormatError."""
     head = text.lstrip()[: 2**20]
-    if head.startswith(b"{"):
-        names = _json_keys(head)
-        read_field_list(names)
-        return names, None
     if head.startswith(b"#"):
         directive = next((line for line in head.split(b"\n", 50) if line.startswith(_FIELDS)), None)
         if directive is None:
             raise UnknownFormatError("a header without #Fields:")
         fields_of_directive(directive.decode("utf-8", "replace"))
-        return None, None
+        return None
+    if head.startswith(b"PAR1"):
+        raise UnknownFormatError("a Parquet file in gzip; Parquet is read as it is")
     columns = len(realtime_fields.names)
     tabs = {line.count(b"\t") + 1 for line in head.split(b"\n", 1000)[:1000] if line.strip()}
     if head and columns not in tabs:
@@ -277,20 +305,24 @@ def _tell_apart(text: bytes, realtime_fields: Fields) -> tuple[tuple[str, ...] |
             f"no header, and no line has the {columns} columns of the source's field list: they have "
             f"{' or '.join(str(count) for count in sorted(tabs)[:3])}"
         )
-    return None, realtime_fields
+    return realtime_fields
 
 
-def _json_keys(head: bytes) -> tuple[str, ...]:
-    """The keys of the first lines that are JSON. Of two spellings of one field, the first."""
+def _json_keys(text: bytes) -> tuple[Mapping[str, str], Fields]:
+    """The keys of the first lines that are JSON, as `JsonLines` has them, and what they are a field list of.
+
+    Of two spellings of one field, the first. Raises UnknownFormatError.
+    """
     keys: dict[str, str] = {}
-    for line in head.split(b"\n", 100)[:100]:
+    for line in text.lstrip()[: 2**20].split(b"\n", 100)[:100]:
         with suppress(ValueError, RecursionError):
             value = json.loads(line.decode())
             names = value if isinstance(value, dict) else ()
             "".join(names).encode()  # half a surrogate pair is no character: the line will be rejected
             for key in names:
                 keys.setdefault(normal_name(key), key)
-    return tuple(keys.values())
+    fields = read_field_list(tuple(keys.values()))
+    return {name: key for name, key in keys.items() if name in fields.used}, fields
 
 
 def _stretches(text: bytes, read: int, *, with_headers: bool) -> Iterator[bytes]:
@@ -335,7 +367,7 @@ def _directive(line: bytes, fields: Fields | None) -> Fields | None:
 
 def _parquet_blocks(stream: IO[bytes], start: int) -> Iterator[Block]:
     position = 0
-    for rows in read_rows(stream):
+    for rows, fields in read_rows(stream):
         first_line, position = position + 1, position + rows.num_rows
         if position > start:
-            yield Block(ParquetRows(rows), first_line, position, position)
+            yield Block(ParquetRows(rows, fields), first_line, position, position)

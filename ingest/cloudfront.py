@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
 EPOCH_FLOOR: Final = "2008-11-18"  # CloudFront's first day: an earlier time is a broken one
+LINE_BYTES: Final = 64 * 2**10  # a longer line is none of CloudFront's
 _LAST_MILLISECOND: Final = 253_402_300_799_999  # of the year 9999: what is later is no time at all
 
 # What every format is brought to: one row a line. A null means that the log does not carry the field.
@@ -33,7 +34,8 @@ LINE_COLUMNS: Final[dict[str, type[pl.DataType]]] = {
     "country": pl.String,
 }
 
-# Our column ← CloudFront's field, in the one spelling of `normal_name`.
+# Our column ← CloudFront's field, in the one spelling of `normal_name`. The host is one of two: `Fields.hosts`.
+_REQUIRED: Final = {"path": "cs-uri-stem", "status": "sc-status", "request_id": "x-edge-request-id"}
 _OPTIONAL: Final = {
     "method": "cs-method",
     "protocol": "cs-protocol",
@@ -50,6 +52,20 @@ _HEADERS: Final = "cs-headers"  # `Name:value%0AName:value`, of real-time logs a
 _DENIED: Final = r"(?i-u)(?:^|%0A)(?:sec-gpc|dnt):1(?:%0A|$)"
 
 
+# What only one kind of log has, in the one spelling of `normal_name`. Names in brackets are a standard log's, too.
+_STANDARD_ONLY: Final = {"date", "time", "timestamp-ms", "distributionid", "distribution-id"}
+_REALTIME_ONLY: Final = {
+    *("s-ip", "c-ip-version", "cs-accept", "cs-accept-encoding", _HEADERS, "cs-header-names", "cs-headers-count"),
+    *("primary-distribution-id", "primary-distribution-dns-name", "r-host", "sr-reason", "x-edge-mqcs"),
+}
+_REALTIME_SPELLINGS: Final = {"cs-host", "cs-user-agent", "cs-referer", "cs-cookie"}  # `cs(Host)` in standard logs
+_DISTRIBUTION: Final = r"(?i)\.cloudfront\.(?:net|cn)\.?$"  # a distribution's own domain
+_LEAST_MILLISECONDS: Final = 1e11  # as seconds beyond the year 5000, as milliseconds long before CloudFront
+
+# Whose field list it is. `unclear`: names in a spelling of somebody's own, all of which both kinds have.
+Kind = Literal["standard", "real-time", "unclear"]
+
+
 class UnknownFormatError(Exception):
     """The object holds no CloudFront log that can be read; the message is the reason that the ledger keeps."""
 
@@ -59,38 +75,47 @@ class Fields:
     """The field list of one stretch of log, with where each thing that we need stands in it.
 
     Real-time logs carry the viewer's host as `cs-host`; standard logs carry it as `x-host-header`, where `cs(Host)` is
-    the distribution's own domain.
+    the distribution's own domain. Real-time logs put the query behind the path.
     """
 
     names: tuple[str, ...]
-    host: str
-    is_realtime: bool
+    kind: Kind
 
     @property
-    def needed(self) -> dict[str, str]:
-        """Our column → CloudFront's field, for those that this log carries."""
-        columns = {"host": self.host, "path": "cs-uri-stem", "status": "sc-status", "request_id": "x-edge-request-id"}
-        columns |= {column: name for column, name in _OPTIONAL.items() if name in self.names}
-        return columns
+    def hosts(self) -> tuple[str, ...]:
+        """The field of the viewer's host. When it is unclear which of two that is, both."""
+        both = ("cs-host", "x-host-header") if self.kind == "real-time" else ("x-host-header", "cs-host")
+        carried = tuple(name for name in both if name in self.names)
+        return carried if self.kind == "unclear" else carried[:1]
 
     @property
     def time_fields(self) -> tuple[str, ...]:
-        if self.is_realtime:
+        if self.kind == "real-time":
             return ("timestamp",)
-        return ("timestamp-ms",) if "timestamp-ms" in self.names else ("date", "time")
+        choices = (("timestamp-ms",), ("date", "time"), ("timestamp",))
+        return next((choice for choice in choices if set(choice) <= set(self.names)), ())
+
+    @property
+    def optional(self) -> dict[str, str]:
+        """Our column → CloudFront's field, for those that this log carries and a click does not need."""
+        return {column: name for column, name in _OPTIONAL.items() if name in self.names}
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The fields of which anything is read."""
+        headers = {_HEADERS} & set(self.names)
+        return frozenset({*self.hosts, *_REQUIRED.values(), *self.time_fields, *self.optional.values(), *headers})
 
     @property
     def least_columns(self) -> int:
-        """How many columns a line must have. Real-time lines have all; standard lines may lack optional last ones."""
-        if self.is_realtime:
+        """How many columns a line must have. Real-time lines have all; standard lines may lack last ones not used."""
+        if self.kind == "real-time":
             return len(self.names)
-        required = (*self.time_fields, self.host, "cs-uri-stem", "sc-status", "x-edge-request-id")
-        return max(self.names.index(name) for name in required) + 1
+        return max(self.names.index(name) for name in self.used) + 1
 
     @property
-    def last_is_read(self) -> bool:
-        """Whether the last column says anything that we take."""
-        return self.names[-1] in (*self.needed.values(), *self.time_fields, _HEADERS)
+    def last_is_used(self) -> bool:
+        return self.names[-1] in self.used
 
 
 def normal_name(name: str) -> str:
@@ -104,17 +129,28 @@ def read_field_list(names: Sequence[str]) -> Fields:
     repeated = sorted({name for name in normal if normal.count(name) > 1})
     if repeated:
         raise UnknownFormatError(f"repeated fields: {', '.join(repeated)}")
-    is_realtime = "timestamp" in normal
-    hosts = ("cs-host", "x-host-header") if is_realtime else ("x-host-header", "cs-host")
-    host = next((name for name in hosts if name in normal), None)
-    missing = [name for name in ("cs-uri-stem", "sc-status", "x-edge-request-id") if name not in normal]
-    if host is None:
-        missing.insert(0, hosts[0])
-    if not is_realtime and "timestamp-ms" not in normal and not {"date", "time"} <= set(normal):
+    fields = Fields(normal, _kind(names))
+    missing = [name for name in _REQUIRED.values() if name not in normal]
+    if not fields.hosts:
+        missing.insert(0, "cs-host" if fields.kind == "real-time" else "x-host-header")
+    if not fields.time_fields:
         missing.insert(0, "time")
-    if missing or host is None:
+    if missing:
         raise UnknownFormatError(f"missing fields: {', '.join(missing)}")
-    return Fields(normal, host, is_realtime)
+    return fields
+
+
+def _kind(names: Sequence[str]) -> Kind:
+    """Both kinds may have `timestamp`, and most other names: only what one of them alone has tells them apart."""
+    spelled = {name.strip().lower() for name in names}
+    normal = {normal_name(name) for name in names}
+    is_standard = bool(normal & _STANDARD_ONLY) or any("(" in name for name in spelled)
+    is_realtime = bool(normal & _REALTIME_ONLY or spelled & _REALTIME_SPELLINGS) or any(
+        name.startswith("cmcd-") for name in normal
+    )
+    if "timestamp" not in normal or (is_standard and not is_realtime):
+        return "standard"
+    return "real-time" if is_realtime and not is_standard else "unclear"
 
 
 def fields_of_directive(line: str) -> Fields:
@@ -122,34 +158,52 @@ def fields_of_directive(line: str) -> Fields:
     return read_field_list(line.split(":", 1)[1].split())
 
 
-def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *beside: pl.Expr) -> pl.LazyFrame:
-    """Brings columns named as `fields.names` (all String) to LINE_COLUMNS; `numbers`: of each line, or the first one.
+def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *beside: pl.Expr) -> pl.DataFrame:
+    """Brings the columns `fields.used` (all String) to LINE_COLUMNS; `numbers`: of each line, or the first one.
 
-    A time or a status that cannot be read becomes null. The path loses its query: real-time logs put it there.
-    What `beside` says of the rows stands in further columns.
+    A null is an empty value, which says what `-` says. A time or a status that cannot be read becomes null. The path
+    loses its query: real-time logs put it there. What `beside` says of the rows stands in further columns.
     """
-    carried = {column: pl.col(name) for column, name in fields.needed.items()}
+    carried = {column: pl.col(name) for column, name in (_REQUIRED | fields.optional).items()} | {"host": _host(fields)}
     if "client_address" in carried and _HEADERS in fields.names:
-        carried["client_address"] = pl.when(~pl.col(_HEADERS).str.contains(_DENIED)).then(carried["client_address"])
+        is_denied = pl.col(_HEADERS).str.contains(_DENIED)
+        carried["client_address"] = pl.when(is_denied).then(pl.lit("-")).otherwise(carried["client_address"])
     absent = {column: pl.lit(None, dtype=pl.String) for column in _OPTIONAL if column not in carried}
     number = pl.lit(numbers) if isinstance(numbers, pl.Series) else pl.int_range(pl.len(), dtype=pl.Int64) + numbers
-    path = pl.col("path").str.split_exact("?", 1).struct.field("field_0") if fields.is_realtime else pl.col("path")
-    return (
+    path = pl.col("path")
+    if fields.kind != "standard":
+        path = path.str.split_exact("?", 1).struct.field("field_0")
+    lines = (
         rows.with_columns(line_number=number)
         .select("line_number", *beside, _time(fields).alias("at"), **carried, **absent)
         .with_columns(path.alias("path"), pl.col("status").cast(pl.Int16, strict=False))
         .select(*LINE_COLUMNS, *(one.meta.output_name() for one in beside))
+        .collect(engine="in-memory")
     )
+    # Seldom there are any, and asking costs nothing: no column is filled that has none.
+    with_empty = [name for name in carried if name != "status" and lines[name].null_count()]
+    return lines.with_columns(pl.col(with_empty).fill_null("-")) if with_empty else lines
+
+
+def _host(fields: Fields) -> pl.Expr:
+    first, *others = map(pl.col, fields.hosts)
+    for other in others:  # of which one is the distribution's own
+        first = pl.when(first.str.contains(_DISTRIBUTION)).then(other).otherwise(first)
+    return first
 
 
 def _time(fields: Fields) -> pl.Expr:
-    match fields.time_fields:
-        case ("timestamp",):
-            milliseconds = (pl.col("timestamp").cast(pl.Float64, strict=False) * 1000).round()
-        case ("timestamp-ms",):
-            milliseconds = pl.col("timestamp-ms").cast(pl.Float64, strict=False)
-        case _:
-            text = pl.concat_str("date", pl.lit(" "), "time")
-            return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    if fields.time_fields == ("date", "time"):
+        text = pl.concat_str("date", pl.lit(" "), "time")
+        return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    [name] = fields.time_fields
+    number = pl.col(name).cast(pl.Float64, strict=False)
+    seconds = (number * 1000).round()
+    if name == "timestamp-ms":
+        milliseconds = number
+    elif fields.kind == "real-time":
+        milliseconds = seconds
+    else:  # no page says which of the two a standard log has
+        milliseconds = pl.when(number < _LEAST_MILLISECONDS).then(seconds).otherwise(number)
     whole = pl.when(milliseconds.is_between(0, _LAST_MILLISECOND)).then(milliseconds.cast(pl.Int64, strict=False))
     return (whole * 1000).cast(pl.Datetime("us", "UTC"))

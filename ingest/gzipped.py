@@ -1,11 +1,14 @@
-"""Gzip to text: fast while all is well, and to the last byte that can be had where it is not."""
+"""Gzip to text: fast while all is well, and to the last byte that can be had where it is not.
+
+What was compressed once more, as Firehose does with records that were compressed already, is unpacked once more.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from isal import isal_zlib
 
@@ -16,8 +19,27 @@ _READ_BYTES: Final = 2**20
 _TEXT_BYTES: Final = 4 * 2**20
 _GZIP: Final = 31  # window bits: a gzip header, the largest window
 
+Texts = Generator[bytes, None, str | None]  # pieces of text; in the end why the rest is missing, None when none is
 
-def gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None]:
+
+class Stream(Protocol):
+    """What bytes are read from, and read again from the beginning."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, /) -> int: ...
+
+
+def is_gzip(start: bytes) -> bool:
+    return start.startswith(b"\x1f\x8b")
+
+
+def gunzip_again(texts: Texts, stream: Stream) -> Texts:
+    """The text of gzip in gzip. `texts`: what gunzip gives of `stream`, from its beginning on."""
+    within = _Unpacked(texts, stream)
+    return (yield from gunzip(b"", within)) or within.missing
+
+
+def gunzip(start: bytes, stream: Stream) -> Texts:
     """The text of one or more gzip members; returns why the rest is missing, or None at a proper end.
 
     `start` is what was read of `stream` already, its beginning.
@@ -44,7 +66,7 @@ def gunzip(start: bytes, stream: IO[bytes]) -> Generator[bytes, None, str | None
             return "truncated_gzip"
 
 
-def _what_is_left(stream: IO[bytes], given: int) -> Iterator[bytes]:
+def _what_is_left(stream: Stream, given: int) -> Iterator[bytes]:
     """The text after the first `given` bytes, up to the byte at which a decoder must give up.
 
     A decoder that fails gives nothing of what it had decoded in that call (a wrong checksum: all of the last lines), so
@@ -83,3 +105,28 @@ def _byte_by_byte(member: Decompressor, data: bytes, given: int) -> Iterator[byt
             if len(text) > given:
                 yield text[given:]
             given = max(0, given - len(text))
+
+
+class _Unpacked:
+    """What is in gzip, as a stream. `missing`: why it ended too early, once it has."""
+
+    def __init__(self, texts: Texts, stream: Stream) -> None:
+        self._texts = texts
+        self._stream = stream
+        self._held = memoryview(b"")
+        self.missing: str | None = None
+
+    def read(self, size: int, /) -> bytes:
+        while not self._held:
+            try:
+                self._held = memoryview(next(self._texts))
+            except StopIteration as stop:
+                self.missing = stop.value or self.missing
+                return b""
+        given, self._held = self._held[:size], self._held[size:]
+        return bytes(given)
+
+    def seek(self, offset: int, /) -> int:
+        self._stream.seek(offset)
+        self._texts, self._held = gunzip(b"", self._stream), memoryview(b"")
+        return offset

@@ -9,40 +9,42 @@ from typing import IO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.cloudfront import UnknownFormatError, read_field_list
+from ingest.cloudfront import Fields, UnknownFormatError, normal_name, read_field_list
 
 _ROWS: Final = 32_768
 # CloudFront writes strings alone. Others may have made integers of some.
 _TEXT: Final = ("string", "large_string", "string_view", "binary", "large_binary", "int16", "int32", "int64", "null")
 
 
-def read_rows(stream: IO[bytes]) -> Iterator[pa.Table]:
-    """Stretches of rows, in order, as the file names its columns.
+def read_rows(stream: IO[bytes]) -> Iterator[tuple[pa.Table, Fields]]:
+    """Stretches of rows, in order: those columns of which anything is read, in the one spelling of `normal_name`.
+
+    The field list is that of the whole file.
 
     Raises UnknownFormatError for a file that is damaged or no log, and the stream's own OSError when it cannot be read.
     """
     watched = _Watched(stream)
     try:
         file = pq.ParquetFile(pa.PythonFile(watched, mode="r"))
-        needed = _needed(file.schema_arrow)
-        for batch in file.iter_batches(batch_size=_ROWS, columns=needed):
-            yield pa.Table.from_batches([batch])
+        fields = read_field_list(file.schema_arrow.names)
+        used = _used(file.schema_arrow, fields)
+        for batch in file.iter_batches(batch_size=_ROWS, columns=used):
+            rows = pa.Table.from_batches([batch])
+            yield rows.rename_columns([normal_name(name) for name in rows.column_names]), fields
     except (pa.ArrowException, OSError, ValueError) as error:  # Arrow says OSError of a damaged page, too
         if watched.failure is not None:
             raise watched.failure from error
         raise UnknownFormatError("a damaged Parquet file") from error
 
 
-def _needed(schema: pa.Schema) -> list[str]:
-    """The columns that a click is made of. Raises UnknownFormatError when one is missing, or holds no text."""
-    fields = read_field_list(schema.names)
-    wanted = {*fields.needed.values(), *fields.time_fields}
-    needed = [name for name, normal in zip(schema.names, fields.names, strict=True) if normal in wanted]
-    for name in needed:
+def _used(schema: pa.Schema, fields: Fields) -> list[str]:
+    """The columns of which anything is read. Raises UnknownFormatError when one holds no text."""
+    used = [name for name, normal in zip(schema.names, fields.names, strict=True) if normal in fields.used]
+    for name in used:
         kind = schema.field(name).type
         if str(kind.value_type if pa.types.is_dictionary(kind) else kind) not in _TEXT:
             raise UnknownFormatError(f"{name} holds no text but {kind}")
-    return needed
+    return used
 
 
 class _Watched(io.RawIOBase):

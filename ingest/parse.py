@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
-from ingest.blocks import LINE_BYTES, Block, JsonLines, ParquetRows, Rejected, Tabbed, Unreadable, count_byte
-from ingest.cloudfront import LINE_COLUMNS, Fields, read_field_list, to_lines
+from ingest.blocks import Block, JsonLines, ParquetRows, Rejected, Tabbed, Unreadable, count_byte
+from ingest.cloudfront import LINE_BYTES, LINE_COLUMNS, Fields, to_lines
 
 REJECTED_COLUMNS: Final = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
 RAW_CHARACTERS: Final = 2_000
@@ -36,10 +36,10 @@ def parse(block: Block) -> Parsed:
     match block.content:
         case Tabbed(text, fields):
             return _parse_tabbed(text, fields, block.first_line)
-        case JsonLines(text, names):
-            return _parse_json(text, names, block.first_line)
-        case ParquetRows(rows):
-            return _parse_rows(rows, block.first_line)
+        case JsonLines() as content:
+            return _parse_json(content, block.first_line)
+        case ParquetRows(rows, fields):
+            return _parse_rows(rows, fields, block.first_line)
         case Unreadable(text):
             return _reject_all(text, block.first_line, "no_field_list")
         case Rejected(line_number, reason, raw):
@@ -90,7 +90,7 @@ def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
     if not _is_plain(text):
         return _parse_lines(text.decode("utf-8", "replace").split("\n"), fields, first_line, is_utf8=_is_utf8(text))
     is_odd = (pl.col(fields.names[-1]).is_null() | pl.col(_EXTRA).is_not_null()).alias(_ODD)
-    rows = to_lines(_columns(text, fields), fields, first_line, is_odd).collect(engine="in-memory")
+    rows = to_lines(_columns(text, fields), fields, first_line, is_odd)
     lines, places = rows.drop(_ODD), rows[_ODD].arg_true()
     tabs = (rows.height - places.len()) * (len(fields.names) - 1)
     if places.is_empty() and count_byte(text, b"\t") == tabs:
@@ -171,7 +171,7 @@ def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, 
         return Parsed(_no_lines(), rejected)
     padded = good.select(content + pl.lit("\t-").repeat_by(columns - pl.col("columns")).list.join(""))
     rows = _columns("\n".join(padded["text"].to_list()).encode(), fields)
-    return Parsed(to_lines(rows, fields, good["line_number"]).collect(engine="in-memory"), rejected)
+    return Parsed(to_lines(rows, fields, good["line_number"]), rejected)
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -185,26 +185,26 @@ def _is_utf8(text: bytes) -> bool:
 # --- JSON lines and Parquet -----------------------------------------------------------------------------------------
 
 
-def _parse_json(text: bytes, names: tuple[str, ...], first_line: int) -> Parsed:
+def _parse_json(content: JsonLines, first_line: int) -> Parsed:
     good: list[_Numbered] = []
     rejected: list[Rejected] = []
-    for number, line in enumerate(text.split(b"\n"), first_line):
+    for number, line in enumerate(content.text.split(b"\n"), first_line):
         reason = _check_json(line) if line.strip() else None
         if reason is not None:
             rejected.append(_rejected_json(number, line, reason))
         elif line.strip():
             good.append((number, line))
     lines = [_no_lines()]
-    for read in _read_json(good, names):
+    for read in _read_json(good, content.keys):
         match read:
             case Rejected():
                 rejected.append(read)
             case numbers, rows:
-                lines.append(_named_rows(rows, numbers))
+                lines.append(_named_rows(rows, content.fields, numbers))
     return Parsed(pl.concat(lines), _rejected_frame(sorted(rejected, key=lambda one: one.line_number)))
 
 
-def _read_json(good: list[_Numbered], names: tuple[str, ...]) -> Iterator[tuple[pl.Series, pl.DataFrame] | Rejected]:
+def _read_json(good: list[_Numbered], keys: Mapping[str, str]) -> Iterator[tuple[pl.Series, pl.DataFrame] | Rejected]:
     """The lines as rows, with their numbers: all at once, unless Polars refuses what Python's parser took for JSON
     (1e999, half a surrogate pair): then by halves, until those lines stand alone.
     """
@@ -212,18 +212,19 @@ def _read_json(good: list[_Numbered], names: tuple[str, ...]) -> Iterator[tuple[
         return
     objects = io.BytesIO(b"\n".join(line for _, line in good))
     try:
-        rows = pl.read_ndjson(objects, schema=dict.fromkeys(names, pl.String))
+        rows = pl.read_ndjson(objects, schema=dict.fromkeys(keys.values(), pl.String))
         is_whole = rows.height == len(good)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         rows, is_whole = pl.DataFrame(), False
     if is_whole:
+        rows.columns = list(keys)
         yield pl.Series([number for number, _ in good], dtype=pl.Int64), rows
     elif len(good) == 1:
         yield _rejected_json(*good[0], "invalid_json")
     else:
         middle = len(good) // 2
-        yield from _read_json(good[:middle], names)
-        yield from _read_json(good[middle:], names)
+        yield from _read_json(good[:middle], keys)
+        yield from _read_json(good[middle:], keys)
 
 
 def _rejected_json(number: int, line: bytes, reason: str) -> Rejected:
@@ -256,10 +257,10 @@ def _no_constant(name: str) -> None:
 _JSON: Final = json.JSONDecoder(parse_constant=_no_constant)  # NaN, Infinity
 
 
-def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:
+def _parse_rows(rows: pa.Table, fields: Fields, first_line: int) -> Parsed:
     numbers = pl.int_range(first_line, first_line + rows.num_rows, eager=True)
     try:
-        return Parsed(_named_rows(_as_text(rows), numbers))
+        return Parsed(_named_rows(_as_text(rows), fields, numbers))
     except pa.ArrowInvalid:  # bytes that are no text: the other rows are none the worse
         raw = pl.DataFrame({name: _raw(rows[name]) for name in rows.column_names})
     is_text = pl.Series([all(map(_is_utf8, row)) for row in raw.iter_rows()], dtype=pl.Boolean)
@@ -268,7 +269,7 @@ def _parse_rows(rows: pa.Table, first_line: int) -> Parsed:
         for number, row in zip(numbers.filter(~is_text), raw.filter(~is_text).iter_rows(), strict=True)
     ]
     whole = _as_text(rows.filter(is_text.to_arrow()))
-    return Parsed(_named_rows(whole, numbers.filter(is_text)), _rejected_frame(refused))
+    return Parsed(_named_rows(whole, fields, numbers.filter(is_text)), _rejected_frame(refused))
 
 
 def _as_text(rows: pa.Table) -> pl.DataFrame:
@@ -283,8 +284,10 @@ def _raw(column: pa.ChunkedArray[Any]) -> list[bytes]:
     return [value if isinstance(value, bytes) else b"-" if value is None else str(value).encode() for value in values]
 
 
-def _named_rows(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
-    """Rows whose columns are CloudFront's own names; a null is the same as `-`."""
-    fields = read_field_list(rows.columns)
-    renamed = rows.rename(dict(zip(rows.columns, fields.names, strict=True))).lazy().fill_null("-")
-    return to_lines(renamed, fields, numbers).collect()
+def _named_rows(rows: pl.DataFrame, fields: Fields, numbers: pl.Series) -> pl.DataFrame:
+    """Rows whose columns are called as in the field list; an empty text is the same as a null."""
+    with_empty = [column.name for column in rows if (column == "").any()]
+    if with_empty:
+        texts = pl.col(with_empty)
+        rows = rows.with_columns(pl.when(texts != "").then(texts))
+    return to_lines(rows.lazy(), fields, numbers)

@@ -20,6 +20,7 @@ from ingest.parse import parse, with_raw
 SLUG_PATTERN: Final = r"^[A-Za-z0-9_-]{4,24}$"
 CLOCK_AHEAD: Final = timedelta(hours=24)  # a later time than this ahead of ours is a broken clock
 
+_READING: Final = "2"  # another when the host of some lines is read otherwise than before: `sync --full` looks again
 _REMEMBERED_HOSTS: Final = 200_000
 
 CANDIDATE_COLUMNS: Final = {
@@ -67,8 +68,10 @@ class KnownHosts:
             return self._found.setdefault(host, self._handle(host))
 
     def version(self) -> str:
-        """The same as long as the same hosts are known."""
-        known = "\n".join([self.public_domain, *sorted(self.handles), *sorted(map("=".join, self.domains.items()))])
+        """The same as long as the same hosts are known, and read of lines in the same way."""
+        known = "\n".join(
+            [_READING, self.public_domain, *sorted(self.handles), *sorted(map("=".join, self.domains.items()))]
+        )
         return hashlib.blake2b(known.encode(), digest_size=16).hexdigest()
 
     def _handle(self, host: str) -> str | None:

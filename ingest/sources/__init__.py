@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
-from ingest.cloudfront import Fields, UnknownFormatError, read_field_list
+from ingest.cloudfront import Fields, UnknownFormatError
+from ingest.field_lists import parse_field_list
 from ingest.sources.base import Past, Source, SourceConfig, SourceObject, Unlisted, shown, why_unstorable
 from ingest.sources.files import FileSource
 from ingest.sources.s3 import S3Source
@@ -30,7 +31,13 @@ __all__ = [
     "why_unstorable",
 ]
 
-_KEYS: Final = {"url": str, "fields": str, "sampling": int, "lookback_hours": int, "distribution": str}
+_KEYS: Final = {
+    "url": (str,),
+    "fields": (str, list),
+    "sampling": (int,),
+    "lookback_hours": (int,),
+    "distribution": (str,),
+}
 
 
 def open_sources(
@@ -43,11 +50,13 @@ def open_sources(
     configs = configured_sources(settings) or []
     if named:
         known = {config.url: config for config in configs}
-        fallback = _fields(fields or settings.realtime_fields)
-        named_configs = [
+        fallback = _default_fields(settings)
+        configs = [
             known.get(_name(url), SourceConfig(_name(url), fallback, 100, settings.lookback_hours)) for url in named
         ]
-        configs = [replace(config, fields=_fields(fields)) if fields else config for config in named_configs]
+    if fields is not None:
+        said = _fields(fields, "--fields")
+        configs = [replace(config, fields=said) for config in configs]
     if not configs:
         raise SourceError("No source: name one with --source, or list them in the file that CLICKLEDGER_SOURCES names.")
     return tuple(_open(config, clock) for config in configs)
@@ -76,11 +85,15 @@ def _name(url: str, base: Path | None = None) -> str:
     return name
 
 
-def _fields(names: str) -> Fields:
+def _fields(names: str | Sequence[str], place: str) -> Fields:
     try:
-        return read_field_list(names.split(","))
+        return parse_field_list(names)
     except UnknownFormatError as error:
-        raise SourceError(f"The field list cannot show clicks: {error}.") from None
+        raise SourceError(f"The field list of {place} cannot be used: {error}.") from None
+
+
+def _default_fields(settings: Settings) -> Fields:
+    return _fields(settings.realtime_fields, "CLICKLEDGER_REALTIME_FIELDS")
 
 
 def configured_sources(settings: Settings) -> list[SourceConfig] | None:
@@ -89,16 +102,24 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
     if path is None:
         return None
     try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("source", [])
+        written: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which does not exist.") from None
     except OSError as error:
         raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} is no TOML: {error}.") from None
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise SourceError(f"{path}: each source is a table of its own, headed [[source]].")
-    configs = [_configured_source(table, place, path, settings) for place, table in enumerate(tables, 1)]
+    tables: Any = written.pop("source", [])
+    if (
+        written
+        or not isinstance(tables, list)
+        or not all(isinstance(table, dict) for table in cast("list[Any]", tables))
+    ):
+        got = ", ".join(written) or "source"
+        raise SourceError(f"{path}: each source is a table of its own, headed [[source]]; got {got}.")
+    configs = [
+        _configured_source(table, place, path, settings) for place, table in enumerate(cast("list[Any]", tables), 1)
+    ]
     for place, config in enumerate(configs, 1):
         if config.url in [other.url for other in configs[: place - 1]]:
             raise SourceError(
@@ -109,20 +130,26 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
 
 def _configured_source(table: dict[str, Any], place: int, path: Path, settings: Settings) -> SourceConfig:
     for key, value in table.items():
-        if key not in _KEYS or not isinstance(value, _KEYS[key]):
+        if key not in _KEYS or isinstance(value, bool) or not isinstance(value, _KEYS[key]):
             raise SourceError(f"{path}, source {place}: {key} is not allowed so; keys are {', '.join(_KEYS)}.")
     if "url" not in table:
         raise SourceError(f"{path}, source {place}: url is missing.")
     sampling = table.get("sampling", 100)
     if not 1 <= sampling <= 100:
         raise SourceError(f"{path}, source {place}: sampling is a percentage from 1 to 100.")
+    lookback_hours = table.get("lookback_hours", settings.lookback_hours)
+    if lookback_hours < 1:
+        raise SourceError(f"{path}, source {place}: lookback_hours is a number of hours from 1 on.")
+    fields = table.get("fields")
+    if isinstance(fields, list) and not all(isinstance(name, str) for name in cast("list[Any]", fields)):
+        raise SourceError(f"{path}, source {place}: fields is a text or a list of texts.")
     distribution = table.get("distribution")
     if distribution is not None and not re.fullmatch(r"[A-Z0-9]+", distribution):
         raise SourceError(f"{path}, source {place}: distribution is the id of one, such as E2EXAMPLE.")
     return SourceConfig(
         url=_name(table["url"], path.parent.absolute()),
-        fields=_fields(table.get("fields", settings.realtime_fields)),
+        fields=_default_fields(settings) if fields is None else _fields(fields, f"{path}, source {place},"),
         sampling=sampling,
-        lookback_hours=table.get("lookback_hours", settings.lookback_hours),
+        lookback_hours=lookback_hours,
         distribution=distribution,
     )

@@ -6,7 +6,7 @@ import gzip
 import io
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,14 +67,32 @@ def test_status_000_is_no_redirect(world: World, tmp_path: Path) -> None:
     assert (result.identity.not_redirects, result.identity.rejected) == (1, 0)
 
 
-def test_a_short_standard_row_counts_when_what_a_click_needs_is_whole(world: World, tmp_path: Path) -> None:
-    rows = standard_text(requests(2)).splitlines()
-    rows[3] = "\t".join(rows[3].split("\t")[:20])
-    rows.append("\t".join(rows[2].split("\t")[:12]))
+def test_a_short_standard_row_counts_when_no_column_is_missing_that_is_used(world: World, tmp_path: Path) -> None:
+    """The last one used is x-edge-response-result-type, the 23rd."""
+    header, fields, *rows = standard_text(requests(6)).splitlines()
+    cut = ["\t".join(row.split("\t")[:columns]) for row, columns in zip(rows, (33, 32, 23, 22, 20, 12), strict=True)]
 
-    result = world.sync(write(tmp_path / "a.gz", "\n".join(rows) + "\n"))
+    result = world.sync(write(tmp_path / "a.gz", "\n".join([header, fields, *cut]) + "\n"))
 
-    assert (result.identity.clicks, result.identity.rejected) == (2, 1)
+    assert (result.identity.clicks, result.identity.rejected) == (3, 3)
+    rejects = world.run_json("rejects", "--json")
+    assert {(row["line_number"], row["reason"]) for row in rejects} == {(n, "column_count") for n in (6, 7, 8)}
+    assert [row["raw"] for row in rejects] == cut[3:]
+
+
+def test_a_line_cut_short_gets_no_values_that_nobody_logged(world: World, tmp_path: Path) -> None:
+    """Of nine fields six: no agent, no referrer and no country, which is not the same as none in the request."""
+    needed = ("date", "time", "x-host-header", "cs-uri-stem", "sc-status", "x-edge-request-id")
+    fields = (*needed, "cs(User-Agent)", "cs(Referer)", "c-country")
+    text = standard_text(requests(3), fields)
+    text += "\t".join(Request(3).line(fields).split("\t")[:6]) + "\n" + Request(4).line(fields) + "\t\n"
+
+    result = world.sync(write(tmp_path / "a.log", text))
+
+    assert (result.identity.lines, result.identity.clicks, result.identity.rejected) == (5, 4, 1)
+    [reject] = world.run_json("rejects", "--json")
+    assert (reject["reason"], reject["line_number"]) == ("column_count", 6)
+    assert world.counts()["device"].unique().to_list() == ["DESKTOP"]
 
 
 def test_broken_json_lines_are_rejected_alone(world: World, tmp_path: Path) -> None:
@@ -154,6 +172,67 @@ def test_joined_gzip_members_are_one_log(world: World, tmp_path: Path) -> None:
     path.write_bytes(b"".join(gzip.compress(realtime_text(requests(10, start=start)).encode()) for start in (0, 10)))
 
     assert world.sync(path).identity.clicks == 20
+
+
+@pytest.mark.parametrize("text", [realtime_text, standard_text, json_text])
+def test_gzip_in_gzip_is_read(world: World, tmp_path: Path, text: Any) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(
+        gzip.compress(b"".join(gzip.compress(text(requests(4, start=start)).encode()) for start in (0, 4)))
+    )
+
+    assert world.sync(path).identity.clicks == 8
+
+
+def test_damaged_gzip_in_gzip_gives_what_came_before_the_damage(world: World, tmp_path: Path) -> None:
+    text = realtime_text(requests(3_000)).encode()
+    inner = gzip.compress(text, mtime=0)
+    whole = gzip.compress(inner, mtime=0)
+    wrong_sum = bytes([whole[-8] ^ 0xFF])
+    damaged = {
+        "outer cut": whole[: len(whole) // 2],
+        "inner cut": gzip.compress(inner[: len(inner) // 2]),
+        "outer sum": whole[:-8] + wrong_sum + whole[-7:],
+        "inner sum": gzip.compress(inner[:-8] + bytes([inner[-8] ^ 0xFF]) + inner[-7:]),
+    }
+    found = {}
+    for name, content in damaged.items():
+        path = tmp_path / f"{name}.gz"
+        path.write_bytes(content)
+        found[name] = world.sync(path).identity
+
+    assert 0 < found["outer cut"].lines < 3_000
+    assert 0 < found["inner cut"].lines < 3_000
+    assert found["outer sum"].lines == found["inner sum"].lines == 3_001
+    assert [one.rejected for one in found.values()] == [1] * 4
+    reasons = sorted(row["reason"] for row in world.run_json("rejects", "--json"))
+    assert reasons == ["corrupt_gzip", "corrupt_gzip", "truncated_gzip", "truncated_gzip"]
+
+
+def test_what_was_compressed_three_times_is_refused(world: World, tmp_path: Path) -> None:
+    text = realtime_text(requests(3)).encode()
+    (tmp_path / "a.gz").write_bytes(gzip.compress(gzip.compress(gzip.compress(text))))
+    write_parquet(tmp_path / "b.parquet", requests(3))
+    write(tmp_path / "b.gz", (tmp_path / "b.parquet").read_bytes())
+
+    refused = world.sync(tmp_path / "a.gz", tmp_path / "b.gz").refused
+
+    assert sorted(refused.values()) == [
+        "a Parquet file in gzip; Parquet is read as it is",
+        "compressed three times; gzip is read, and gzip in gzip",
+    ]
+    assert world.sync(tmp_path / "a.gz", tmp_path / "b.gz").objects == 0
+
+
+def test_gzip_in_gzip_does_not_fill_the_memory(world: World, tmp_path: Path) -> None:
+    """A gigabyte of one letter is five kilobytes then."""
+    packed = gzip.compress(b"x" * 2**20)
+    (tmp_path / "a.gz").write_bytes(
+        gzip.compress(packed * 1_024 + gzip.compress(b"\n" + realtime_text(requests(2)).encode()))
+    )
+    result = world.sync(tmp_path / "a.gz")
+
+    assert (result.identity.clicks, result.identity.rejected) == (2, 1)
 
 
 def test_a_line_without_end_does_not_fill_the_memory(world: World, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy import update
 from support.logs import (
     GOOGLEBOT,
     IPHONE,
@@ -20,6 +23,10 @@ from support.logs import (
     write_parquet,
 )
 from support.world import World
+
+from analytics_core.errors import SourceError
+from analytics_core.store import tables
+from ingest.sources import open_sources
 
 MIXED = [
     Request(1, country="US", referrer="https://l.facebook.com/l.php"),
@@ -91,6 +98,84 @@ def test_every_format_gives_the_same_clicks(world: World, tmp_path: Path, name: 
     assert days["bot_clicks"].sum() == 2
 
 
+TIMES = [
+    ("timestamp",),
+    ("timestamp", "DistributionId"),
+    ("date", "time", "timestamp"),
+    ("date", "time", "timestamp", "timestamp(ms)", "DistributionId"),
+    ("timestamp(ms)", "timestamp"),
+]
+WITHOUT_TIME = tuple(name for name in STANDARD if name not in ("date", "time"))
+
+
+@pytest.mark.parametrize("container", ["json", "w3c", "parquet"])
+def test_a_standard_log_with_a_timestamp_counts_each_click_once(world: World, tmp_path: Path, container: str) -> None:
+    """Real-time logs have a `timestamp`, too, and the viewer's host in the other one of two fields."""
+    for number, times in enumerate(TIMES):
+        items, fields = requests(4, start=10 * number), (*WITHOUT_TIME, *times)
+        path = tmp_path / "v2" / f"{number}"
+        if container == "parquet":
+            path.parent.mkdir(exist_ok=True)
+            write_parquet(path, items, fields)
+        else:
+            write(path, json_text(items, fields) if container == "json" else standard_text(items, fields))
+    legacy = [item for number in range(len(TIMES)) for item in requests(4, start=10 * number)]
+
+    first = world.sync(tmp_path / "v2")
+    again = world.sync(write(tmp_path / "legacy.gz", standard_text(legacy)))
+
+    assert (first.identity.lines, first.identity.clicks) == (20, 20)
+    assert (again.identity.clicks, again.identity.duplicates) == (0, 20)
+    assert sorted(world.clicks()["at"].to_list()) == sorted(item.time for item in legacy)
+    assert world.clicks()["visitor"].n_unique() == 1
+
+
+def test_a_timestamp_of_a_standard_log_is_in_seconds_or_in_milliseconds(world: World, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in json_text(requests(2), (*WITHOUT_TIME, "timestamp")).splitlines()]
+    rows[1]["timestamp"] = rows[1]["timestamp"].replace(".", "")
+    world.sync(write(tmp_path / "a.json", "\n".join(map(json.dumps, rows))))
+
+    assert sorted(world.clicks()["at"].to_list()) == [item.time for item in requests(2)]
+
+
+@pytest.mark.parametrize("kind", ["real-time", "standard"])
+def test_names_in_a_spelling_of_ones_own_that_both_kinds_have_lose_no_click(
+    world: World, tmp_path: Path, kind: str
+) -> None:
+    """The host is then the one that is not CloudFront's own."""
+    both = ("timestamp", "c-ip", "sc-status", "cs-uri-stem", "x-edge-request-id", "x-host-header")
+    fields = (*both, "cs-host", "cs-user-agent") if kind == "real-time" else (*both, "cs(Host)", "cs(User-Agent)")
+    items = [Request(number, query="q=1") for number in range(3)]
+    for name in ("a.json", "b.parquet"):
+        rows = [json.loads(line) for line in json_text(items, fields).splitlines()]
+        own = [
+            {key.lower().replace("(", "_").replace(")", "").replace("-", "_"): row[key] for key in row} for row in rows
+        ]
+        if name == "b.parquet":
+            pl.DataFrame(own).write_parquet(tmp_path / name)
+        else:
+            write(tmp_path / name, "\n".join(map(json.dumps, own)))
+
+    result = world.sync(tmp_path / "a.json", tmp_path / "b.parquet")
+
+    assert (result.identity.clicks, result.identity.duplicates) == (3, 3)
+
+
+def test_a_full_sync_reads_again_what_release_0_1_0_took_for_unknown_hosts(world: World, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", standard_text([Request(1), Request(2, host="nobody.clickledger.localhost")]))
+    world.sync(path)
+    assert world.sync(path, full=True).objects == 0
+    as_0_1_0_said = "\n".join([world.settings.public_domain, "acme", "zed", "go.acme.example=acme"])
+    version = hashlib.blake2b(as_0_1_0_said.encode(), digest_size=16).hexdigest()
+    with world.database.begin() as connection:
+        connection.execute(update(tables.objects).values(hosts=version))
+
+    again = world.sync(path, full=True)
+
+    assert (again.objects, again.identity.duplicates, again.identity.unknown_hosts) == (1, 1, 1)
+    assert world.sync(path, full=True).objects == 0
+
+
 def test_one_request_in_two_formats_is_one_click(world: World, tmp_path: Path) -> None:
     first = world.sync(write(tmp_path / "realtime.gz", realtime_text(requests(50))))
     second = world.sync(write(tmp_path / "standard.gz", standard_text(requests(50))))
@@ -110,6 +195,63 @@ def test_the_least_field_list_counts_clicks_and_tracks_nothing_else(world: World
     counts = world.counts()
     assert counts["bot_clicks"].sum() == 0
     assert counts["device"].to_list() == [None, None]
+
+
+def test_an_empty_value_means_in_every_format_what_a_hyphen_means(world: World, tmp_path: Path) -> None:
+    """A click without an agent is a bot's; without a referrer, direct; without a country, from nobody knows where."""
+    items = [Request(1, user_agent="", country="", address="", method="", result_type="")]
+    v2 = (*STANDARD, "c-country")
+    row = json.loads(json_text(items, v2))
+    hyphens = {key: value or "-" for key, value in row.items()}
+    nulls = {key: value or None for key, value in row.items()}
+    missing = {key: value for key, value in row.items() if value}
+    texts = {
+        "hyphens.json": "\n".join(json.dumps(hyphens | {"x-edge-request-id": f"first{n}"}) for n in range(101)),
+        "empty.json": json.dumps(row),
+        "nulls.json": json.dumps(nulls),
+        # Keys that the first line shows are fields of the log.
+        "missing.json": json.dumps(hyphens | {"x-edge-request-id": "second"}) + "\n" + json.dumps(missing),
+        "realtime.log": realtime_text(items),
+        "w3c.log": standard_text(items, v2),
+        "w3c reversed.log": standard_text(items, v2[::-1]),
+        "w3c beside others.log": standard_text([*requests(3, start=5), *items, *requests(3, start=8)], v2),
+    }
+    for place, (name, text) in enumerate(texts.items()):
+        write(tmp_path / "logs" / name, text.replace(items[0].id, f"{place}-of-its-own"))
+    for place, one in enumerate((row, nulls)):
+        named = {name.lower().replace("(", "_").replace(")", "").replace("-", "_"): one[name] for name in one}
+        named["x_edge_request_id"] = f"{place}-of-parquet"
+        pl.DataFrame([named], schema=dict.fromkeys(named, pl.String)).write_parquet(
+            tmp_path / "logs" / f"{place}.parquet"
+        )
+
+    result = world.sync(tmp_path / "logs")
+
+    assert (result.identity.lines, result.identity.clicks, result.identity.rejected) == (
+        101 + 4 + 1 + 3 + 6 + 2,
+        117,
+        0,
+    )
+    empty = world.clicks().filter(pl.col("visitor").is_null())
+    assert empty.height == 111
+    said = empty.select("slug", "country", "referrer", "referrer_host", "user_agent_id", "method", "campaign_id")
+    assert said.unique().rows(named=True) == [said.row(0, named=True)]
+    assert said.row(0, named=True)["country"] == "ZZ"
+    assert said.row(0, named=True)["method"] == "-"
+    days = world.counts().filter(pl.col("grain") == "day")
+    assert days.filter(pl.col("device") == "BOT")["bot_clicks"].sum() == 111
+
+
+def test_who_denies_consent_has_no_visitor_in_parquet_either(world: World, tmp_path: Path) -> None:
+    fields = (*LEAST.split(","), "c-ip", "cs-user-agent", "cs-headers")
+    rows = [item.line(fields).split("\t") for item in requests(3)]
+    for row, headers in zip(rows, ("Sec-GPC:1%0A", "", "-"), strict=True):
+        row[-1] = headers
+    names = [name.replace("-", "_") for name in fields]
+    pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").write_parquet(tmp_path / "a.parquet")
+
+    assert world.sync(tmp_path / "a.parquet").identity.clicks == 3
+    assert world.clicks()["visitor"].null_count() == 1
 
 
 def test_twice_encoded_agents_of_old_logs_are_the_same_agent(world: World, tmp_path: Path) -> None:
@@ -159,7 +301,94 @@ def test_a_new_list_of_fields_is_a_usage_error_when_it_cannot_show_clicks(world:
     ran = world.run("sync", "--source", str(tmp_path), "--fields", "timestamp,cs-host", check=False)
 
     assert ran.returncode == 1
-    assert "missing fields: cs-uri-stem, sc-status, x-edge-request-id" in ran.stderr
+    assert "The field list of --fields cannot be used: missing fields: cs-uri-stem, sc-status" in ran.stderr
+
+
+LEAST = "timestamp,sc-status,cs-host,cs-uri-stem,x-edge-request-id"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (f"{LEAST},cs-useragent", "unknown fields: cs-useragent (did you mean cs-user-agent?)."),
+        (f"{LEAST},host,referrer", "host (did you mean cs-host?), referrer (did you mean cs-referer?)."),
+        (f"{LEAST},zzz", "unknown fields: zzz."),
+        (f"{LEAST},CS-Host", "repeated fields: cs-host."),
+        (" , ", "it names no field."),
+        ("", "it names no field."),
+    ],
+)
+def test_a_field_list_with_a_name_that_nobody_knows_is_refused_wherever_it_stands(
+    world: World, tmp_path: Path, written: str, reason: str
+) -> None:
+    path = write(tmp_path / "a.log", realtime_text(requests(1), LEAST.split(",")))
+    listed = write(tmp_path / "sources.toml", f"[[source]]\nurl = 'a.log'\nfields = '{written}'\n")
+
+    for settings, fields, place in (
+        ({}, written, "--fields"),
+        ({"realtime_fields": written}, None, "CLICKLEDGER_REALTIME_FIELDS"),
+        ({"sources": listed}, None, f"{listed}, source 1,"),
+    ):
+        with pytest.raises(SourceError) as refused:
+            open_sources([str(path)], fields, world.settings.model_copy(update=settings), lambda: world.now)
+        assert refused.value.message.startswith(f"The field list of {place} cannot be used: ")
+        assert refused.value.message.endswith(reason)
+
+
+def test_a_misspelt_field_ends_the_command_before_anything_is_read(world: World, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.log", realtime_text(requests(1), [*LEAST.split(","), "cs-user-agent"]))
+
+    ran = world.run("sync", "--source", str(path), "--fields", f"{LEAST},cs-useragent", check=False)
+
+    assert ran.returncode == 1
+    assert "cs-useragent (did you mean cs-user-agent?)" in ran.stderr
+    assert world.sync(path, fields=f"{LEAST},cs-user-agent").identity.clicks == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "'timestamp, SC-Status,cs-host ,\tcs-uri-stem x-edge-request-id,cs-user-agent,'",
+        '"""\n  timestamp,\n  sc-status,\n  cs_host\n  cs-uri-stem\n\n  x-edge-request-id,\n  cs_user_agent\n"""',
+        "['timestamp', 'sc-status', 'cs-host', 'cs-uri-stem', ' x-edge-request-id', 'cs-user-agent']",
+    ],
+)
+def test_a_field_list_is_read_as_it_is_meant(world: World, tmp_path: Path, written: str) -> None:
+    fields = [*LEAST.split(","), "cs-user-agent"]
+    write(tmp_path / "a.log", realtime_text([Request(1, query="q=1", user_agent=GOOGLEBOT)], fields))
+    listed = write(tmp_path / "sources.toml", f"[[source]]\nurl = 'a.log'\nfields = {written}\n")
+    world.environment = {"CLICKLEDGER_SOURCES": str(listed)}
+
+    assert world.sync().identity.clicks == 1
+    assert world.counts()["bot_clicks"].sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("[[sources]]\nurl = 'a'\n", "each source is a table of its own, headed [[source]]; got sources."),
+        ("[[source]]\nurl = 'a'\nfield = 'x'\n", "field is not allowed so"),
+        ("[[source]]\nurl = 'a'\nfields = [1]\n", "fields is a text or a list of texts."),
+        ("[[source]]\nurl = 'a'\nsampling = true\n", "sampling is not allowed so"),
+        ("[[source]]\nurl = 'a'\nlookback_hours = 0\n", "lookback_hours is a number of hours from 1 on."),
+    ],
+)
+def test_a_file_of_sources_with_what_nobody_knows_is_refused(
+    world: World, tmp_path: Path, written: str, reason: str
+) -> None:
+    world.environment = {"CLICKLEDGER_SOURCES": str(write(tmp_path / "sources.toml", written))}
+
+    with pytest.raises(SourceError) as refused:
+        world.sync()
+    assert reason in refused.value.message
+
+
+def test_the_fields_of_a_call_are_those_of_all_its_sources(world: World, tmp_path: Path) -> None:
+    write(tmp_path / "a.log", realtime_text(requests(2), LEAST.split(",")))
+    listed = write(tmp_path / "sources.toml", "[[source]]\nurl = 'a.log'\n")
+    world.environment = {"CLICKLEDGER_SOURCES": str(listed)}
+
+    assert world.sync(fields=LEAST).identity.clicks == 2
 
 
 def test_an_object_refused_for_a_wrong_field_list_is_read_once_the_list_is_right(world: World, tmp_path: Path) -> None:

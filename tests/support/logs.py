@@ -91,6 +91,8 @@ class Request:
         standard = {
             "date": f"{self.time:%Y-%m-%d}",
             "time": f"{self.time:%H:%M:%S}",
+            "timestamp": f"{self.time.timestamp():.3f}",
+            "DistributionId": "E2EXAMPLE",
             "timestamp(ms)": str(int(self.time.timestamp() * 1000)),
             "cs(Host)": "d111111abcdef8.cloudfront.net",
             "x-host-header": self.host,
@@ -103,7 +105,7 @@ class Request:
         }
 
     def line(self, fields: Sequence[str] = REALTIME) -> str:
-        kind = "realtime" if "timestamp" in fields else "standard"
+        kind = "standard" if any("(" in name for name in fields) or "timestamp" not in fields else "realtime"
         values = self.values()
         return "\t".join(values.get(f"{kind}:{name}", "-") for name in fields)
 
@@ -125,8 +127,9 @@ def json_text(items: Iterable[Request], fields: Sequence[str] = (*STANDARD, "tim
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def write_parquet(path: Path, items: Iterable[Request]) -> None:
-    fields = (*STANDARD, "timestamp(ms)", "c-country")
+def write_parquet(
+    path: Path, items: Iterable[Request], fields: Sequence[str] = (*STANDARD, "timestamp(ms)", "c-country")
+) -> None:
     names = [name.replace("(", "_").replace(")", "").replace("-", "_").lower() for name in fields]
     rows = [item.line(fields).split("\t") for item in items]
     pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").write_parquet(path)
