@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from analytics_core.access.personal import PersonalTokens
 from analytics_core.access.policy import Policy
@@ -123,7 +126,19 @@ def read_settings() -> Settings:
     settings = load_settings()
     check_lake(settings.lake_url)
     check_database(settings.database)
+    _find_temporary_folder(settings.state)
     return settings
+
+
+def _find_temporary_folder(state: Path) -> None:
+    """Where the system has no folder for temporary files that can be written to, they lie in the state folder."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        folder = state.absolute() / "tmp"
+        with suppress(OSError):  # a full disk, too, is no reason not to start
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.tempdir = str(folder)
 
 
 @cache
