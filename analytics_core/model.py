@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
 from functools import reduce
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import polars as pl
+
+from analytics_core.zones import local_midnight
 
 NOT_TRACKED = "(not tracked)"
 SEGMENTS = ("new", "returning", "engaged_prospect", "customer", "vip", "unknown")
@@ -71,12 +72,6 @@ class Period:
         """The period of the same length just before."""
         before = timedelta(days=self.length)
         return replace(self, from_day=self.from_day - before, to_day=self.to_day - before)
-
-
-def local_midnight(day: date, timezone: str) -> datetime:
-    """The first UTC instant of a local day. Where clocks skip midnight, that is the first instant after the gap."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
-    return midnight.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from analytics_core.store.clock import clock_of, machine_time
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake, answering
 from analytics_core.store.learnt import stamps_of
+from analytics_core.zones import RELEASE
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
 from ingest.compact import compact
 from ingest.deliver import deliver
@@ -267,6 +268,7 @@ def show_settings(arguments: argparse.Namespace, settings: Settings) -> int:
         }
         for name, value in settings
     ]
+    rows.append({"name": "tzdata", "value": RELEASE, "meaning": "release of the time zones; no setting"})
     _print_rows(rows, as_json=arguments.json)
     return 0
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import available_timezones
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import (
@@ -27,7 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Connection, Table, delete, select, update
 
-from analytics_core.errors import AccountsFileError
+from analytics_core.errors import AccountsFileError, InvalidTimezoneError
 from analytics_core.model import Plan, Role
 from analytics_core.store import tables
 from analytics_core.store.access_tokens import revoke_of_strangers
@@ -35,12 +34,15 @@ from analytics_core.store.audit import record
 from analytics_core.store.database import Database, upsert
 from analytics_core.store.hosts import ascii_name, host_name
 from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.zones import check_timezone
 from ingest.account_changes import AccountState, changes, revocations, stored_state
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("is no IANA time zone")
+    try:
+        check_timezone(name, "timezone")
+    except InvalidTimezoneError as error:
+        raise ValueError(error.message.rstrip(".")) from None
     return name
 
 

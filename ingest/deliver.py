@@ -19,7 +19,7 @@ from sqlalchemy import select
 from analytics_core import exports
 from analytics_core.access.rules import Action
 from analytics_core.bootstrap import Application
-from analytics_core.errors import ClickledgerError, FeatureLockedError, HandleNotFoundError
+from analytics_core.errors import ClickledgerError, FeatureLockedError, HandleNotFoundError, InvalidTimezoneError
 from analytics_core.exports import Download
 from analytics_core.model import Period
 from analytics_core.store import tables
@@ -44,13 +44,20 @@ class Run:
 
 
 def deliver(application: Application) -> Iterator[Run]:
-    """Every due period that was not delivered yet. Each run is recorded before it is given.
+    """Every due period that was not delivered yet. Each run is recorded before it is given; a delivery in a zone that
+    the database of time zones does not have (any more) fails as a whole, without days.
 
     Processes that deliver at once share the work: a period is made by one of them, while the others wait for it.
     """
     for delivery in saved(application.database):
+        try:
+            due = tuple(delivery.due(application.clock()))
+        except InvalidTimezoneError as error:  # whose days nobody knows; the others are made all the same
+            reason = f"{error.code}: {error.message}"
+            yield Run(delivery.delivery_id, delivery.handle, "", "", "failed", reason)
+            continue
         done = _delivered(application, delivery)
-        for period in delivery.due(application.clock()):
+        for period in due:
             first_day = f"{period.from_day:%Y%m%d}"
             if first_day in done:
                 continue

@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, select, update
 
@@ -22,12 +21,13 @@ from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.model import Period, Query
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.parameters import gathered
-from analytics_core.query.parse import check_timezone, parse_query
+from analytics_core.query.parse import parse_query
 from analytics_core.store import tables
 from analytics_core.store.audit import AuditEvent, record
 from analytics_core.store.database import Database
 from analytics_core.store.locks import alone
 from analytics_core.store.object_storage import is_object_url, parse_location
+from analytics_core.zones import check_timezone, local_day
 
 Every = Literal["daily", "weekly"]
 
@@ -56,10 +56,13 @@ class Delivery:
         return parse_query(self.handle, {**self.query, **days}, now, for_export=True)
 
     def due(self, now: datetime) -> Iterator[Period]:
-        """The periods that are over, oldest first, from the last one before the delivery was saved on."""
-        length, zone = _LENGTHS[self.every], ZoneInfo(self.timezone)
-        current = _begin(now.astimezone(zone).date(), self.every)
-        first = _begin(self.created_at.astimezone(zone).date(), self.every) - length
+        """The periods that are over, oldest first, from the last one before the delivery was saved on.
+
+        Raises InvalidTimezoneError for a zone that the database of time zones does not have any more.
+        """
+        length = _LENGTHS[self.every]
+        current = _begin(local_day(now, self.timezone), self.every)
+        first = _begin(local_day(self.created_at, self.timezone), self.every) - length
         begin = max(first, _begin(current - CATCH_UP, self.every))
         while begin < current:
             yield Period(begin, begin + length - timedelta(days=1), self.timezone)

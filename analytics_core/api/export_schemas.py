@@ -26,6 +26,9 @@ class ManifestSchema(_Schema):
     query: dict[str, Any]
     data_version: str
     definitions_version: str
+    timezone_release: str | None = Field(
+        description="As in the range of an answer; null of downloads that were made before it was kept."
+    )
     status: Literal["running", "complete", "failed"]
     reason: str | None = Field(description="Why the file never became complete.")
     rows: int | None = Field(description="Null until the file is complete.")

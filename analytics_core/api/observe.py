@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +18,7 @@ from analytics_core.api.errors import REQUEST_ID, error_response, request_id
 from analytics_core.api.headers import security_headers
 from analytics_core.api.paths import own_path
 from analytics_core.errors import ClickledgerError
+from analytics_core.zones import RELEASE
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -58,6 +59,9 @@ class Observations:
             "Rows that the roll-ups hold more (or fewer, below 0) than their facts have; 0 unless something is wrong",
             ["facts"],
             registry=self.registry,
+        )
+        Info("clickledger_time_zones", "The time zone database by which days begin", registry=self.registry).info(
+            {"release": RELEASE}
         )
 
     def text(self) -> bytes:

@@ -16,6 +16,7 @@ from analytics_core.exports import money
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Period, Posts, Query, Row
 from analytics_core.query.parse import filter_text
 from analytics_core.store.outcomes import StrayPosts
+from analytics_core.zones import RELEASE
 
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]  # on the wire a number with every digit
 
@@ -51,6 +52,9 @@ class RangeSchema(_Schema):
     from_day: str
     to_day: str
     timezone: str
+    timezone_release: str = Field(
+        description="The release of the IANA time zone database that says when the days begin.", examples=["2026f"]
+    )
 
 
 class DimensionSchema(_Schema):
@@ -181,6 +185,7 @@ def answer_json(answer: Answer) -> bytes:
             "fromDay": day_text(query.period.from_day),
             "toDay": day_text(query.period.to_day),
             "timezone": query.period.timezone,
+            "timezoneRelease": RELEASE,
         },
         "filters": {"campaignId": None, "slug": None} | chosen,
         "dimension": {"name": query.group_by, "trackedFrom": day_text(since) if since else None},

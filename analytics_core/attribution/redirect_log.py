@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +101,7 @@ def _abandoned(path: Path) -> _OpenFile | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.exists():
-            return _OpenFile(path, descriptor, datetime.fromtimestamp(path.stat().st_mtime).astimezone())
+            return _OpenFile(path, descriptor, datetime.fromtimestamp(path.stat().st_mtime, UTC))
     except BlockingIOError:  # its process lives
         pass
     os.close(descriptor)

@@ -55,6 +55,8 @@ class DuckDBEngine:
             }
         )
         self._connection.execute("SET GLOBAL parquet_metadata_cache = true")
+        # Else times come in the machine's zone, under a name that Polars may not know (TZ=IST).
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
     def frame(self, statement: Statement) -> pl.DataFrame:
         with self._running(statement, self._seconds) as (cursor, sql, values):

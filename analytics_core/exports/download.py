@@ -22,6 +22,7 @@ from analytics_core.model import Query
 from analytics_core.query.catalog import DEFINITIONS_VERSION
 from analytics_core.query.export import Export
 from analytics_core.store.database import Database
+from analytics_core.zones import RELEASE
 
 _NOT_FETCHED: Final = "not_fetched: The client did not fetch it to its end."
 _UNFORESEEN: Final = "internal_error: Something went wrong on our side; nothing was lost."
@@ -129,6 +130,7 @@ def begin(application: Application, query: Query, actor: Actor, format_name: str
             query=describe(replace(query, as_of=rows.as_of)),
             data_version=rows.data_version,
             definitions_version=DEFINITIONS_VERSION,
+            timezone_release=RELEASE,
         )
         try:
             keep_begun(application.database, manifest, actor, request_id)

@@ -34,6 +34,7 @@ class Manifest:
     query: dict[str, Any]
     data_version: str
     definitions_version: str
+    timezone_release: str | None  # None of exports that were made before it was kept
     rows: int | None = None
     sha256: str | None = None
     reason: str | None = None
@@ -54,6 +55,7 @@ class Manifest:
             "query": self.query,
             "dataVersion": self.data_version,
             "definitionsVersion": self.definitions_version,
+            "timezoneRelease": self.timezone_release,
             "status": self.status,
             "reason": self.reason,
             "rows": self.rows,

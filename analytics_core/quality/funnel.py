@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from analytics_core.model import Metrics, Period, Stage, local_midnight
+from analytics_core.model import Metrics, Period, Stage
+from analytics_core.zones import local_midnight
 
 CLOCK_SKEW: Final = timedelta(seconds=60)  # that a ctx is accepted after it expired
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import Final, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
 from analytics_core.errors import (
     InvalidAsOfError,
@@ -22,10 +20,10 @@ from analytics_core.errors import (
     InvalidParameterError,
     InvalidSlugError,
     InvalidSortError,
-    InvalidTimezoneError,
 )
 from analytics_core.model import ConversionDay, Events, Filter, Period, Query, Sort
 from analytics_core.query.catalog import DIMENSIONS, EVENT, FILTERS, GROUPINGS, grouping
+from analytics_core.zones import check_timezone, local_day
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 1_100
@@ -88,12 +86,6 @@ def check_query(query: Query) -> None:
         grouping("")
     for one in query.filters:
         _check_filter(one)
-
-
-def check_timezone(name: str) -> None:
-    """Raises InvalidTimezoneError unless the name is one of the IANA database."""
-    if name not in _zones():
-        raise InvalidTimezoneError(f"tz must be an IANA time zone such as Europe/Berlin or UTC; {name!r} is none.")
 
 
 def parse_filter(dimension: str, text: str) -> Filter:
@@ -167,7 +159,7 @@ def _period(given: Mapping[str, str], now: datetime) -> Period:
     from_day = _day("fromDay", given.get("fromDay"))
     to_day = _day("toDay", given.get("toDay"))
     if to_day is None:
-        today = now.astimezone(ZoneInfo(timezone)).date()
+        today = local_day(now, timezone)
         to_day = today if from_day is None else max(today, from_day)
     return Period(to_day - span if from_day is None else from_day, to_day, timezone)
 
@@ -253,8 +245,3 @@ def check_as_of(moment: datetime, now: datetime) -> None:
     """Raises InvalidAsOfError for a moment that is still to come: what will be known then, nobody can say."""
     if moment > now:
         raise InvalidAsOfError("asOf lies in the future; leave it out for the newest answer.")
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"Factory", "localtime"}

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from analytics_core.model import Period, Query, Sort
 from analytics_core.query.catalog import DIMENSIONS, Dimension, grouping
 from analytics_core.store.schemas import SLOT_SECONDS, SLOTS_PER_DAY
+from analytics_core.zones import utc_offset
 
 DAY_GRAIN: Final = "day"
 QUARTER_HOUR_GRAIN: Final = "quarter_hour"
@@ -111,12 +111,11 @@ def slot_time(slot: int) -> datetime:
 
 def shifts_of(timezone: str, covered: SlotRange) -> tuple[Shift, ...]:
     """The zone's offsets within the range, each from the slot on in which it begins; the first from its start."""
-    zone = ZoneInfo(timezone)
-    shifts = [Shift(covered.start, _offset(zone, covered.start))]
+    shifts = [Shift(covered.start, _offset(timezone, covered.start))]
     for probe in range(covered.start, covered.end + SLOTS_PER_DAY, SLOTS_PER_DAY):
-        if _offset(zone, probe) != shifts[-1].slots:
-            begin = _first_slot(zone, probe - SLOTS_PER_DAY, probe)
-            shifts.append(Shift(begin, _offset(zone, probe)))
+        if _offset(timezone, probe) != shifts[-1].slots:
+            begin = _first_slot(timezone, probe - SLOTS_PER_DAY, probe)
+            shifts.append(Shift(begin, _offset(timezone, probe)))
     return tuple(shift for shift in shifts if shift.start < covered.end or shift is shifts[0])
 
 
@@ -124,15 +123,15 @@ def _slot(moment: datetime) -> int:
     return int(moment.timestamp()) // SLOT_SECONDS
 
 
-def _offset(zone: ZoneInfo, slot: int) -> int:
-    return (slot_time(slot).astimezone(zone).utcoffset() or timedelta()) // timedelta(seconds=SLOT_SECONDS)
+def _offset(timezone: str, slot: int) -> int:
+    return utc_offset(slot_time(slot), timezone) // timedelta(seconds=SLOT_SECONDS)
 
 
-def _first_slot(zone: ZoneInfo, before: int, after: int) -> int:
+def _first_slot(timezone: str, before: int, after: int) -> int:
     """The first slot with the offset of `after`, between two slots that differ."""
     while after - before > 1:
         middle = (before + after) // 2
-        if _offset(zone, middle) == _offset(zone, after):
+        if _offset(timezone, middle) == _offset(timezone, after):
             after = middle
         else:
             before = middle

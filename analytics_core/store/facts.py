@@ -21,6 +21,7 @@ from analytics_core.store.learnt import newest_stamp
 from analytics_core.store.parts import newest
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICKS, VERDICTS
 from analytics_core.store.snapshot import Snapshot
+from analytics_core.zones import RELEASE
 
 _LEAST: Final = timedelta(microseconds=1)
 
@@ -73,8 +74,8 @@ class Facts:
         self._clicks: tuple[int, DeltaTable] | None = None
 
     def version(self, snapshot: Snapshot) -> str:
-        """The newest commits of clicks and of what followed them that the snapshot holds, and the lists by which
-        clicks were judged.
+        """The newest commits of clicks and of what followed them that the snapshot holds, the lists by which clicks
+        were judged, and the release of the time zones by which days begin.
 
         Commits that only rearrange files do not count, so compaction leaves the version as it is.
         """
@@ -82,8 +83,8 @@ class Facts:
         if known is None or known[0] is not snapshot:
             clicks = None if snapshot.data_version < 0 else self._clicks_at(snapshot.data_version)
             appended = -1 if clicks is None else self._lake.newest_append(CLICKS, clicks)
-            parts = (appended, snapshot.attributions_version, self._list_version(snapshot))
-            known = self._version = snapshot, "-".join(str(part) for part in parts if part != -1)
+            parts = (appended, snapshot.attributions_version, self._list_version(snapshot), RELEASE)
+            known = self._version = snapshot, "-".join(str(part) for part in parts if part not in (-1, ""))
         return known[1]
 
     def learnt_at(self, snapshot: Snapshot) -> datetime | None:

@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
-VERSION: Final = "0004"  # of these tables: the newest script in `migrations/`
+VERSION: Final = "0005"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -219,6 +219,7 @@ exports = Table(
     Column("query", Text, nullable=False),  # JSON, in the words of the API
     Column("data_version", String(255), nullable=False),
     Column("definitions_version", String(16), nullable=False),
+    Column("timezone_release", String(16)),  # not known of those that release 0.1.0 made
     Column("rows", BigInteger),  # null until the file is complete, as is its hash
     Column("sha256", String(64)),
     Column("reason", Text),  # why it never will be

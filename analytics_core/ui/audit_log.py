@@ -35,7 +35,7 @@ def table(found: tuple[AuditEvent, ...]) -> None:
     st.dataframe(
         pl.DataFrame(
             {
-                "When": [event.at for event in found],
+                "When": [f"{event.at:%Y-%m-%d %H:%M:%S}" for event in found],
                 "Who": [event.actor for event in found],
                 "What": [event.action for event in found],
                 "Detail": [json.dumps(event.detail, ensure_ascii=False) for event in found],
@@ -45,7 +45,6 @@ def table(found: tuple[AuditEvent, ...]) -> None:
         hide_index=True,
         height="auto",
         alt="Who did what, newest first",
-        column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC")},
     )
     if len(found) == SHOWN:
         st.caption(f"The last {SHOWN}; the API has all of them.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from analytics_core.errors import InvalidDateRangeError, InvalidTimezoneError
 from analytics_core.model import Period
 from analytics_core.ui import address, session
+from analytics_core.zones import local_day
 
 NAMED = {"7d": 7, "30d": 30, "90d": 90, "12m": 365}
 CUSTOM = "custom"
@@ -20,7 +20,7 @@ UTC = "utc"
 def picker(own_zone: str) -> Period:
     """The period in the handle's own zone, or in UTC on request. Raises what is wrong with the parameters."""
     timezone = _timezone(own_zone)
-    today = session.now().astimezone(ZoneInfo(timezone)).date()
+    today = local_day(session.now(), timezone)
     chosen = address.read("period", DEFAULT)
     if chosen not in (*NAMED, CUSTOM):
         raise InvalidDateRangeError(f"period must be one of {', '.join(NAMED)} or {CUSTOM}.")
@@ -51,7 +51,8 @@ def only(day: date) -> None:
 def _days_chooser(first: date, last: date) -> None:
     if first > last:
         raise InvalidDateRangeError("from must not be after to.")
-    st.session_state["days"] = (first, last)
+    if len(st.session_state.get("days", ())) != 1:  # else the first day is picked, and the second one is awaited
+        st.session_state["days"] = (first, last)
     st.date_input(
         "Days", key="days", format="YYYY-MM-DD", on_change=_write_days, width=230, label_visibility="collapsed"
     )

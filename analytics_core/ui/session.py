@@ -16,6 +16,7 @@ from analytics_core.bootstrap import shared
 from analytics_core.errors import MissingBearerTokenError
 from analytics_core.model import Answer, Freshness, Query
 from analytics_core.ui import cookie, formats
+from analytics_core.zones import NAMES
 
 
 def now() -> datetime:
@@ -71,9 +72,9 @@ def check_readable(handle: str) -> None:
 
 
 def timezone_of(handle: str) -> str:
-    """The handle's own zone."""
+    """The handle's own zone; UTC where it is none any more (release 0.1.0 took `localtime` and the like)."""
     account = shared().accounts.find(handle)
-    return account.timezone if account else "UTC"
+    return account.timezone if account and account.timezone in NAMES else "UTC"
 
 
 def freshness() -> Freshness:

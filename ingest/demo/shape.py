@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from analytics_core.query.resolve import SlotRange, shifts_of
 from ingest.demo.chances import Rows, Weights, chances
 from ingest.demo.creators import Creator, Launch, Letters
 from ingest.demo.requests import Span
@@ -65,5 +66,10 @@ def draw_times(rng: np.random.Generator, count: int, weights: Weights, span: Spa
 
 
 def _local_quarter_hours(creator: Creator, span: Span) -> pl.Series:
-    moments = pl.Series(np.arange(span.start, span.end, QUARTER_HOUR))
-    return moments.cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(creator.timezone)
+    """Datetime("ms") without a zone: what clocks in the creator's zone show."""
+    moments = np.arange(span.start, span.end, QUARTER_HOUR)
+    slots = moments // QUARTER_HOUR
+    shifts = shifts_of(creator.timezone, SlotRange(int(slots[0]), int(slots[-1]) + 1))
+    in_force = np.searchsorted([shift.start for shift in shifts], slots, side="right") - 1
+    ahead = np.asarray([shift.slots for shift in shifts])[in_force] * QUARTER_HOUR
+    return pl.Series(moments + ahead).cast(pl.Datetime("ms"))

@@ -11,6 +11,7 @@ from support.api import NOW, Api
 from analytics_core.api.schemas import answer_json
 from analytics_core.model import Answer, Freshness, FreshnessStatus, Metrics, Period, Query, Row
 from analytics_core.store import tables
+from analytics_core.zones import RELEASE
 
 RANGE = {"fromDay": "20260301", "toDay": "20260312"}
 PATH = "/v2/handles/acme/analytics"
@@ -25,7 +26,10 @@ def test_the_answer_has_the_shape_of_the_contract(api: Api) -> None:
         *("handle", "groupBy", "range", "filters", "dimension", "rows", "totals", "freshness", "confidence"),
         "dataVersion",
     ]
-    assert body["range"] == {"fromDay": "20260301", "toDay": "20260312", "timezone": "UTC"}
+    assert body["range"] == {
+        **{"fromDay": "20260301", "toDay": "20260312"},
+        **{"timezone": "UTC", "timezoneRelease": RELEASE},
+    }
     assert body["filters"] == {"campaignId": None, "slug": None}
     assert body["dimension"] == {"name": "country", "trackedFrom": "20260310"}
     assert body["rows"][0] == {

@@ -32,6 +32,7 @@ PATH = "/v2/handles/acme/analytics"
         ({"groupBy": "day", "fromDay": "20260301", "toDay": "20260228"}, "invalid_date_range"),
         ({"groupBy": "day", "fromDay": "20200101", "toDay": "20260228"}, "invalid_date_range"),
         ({"groupBy": "day", "tz": "Mars/Olympus"}, "invalid_timezone"),
+        ({"groupBy": "day", "tz": "localtime"}, "invalid_timezone"),
         ({"groupBy": "day", "sort": "sideways"}, "invalid_sort"),
         ({"groupBy": "day", "limit": "0"}, "invalid_limit"),
         ({"groupBy": "day", "limit": "10001"}, "invalid_limit"),

@@ -39,6 +39,8 @@ PIVOTS = {
     "Pacific/Chatham": date(2026, 4, 5),
     "Europe/Berlin": date(2026, 3, 29),
     "America/New_York": date(2025, 11, 2),
+    "America/Vancouver": date(2026, 11, 1),  # clocks that were to change and did not, by the releases of 2026
+    "Africa/Casablanca": date(2026, 9, 20),
 }
 SLUGS = ["launch", "about", "-dash"]
 REFERRERS = [("direct", None), ("x.com", "mobile.x.com"), ("x.com", "x.com"), ("com.app", None), (None, None)]

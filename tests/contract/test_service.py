@@ -40,6 +40,7 @@ from analytics_core.store import tables
 from analytics_core.store.database import insert_missing
 from analytics_core.store.learnt import stamps_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
+from analytics_core.zones import RELEASE
 from ingest.compact import compact
 
 ANN, BOB = Actor("ann"), Actor("bob")
@@ -172,7 +173,7 @@ def test_tracking_of_a_filter_counts_for_confidence_too(world: Filled) -> None:
 
 def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) -> None:
     first = world.analytics.data_version()
-    assert first == f"2-{LISTS}"
+    assert first == f"2-{LISTS}-{RELEASE}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
     compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support import postgres, s3
 from support.logs import Request, realtime_text, write
 from support.world import ACCOUNTS, NOW, World
@@ -191,6 +191,7 @@ def test_every_format_holds_the_same_rows(
         ({"query": "groupBy=colour"}, "invalid_group_by"),
         ({"query": "groupBy=slug&fromDay=20260101"}, "invalid_parameter"),
         ({"query": "groupBy=slug&tz=Mars"}, "invalid_timezone"),
+        ({"query": "groupBy=slug&tz=localtime"}, "invalid_timezone"),
         ({"format_name": "xlsx"}, "invalid_format"),
         ({"query": "groupBy=slug&counry=DE"}, "invalid_parameter"),
         ({"query": "groupBy=slug&groupBy=day"}, "invalid_parameter"),
@@ -206,6 +207,26 @@ def test_what_cannot_be_delivered_is_refused_when_it_is_saved(
         save(application, tmp_path, **wanted)
     assert refused.value.code == code
     assert saved(application.database) == ()
+
+
+def test_a_delivery_in_a_zone_that_is_none_any_more_fails_and_holds_up_no_other(
+    open_at: Callable[[datetime], Application], tmp_path: Path
+) -> None:
+    application = open_at(NOW)
+    lost = save(application, tmp_path / "lost")
+    kept = save(application, tmp_path / "kept")
+    delivery = tables.deliveries
+    with application.database.begin() as connection:
+        connection.execute(update(delivery).where(delivery.c.delivery_id == lost).values(timezone="US/Pacific-New"))
+
+    runs = {run.delivery_id: run for run in deliver(application)}
+
+    assert (runs[lost].outcome, runs[lost].reason) == (
+        "failed",
+        "invalid_timezone: tz must be the name of an IANA time zone such as Europe/Berlin or UTC; "
+        "got 'US/Pacific-New'.",
+    )
+    assert runs[kept].outcome == "delivered"
 
 
 def test_two_deliveries_do_not_overwrite_each_other(open_at: Callable[[datetime], Application], tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, follow_today, token, told
 
@@ -164,6 +165,24 @@ def test_the_first_run_says_how_to_read_logs(unsynced: Dashboard) -> None:
     screen = unsynced.open()
     assert "No logs have been read yet" in told(screen)
     assert "python -m ingest sync" in screen.code[0].value
+
+
+def test_days_are_picked_one_after_the_other(dashboard: Dashboard) -> None:
+    screen = dashboard.open(handle="acme", period="custom", **{"from": "2026-03-02", "to": "2026-03-03"})
+    screen.date_input(key="days").set_value([date(2026, 3, 8)]).run()
+    assert screen.date_input(key="days").value == (date(2026, 3, 8),)
+    assert screen.query_params["from"] == "2026-03-02"  # until there is a second day
+    screen.date_input(key="days").set_value([date(2026, 3, 8), date(2026, 3, 9)]).run()
+    assert (screen.query_params["from"], screen.query_params["to"]) == ("2026-03-08", "2026-03-09")
+
+
+def test_a_handle_whose_kept_zone_is_none_is_shown_in_utc(dashboard: Dashboard) -> None:
+    """Release 0.1.0 took what the machine calls its own."""
+    with dashboard.world.database.begin() as connection:
+        connection.execute(update(tables.handles).values(timezone="localtime"))
+    screen = dashboard.open(handle="acme")
+    assert screen.metric
+    assert ", UTC" in told(screen)
 
 
 @pytest.mark.parametrize(

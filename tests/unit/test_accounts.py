@@ -72,7 +72,14 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
         ({"colour": "red"}, "handles[0].colour: Extra inputs are not permitted"),
         ({"plan": "GOLD"}, "handles[0].plan"),
         ({"planSince": "2026-01-01T00:00:00"}, "handles[0].planSince"),
-        ({"timezone": "Mars/Olympus"}, "handles[0].timezone"),
+        *(
+            (
+                {"timezone": name},
+                "handles[0].timezone: timezone must be the name of an IANA time zone such as "
+                f"Europe/Berlin or UTC; got {name!r}.",
+            )
+            for name in ("Mars/Olympus", "localtime", "Factory", "posixrules", "right/UTC", "europe/berlin", "")
+        ),
         ({"handle": "Not A Handle"}, "handles[0].handle"),
         ({"links": [{"slug": "abc", "destinationUrl": "https://x.example"}]}, "handles[0].links[0].slug"),
         ({"links": [{"slug": "abcd", "destinationUrl": "https://x.example", "redirectStatus": 301}]}, "redirectStatus"),

@@ -14,6 +14,7 @@ from support.world import World
 from analytics_core.access import tokens
 from analytics_core.errors import InvalidTokenError, SettingsError
 from analytics_core.settings import Settings, load_settings, with_secrets
+from analytics_core.zones import RELEASE
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +166,8 @@ def test_a_short_ctx_secret_is_refused_and_not_told(monkeypatch: pytest.MonkeyPa
 def test_the_command_prints_every_setting_and_no_secret(world: World) -> None:
     rows = json.loads(world.run("settings", "--json").stdout)
 
-    assert [row["name"] for row in rows] == [f"CLICKLEDGER_{name.upper()}" for name in Settings.model_fields]
+    assert [row["name"] for row in rows[:-1]] == [f"CLICKLEDGER_{name.upper()}" for name in Settings.model_fields]
+    assert (rows[-1]["name"], rows[-1]["value"]) == ("tzdata", RELEASE)
     secret = json.loads((world.folder / "var" / "secrets.json").read_text())["jwt_secret"]
     assert secret not in world.run("settings").stdout
     assert all(row["meaning"] for row in rows)
