@@ -9,12 +9,10 @@ import re
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +27,8 @@ from analytics_core.exports import FORMATS_OF_DELIVERIES
 from analytics_core.settings import Settings
 from analytics_core.store.clock import clock_of, machine_time
 from analytics_core.store.database import Database
-from analytics_core.store.lake import Lake, answering
+from analytics_core.store.driver_errors import answering
+from analytics_core.store.lake import Lake
 from analytics_core.store.learnt import stamps_of
 from analytics_core.zones import RELEASE
 from ingest.accounts import keep_in_step, load_accounts, read_accounts
@@ -41,12 +40,11 @@ from ingest.ledger import Ledger
 from ingest.progress import progress
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
+from ingest.sync_report import totals, warnings
 from ingest.verify import verify
 
 log = structlog.get_logger()
 
-_MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
-_PLACES_TOLD: Final = 20
 _WIDEST: Final = 2_000  # columns of a table that no terminal shows
 _PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
 
@@ -83,8 +81,9 @@ def _tell_failure(what: str) -> None:
 def _sync_and_tell(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
     started = time.monotonic()
     result = _sync_once(arguments, settings)
-    _warn(result)
-    print(json.dumps(_result(result, time.monotonic() - started)), flush=True)
+    for sentence in warnings(result):
+        print(sentence, file=sys.stderr)
+    print(json.dumps(totals(result, time.monotonic() - started)), flush=True)
     return result
 
 
@@ -97,69 +96,6 @@ def _sync_once(arguments: argparse.Namespace, settings: Settings) -> SyncResult:
     with progress() as shown:
         run = prepare(settings, Lake(settings.lake_url), database, clock, shown)
         return run.run(sources, full=arguments.full)
-
-
-def _warn(result: SyncResult) -> None:
-    """What a person should look at, on stderr."""
-    for misfit in result.misfits:
-        print(f"warning: {misfit}; the roll-ups were derived anew, and fit.", file=sys.stderr)
-    reasons = Counter(result.refused.values())
-    for reason, objects in reasons.most_common():
-        key = next(key for key, said in result.refused.items() if said == reason)
-        print(f"warning: {_counted(objects, 'object')} refused, {reason}. For example {key}.", file=sys.stderr)
-    for source in result.misread:
-        print(
-            f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right "
-            "(--fields, or `fields` in sources.toml)? After mending that, `sync --full` tries them again.",
-            file=sys.stderr,
-        )
-    for error in result.errors:
-        print(error, file=sys.stderr)
-    for place, reason in islice(result.unlisted.items(), _PLACES_TOLD):
-        print(f"warning: {place} could not be read: {reason}. The next run tries again.", file=sys.stderr)
-    if len(result.unlisted) > _PLACES_TOLD:
-        print(f"warning: so could {len(result.unlisted) - _PLACES_TOLD:,} more places not.", file=sys.stderr)
-    for source, objects in result.foreign.items():
-        print(f"warning: {source}: none of {objects} objects names the distribution in its key.", file=sys.stderr)
-    if result.failed:
-        print(
-            f"warning: {_counted(result.failed, 'object')} could not be read; the next run tries again.",
-            file=sys.stderr,
-        )
-    if result.waiting:
-        print(
-            f"warning: the last line of {_counted(result.waiting, 'file')} may still be written; a sync a minute after "
-            "the last writing reads it as it is.",
-            file=sys.stderr,
-        )
-    identity = result.identity
-    redirects = identity.lines - identity.not_redirects - identity.rejected
-    if identity.unknown_hosts > _MANY_UNKNOWN * redirects:
-        print(
-            f"warning: {identity.unknown_hosts:,} of {redirects:,} redirects on hosts that are no handle's. "
-            "After loading the accounts that they belong to, `sync --full` counts them.",
-            file=sys.stderr,
-        )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _result(result: SyncResult, seconds: float) -> dict[str, float]:
-    identity = result.identity
-    return {
-        "batches": result.batches,
-        "objects": result.objects,
-        "lines": identity.lines,
-        "clicks": identity.clicks,
-        "notRedirects": identity.not_redirects,
-        "unknownHosts": identity.unknown_hosts,
-        "invalidSlugs": identity.invalid_slugs,
-        "duplicates": identity.duplicates,
-        "rejected": identity.rejected,
-        "seconds": round(seconds, 3),
-    }
 
 
 def accounts(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import USER_AGENTS, UTC_MICROSECONDS, VERDICTS, TableSpec
 from ingest.classify import LIST_VERSION, classify_user_agents
 

@@ -15,7 +15,8 @@ from sqlalchemy import RowMapping, Table, func, select, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
-from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
 from ingest.agents import stable_hash

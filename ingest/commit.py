@@ -14,7 +14,8 @@ from deltalake import DeltaTable, Transaction
 
 from analytics_core.errors import SourceError
 from analytics_core.store.commit_log import Commit, ForgottenCommitError
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CLICKS
 from ingest.duplicates import compared, once, unknown

@@ -15,7 +15,8 @@ import structlog
 from deltalake import CommitProperties, DeltaTable
 
 from analytics_core.model import SegmentRules
-from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import Part, parts_of
 from analytics_core.store.schemas import (

@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 from deltalake import DeltaTable
 
-from analytics_core.store.lake import CommitConflictError, Lake
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake
 from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, TableSpec
 from analytics_core.store.tally import Tally, tally_of

@@ -12,7 +12,8 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_log import ForgottenCommitError
-from analytics_core.store.lake import CommitConflictError, Lake, files_of
+from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import (

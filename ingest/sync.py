@@ -16,7 +16,8 @@ from analytics_core.settings import Settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.clock import Clock
 from analytics_core.store.database import Database
-from analytics_core.store.lake import Lake, answering
+from analytics_core.store.driver_errors import answering
+from analytics_core.store.lake import Lake
 from analytics_core.store.learnt import Stamps, stamps_of
 from ingest.agents import Agents
 from ingest.blocks import Block

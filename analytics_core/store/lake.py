@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.errors import lake_unavailable
 from analytics_core.store.commit_log import REARRANGED, Commit, ForgottenCommitError, commits, read_commit
+from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
 from analytics_core.store.learnt import Stamp
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
@@ -50,10 +51,6 @@ _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_
 
 # What commits of the counts say about how they were derived: when one of these is another now, they are derived anew.
 DERIVATION: Final = ("list_version", "segment_rules", "derivation")
-
-
-class CommitConflictError(Exception):
-    """Another writer committed to the table first: reload it, decide again, commit again."""
 
 
 class _OpenedTable(DeltaTable):
@@ -115,7 +112,7 @@ class Lake:
         the table itself forbids it."""
         table = self.open(spec)
         if table.metadata().configuration.get(_CLEANS_LOG) != "false":
-            with _translated():
+            with translated():
                 table.alter.set_table_properties({_CLEANS_LOG: "false"})
 
     def _has_log(self, spec: TableSpec) -> bool:
@@ -169,7 +166,7 @@ class Lake:
             frame = frame.with_columns(learnt_at=pl.lit(learnt.at, dtype=UTC_MICROSECONDS))
             said.append(learnt.transaction())
         rows = _in_columns(frame, spec)
-        with _translated():
+        with translated():
             parts = write_parts(self.uri(spec), spec, rows)
             with _kept(learnt):
                 self._by_current_keys(table, spec).create_write_transaction(
@@ -184,7 +181,7 @@ class Lake:
 
     def write(self, spec: TableSpec, frame: pl.DataFrame) -> list[AddAction | RemoveAction]:
         """Writes rows as files of a table, which hold nothing for a reader until `replace` commits them."""
-        with _translated():
+        with translated():
             return write_parts(self.uri(spec), spec, _in_columns(frame, spec))
 
     def replace(
@@ -197,7 +194,7 @@ class Lake:
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Like `append`, but all rows of the table give way to those of the files that `write` gave."""
-        with _translated():
+        with translated():
             self._by_current_keys(table, spec).create_write_transaction(
                 list(written),
                 "overwrite",
@@ -222,7 +219,7 @@ class Lake:
 
         Frames are written one at a time. delta-rs' own `optimize` is no way to do this: two at once double the rows.
         """
-        with _translated():
+        with translated():
             written = [
                 part
                 for frame in frames
@@ -376,26 +373,6 @@ def _commit_properties(
     return CommitProperties(
         custom_metadata=dict(metadata or {}), max_commit_retries=0, app_transactions=list(transactions)
     )
-
-
-@contextmanager
-def answering() -> Generator[None]:
-    """Around what reads files of the lake, which Polars does when a frame is collected: its word for a store that does
-    not answer becomes ours."""
-    try:
-        yield
-    except OSError as error:
-        raise lake_unavailable(error) from error
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except CommitFailedError as error:
-        raise CommitConflictError(str(error)) from error
-    except (DeltaError, OSError) as error:
-        raise lake_unavailable(error) from error
 
 
 @contextmanager
