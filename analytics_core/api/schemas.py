@@ -140,8 +140,7 @@ class StrayPostsSchema(_Schema):
             StrayPostsDaySchema.model_validate({"day": day_text(one.day), "signals": one.signals, **one.conversions})
             for one in found
         ]
-        days = {"fromDay": day_text(period.from_day), "toDay": day_text(period.to_day), "timezone": period.timezone}
-        return cls(range=RangeSchema.model_validate(days), rows=rows)
+        return cls(range=RangeSchema.model_validate(range_json(period)), rows=rows)
 
 
 class FunnelSchema(_Schema):
@@ -181,12 +180,7 @@ def answer_json(answer: Answer) -> bytes:
     body: dict[str, Any] = {
         "handle": query.handle,
         "groupBy": query.group_by,
-        "range": {
-            "fromDay": day_text(query.period.from_day),
-            "toDay": day_text(query.period.to_day),
-            "timezone": query.period.timezone,
-            "timezoneRelease": RELEASE,
-        },
+        "range": range_json(query.period),
         "filters": {"campaignId": None, "slug": None} | chosen,
         "dimension": {"name": query.group_by, "trackedFrom": day_text(since) if since else None},
         "rows": [_row(row, query) for row in answer.rows],
@@ -200,6 +194,15 @@ def answer_json(answer: Answer) -> bytes:
     if answer.funnel is not None:
         body["funnel"] = _funnel(answer.funnel, answer)
     return orjson.dumps(body | {"dataVersion": answer.data_version})
+
+
+def range_json(period: Period) -> dict[str, str]:
+    return {
+        "fromDay": day_text(period.from_day),
+        "toDay": day_text(period.to_day),
+        "timezone": period.timezone,
+        "timezoneRelease": RELEASE,
+    }
 
 
 def freshness_json(freshness: Freshness) -> dict[str, Any]:

@@ -24,7 +24,10 @@ _ABANDONED: Final = "interrupted: The process that made it ended before it was f
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`rows` and `sha256` are None until the file is complete; `reason` says why it never will be."""
+    """`rows` and `sha256` are None until the file is complete; `reason` says why it never will be.
+
+    `timezone_release` is None of exports that were made before it was kept.
+    """
 
     id: str
     handle: str
@@ -34,7 +37,7 @@ class Manifest:
     query: dict[str, Any]
     data_version: str
     definitions_version: str
-    timezone_release: str | None  # None of exports that were made before it was kept
+    timezone_release: str | None
     rows: int | None = None
     sha256: str | None = None
     reason: str | None = None

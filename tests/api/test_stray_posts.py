@@ -19,6 +19,7 @@ from support.world import World
 from analytics_core.access import tokens
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
+from analytics_core.zones import RELEASE
 
 DOOR, SIGNALS = "/v2/public/conversions", "/v2/public/chain/signals"
 
@@ -68,7 +69,7 @@ def test_reviewers_see_posts_that_no_handle_sees(api: Api) -> None:
 
     none = dict.fromkeys(("accepted", "duplicate", "keyReused", "expired", "rateLimited"), 0)
     assert told.json() == {
-        "range": {"fromDay": "20260211", "toDay": "20260312", "timezone": "UTC"},
+        "range": {"fromDay": "20260211", "toDay": "20260312", "timezone": "UTC", "timezoneRelease": RELEASE},
         "rows": [
             {"day": "20260311", **none, "badSignature": 0, "invalidField": 0, "signals": 1},
             {"day": "20260312", **none, "badSignature": 2, "invalidField": 2, "signals": 3},

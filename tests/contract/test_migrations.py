@@ -86,28 +86,9 @@ def test_an_export_of_the_first_version_stays_complete_and_new_ones_may_be_runni
     database.engine.dispose()
 
     assert (old.status, old.rows, old.sha256) == ("complete", 3, "abc")
+    assert old.to_json()["timezoneRelease"] is None  # which release it was, nobody kept
     assert (new.status, new.rows) == ("running", None)
     assert (given_up.status, (given_up.reason or "").split(":")[0]) == ("failed", "interrupted")
-
-
-def test_a_manifest_of_before_the_release_of_time_zones_was_kept_says_that_it_knows_none(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/x.sqlite"
-    older = Config()
-    older.set_main_option("script_location", str(FOLDER))
-    with create_engine(url).begin() as connection:
-        older.attributes["connection"] = connection
-        command.upgrade(older, "0001")
-        connection.execute(
-            text(
-                "INSERT INTO exports (id, handle, created_at, created_by, format, query, data_version, "
-                "definitions_version, rows, sha256) "
-                "VALUES ('e1', 'acme', '2026-01-01', 'ann', 'csv', '{}', '41-7', '2', 3, 'ab')"
-            )
-        )
-
-    found = find_manifest(Database(url), "acme", "e1", NOW).to_json()
-
-    assert (found["rows"], found["dataVersion"], found["timezoneRelease"]) == (3, "41-7", None)
 
 
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
