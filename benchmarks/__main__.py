@@ -1,24 +1,27 @@
-"""`python -m benchmarks [ingest] [segments] [queries] [conversions] [downloads] [--large]`: the tables of README.md."""
+"""`python -m benchmarks [PART …] [--large]`: the tables of benchmarks/README.md. Parts: ingest, objects, segments, …"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import conversions, downloads, ingest, queries, segments
+from benchmarks import conversions, downloads, ingest, objects, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "segments", "queries", "conversions", "downloads"]
+ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("which", nargs="*", choices=ALL, help="default: all")
     parser.add_argument("--large", action="store_true", help="20 M lines, and a lake of 100 M clicks beside 10 M")
+    parser.add_argument("--beside", type=Path, help="another checkout, measured in the same run (objects)")
     arguments = parser.parse_args()
     which = arguments.which or ALL
     if "ingest" in which:
         ingest.run(FOLDER, 20_000_000 if arguments.large else 2_000_000)
+    if "objects" in which:
+        objects.run(FOLDER, 100_000 if arguments.large else 10_000, arguments.beside)
     if "segments" in which:
         segments.run(FOLDER, 20_000_000 if arguments.large else 2_000_000)
     if "queries" in which:

@@ -119,22 +119,22 @@ def _clickledger(logs: Path) -> Run:
         return clickledger(logs, Path(state))
 
 
-def clickledger(logs: Path, state: Path) -> Run:
-    """One sync of the logs into a lake below `state`."""
+def clickledger(logs: Path, state: Path, tree: Path = ROOT) -> Run:
+    """One sync of the logs into a lake below `state`, by the code of `tree`."""
     environment = {**os.environ, "CLICKLEDGER_STATE": str(state)}
     ingest = [sys.executable, "-m", "ingest"]
     accounts = [*ingest, "accounts", str(logs / "accounts.json")]
-    subprocess.run(accounts, cwd=ROOT, env=environment, check=True, capture_output=True)
-    return measure([*ingest, "sync", "--source", str(logs / "**" / "*.gz")], environment)
+    subprocess.run(accounts, cwd=tree, env=environment, check=True, capture_output=True)
+    return measure([*ingest, "sync", "--source", str(logs / "**" / "*.gz")], environment, tree)
 
 
-def measure(words: Sequence[str], environment: dict[str, str] | None = None) -> Run:
+def measure(words: Sequence[str], environment: dict[str, str] | None = None, folder: Path = ROOT) -> Run:
     """Runs one command in a child of its own, so that the peak memory is that of this command alone."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
         child = os.fork()
         if child == 0:
-            os.chdir(ROOT)
+            os.chdir(folder)
             os.dup2(output.fileno(), 1)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             os.execvpe(words[0], list(words), environment or dict(os.environ))

@@ -45,14 +45,13 @@ class Batch:
     ended: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, found: Sorted, progress: ObjectProgress, size: int) -> None:
+    def add(self, found: Sorted, size: int) -> None:
+        """Adds what was found in `size` bytes of text; rejected lines have the columns key and version."""
         self.candidates.append(found.candidates)
         self.days.append(found.days)
         if found.rejected.height:
-            place = found.rejected.with_columns(key=pl.lit(progress.key), version=pl.lit(progress.version))
-            self.rejected.append(place)
+            self.rejected.append(found.rejected)
         self.size += size
-        self.note(progress)
 
     def note(self, progress: ObjectProgress) -> None:
         self.progress[progress.key, progress.version] = progress

@@ -10,16 +10,19 @@ from itertools import islice
 from typing import Final
 
 import polars as pl
-from sqlalchemy import func, literal, null, select, union_all, update
+from sqlalchemy import ColumnElement, and_, func, literal, null, or_, select, union_all, update
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database, insert_missing, upsert
 from ingest.identity import BatchSummary, ObjectProgress
 from ingest.sources import Past, Source, SourceConfig, SourceObject
 
+_LISTED_A_QUERY: Final = 10_000
+_VERSIONS_AN_OBJECT: Final = 3  # more, between two keys, are looked up one by one
 _KEYS_A_QUERY: Final = 500
 _REFUSED_IN_A_ROW: Final = 3  # objects: one foreign file is no misconfiguration, so many are
 _KEPT_REJECTS: Final = 10_000  # of one batch; the count is always exact
+_PROGRESS: Final = tuple(one.name for one in fields(ObjectProgress))
 
 
 class Ledger:
@@ -111,22 +114,44 @@ class Ledger:
         With `full` also those that were refused, and, from their beginning, those with lines of hosts that nobody was
         known to have, when other hosts were known then than now (`hosts` is their version).
         """
+        url = source.config.url
         unread: list[tuple[SourceObject, ObjectProgress]] = []
-        for some in _some_at_a_time(items):
-            known = self._progress(source.config.url, some)
-            for one in some:
-                state = _start(source, one, known.get(one.key, []))
-                if full and state.unknown_hosts and state.hosts != hosts:
-                    unread.append((one, ObjectProgress(one.key, one.version)))
-                elif not state.complete or (full and state.refused):
-                    unread.append((one, state))
+        for listed in _some_at_a_time(items, _LISTED_A_QUERY):
+            read = self._read(url, listed, hosts if full else None)
+            rest = [one for one in listed if (one.key, one.version) not in read]
+            if rest:
+                as_listed = {(key, source.as_listed(version)) for key, version in read}
+                rest = [one for one in rest if (one.key, one.version) not in as_listed]
+            for some in _some_at_a_time(map(source.identified, rest), _KEYS_A_QUERY):
+                known = self._progress(url, some)
+                for one in some:
+                    state = _start(source, one, known.get(one.key, []))
+                    if full and state.unknown_hosts and state.hosts != hosts:
+                        unread.append((one, ObjectProgress(one.key, one.version)))
+                    elif not state.complete or (full and state.refused):
+                        unread.append((one, state))
         return unread
+
+    def _read(self, source: str, items: Sequence[SourceObject], hosts: str | None) -> set[tuple[str, str]]:
+        """(key, version) of what was read to its end: of all these objects where the database orders text as Python
+        does and holds few others between them. That is one walk along an index, and mostly all there is to do.
+
+        With `hosts` only versions of which nothing would be read again although these hosts are known now.
+        """
+        item = tables.objects
+        keys = [one.key for one in items]
+        between = item.c.key.between(min(keys), max(keys))
+        is_done = and_(item.c.source == source, between, item.c.complete, *_for_good(hosts))
+        most = _VERSIONS_AN_OBJECT * len(items)
+        with self._database.connect() as connection:
+            rows = connection.execute(select(item.c.key, item.c.version).where(is_done).limit(most + 1)).all()
+        return set(map(tuple, rows)) if len(rows) <= most else set()
 
     def _progress(self, source: str, items: Sequence[SourceObject]) -> dict[str, list[ObjectProgress]]:
         """How far every version of the objects has been read, by key."""
         item = tables.objects
         progress: dict[str, list[ObjectProgress]] = {}
-        columns = [item.c[one.name] for one in fields(ObjectProgress)]
+        columns = [item.c[name] for name in _PROGRESS]
         with self._database.connect() as connection:
             rows = connection.execute(
                 select(*columns).where(item.c.source == source, item.c.key.in_([one.key for one in items]))
@@ -162,7 +187,8 @@ class Ledger:
             insert_missing(connection, tables.batches, [batch])
             days = [{**identity, "day": day, **asdict(counts)} for day, counts in summary.days.items()]
             insert_missing(connection, tables.batch_days, days)
-            objects = [{**identity, **asdict(item), "read_at": learnt_at} for item in summary.objects]
+            read_at = {**identity, "read_at": learnt_at}
+            objects = [{**read_at, **{name: getattr(item, name) for name in _PROGRESS}} for item in summary.objects]
             upsert(connection, tables.objects, objects, newer_by="number")
 
     def rejects(self, limit: int, reason: str | None = None) -> list[dict[str, object]]:
@@ -181,10 +207,17 @@ class Ledger:
             return [dict(row) for row in rows.mappings()]
 
 
-def _some_at_a_time(items: Iterable[SourceObject]) -> Iterator[list[SourceObject]]:
+def _some_at_a_time(items: Iterable[SourceObject], count: int) -> Iterator[list[SourceObject]]:
     waiting = iter(items)
-    while some := list(islice(waiting, _KEYS_A_QUERY)):
+    while some := list(islice(waiting, count)):
         yield some
+
+
+def _for_good(hosts: str | None) -> list[ColumnElement[bool]]:
+    item = tables.objects
+    if hosts is None:
+        return []
+    return [item.c.refused.is_(None), or_(item.c.unknown_hosts == 0, item.c.hosts == hosts)]
 
 
 def _start(source: Source, item: SourceObject, known: Sequence[ObjectProgress]) -> ObjectProgress:

@@ -6,163 +6,125 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import TypeVar
 
-import structlog
-from polars.exceptions import PanicException
+from ingest.reading import Opened, Sorting, Stretch, Unread, read_objects
+from ingest.sources import Source
 
-from ingest.blocks import Block, LastLine, read_blocks
-from ingest.cloudfront import UnknownFormatError
-from ingest.identity import ObjectProgress
-from ingest.redirects import Sorted
-from ingest.sources import Source, SourceObject
-
-_WORKING = 2  # objects that are worked on at the same time
-_OBJECTS_AHEAD = 6
-_BLOCKS_AHEAD = 2  # of each object
-_REASON_CHARACTERS = 255  # what the ledger keeps of why an object was refused
+_WORKING = 2  # bundles that are worked on at the same time
+_BUNDLES_AHEAD = 6
+_STRETCHES_AHEAD = 2  # of each bundle
+_SMALL_BYTES = 2**16  # of an object as stored that is read with others
+_BUNDLE_BYTES = 2**20
+_BUNDLE_OBJECTS = 500
+_FETCHING = 16  # objects of a bundle that are fetched at the same time
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The lines of one block in their buckets. After it, `position` and `lines` of the object have been read."""
-
-    found: Sorted
-    size: int  # bytes of text
-    position: int
-    lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`).
-
-    `last_line`: unless it is ended, the object is read on when it has grown.
-    """
-
-    refused: str | None = None
-    failed: bool = False
-    last_line: LastLine = "ended"
-
 
 class _Reader(threading.Thread):
+    """Reads the objects of a bundle one after another."""
+
     def __init__(
-        self,
-        source: Source,
-        item: SourceObject,
-        progress: ObjectProgress,
-        sort: Callable[[Block], Sorted],
-        working: threading.Semaphore,
+        self, source: Source, bundle: Sequence[Unread], sorting: Sorting, working: threading.Semaphore
     ) -> None:
         super().__init__(daemon=True, name="clickledger-reader")
-        self.item = item
-        self.progress = progress
         self._source = source
-        self._sort = sort
+        self._bundle = bundle
+        self._sorting = sorting
         self._working = working
-        self._pieces: queue.Queue[Read | Finished | BaseException] = queue.Queue(_BLOCKS_AHEAD)
+        self._stretches: queue.Queue[Stretch | BaseException | None] = queue.Queue(_STRETCHES_AHEAD)
         self._stopped = threading.Event()
 
     def run(self) -> None:
         try:
-            self._put(self._read())
-        except BaseException as error:  # raised again where the blocks are used
+            with closing(self._opened()) as opened:
+                self._put(chain(read_objects(opened, self._source, self._sorting), [None]))
+        except BaseException as error:  # raised again where the lines are used
             self._put(iter([error]))
 
-    def pieces(self) -> Iterator[Read | Finished]:
-        while True:
-            piece = self._pieces.get()
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-            if isinstance(piece, Finished):
-                return
+    def stretches(self) -> Iterator[Stretch]:
+        while (stretch := self._stretches.get()) is not None:
+            if isinstance(stretch, BaseException):
+                raise stretch
+            yield stretch
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _read(self) -> Iterator[Read | Finished]:
-        try:
-            with self._source.open(self.item) as stream:
-                last_line = yield from self._sorted(
-                    read_blocks(
-                        stream,
-                        self._source.config.fields,
-                        self.progress.position,
-                        size=self.item.size,
-                        is_growing=self.item.is_growing,
-                    )
-                )
-        except UnknownFormatError as error:
-            yield Finished(refused=str(error).replace("\0", "\ufffd")[:_REASON_CHARACTERS])
-        except OSError as error:
-            log.warning("object_unreadable", key=self.item.key, error=str(error))
-            yield Finished(failed=True)
-        except (Exception, PanicException):  # a defect of a reader, ours or a library's: the other objects go on
-            log.exception("object_unreadable", key=self.item.key)
-            yield Finished(failed=True)
-        else:
-            yield Finished(last_line=last_line)
+    def _opened(self) -> Generator[Opened]:
+        """The objects of the bundle. Where every opening waits for a network, many are opened at the same time."""
+        if not self._source.is_remote or len(self._bundle) == 1:
+            for item, progress in self._bundle:
+                yield item, progress, partial(self._source.open, item)
+            return
+        with ThreadPoolExecutor(_FETCHING, "clickledger-fetcher") as fetchers:
+            fetched: deque[Opened] = deque()
+            for item, progress in self._bundle:
+                fetched.append((item, progress, fetchers.submit(self._source.open, item).result))
+                if len(fetched) > 2 * _FETCHING:
+                    yield fetched.popleft()
+            yield from fetched
 
-    def _sorted(self, blocks: Generator[Block, None, LastLine]) -> Generator[Read, None, LastLine]:
-        while True:
-            try:
-                block = next(blocks)
-            except StopIteration as end:
-                return end.value
-            yield Read(self._sort(block), block.size, block.position, block.lines)
-
-    def _put(self, pieces: Iterator[Read | Finished | BaseException]) -> None:
+    def _put(self, stretches: Iterator[Stretch | BaseException | None]) -> None:
         while not self._stopped.is_set():
-            with self._working:  # given back while the queue is full: the object in front must never wait for others
-                piece = next(pieces, None)
-            if piece is None:
-                return
+            with self._working:  # given back while the queue is full: the bundle in front must never wait for others
+                try:
+                    stretch = next(stretches)
+                except StopIteration:
+                    return
             while not self._stopped.is_set():
                 try:
-                    self._pieces.put(piece, timeout=0.5)
+                    self._stretches.put(stretch, timeout=0.5)
                     break
                 except queue.Full:
                     continue
-            else:
-                return
 
 
-def prefetch(
-    source: Source, items: Iterable[tuple[SourceObject, ObjectProgress]], sort: Callable[[Block], Sorted]
-) -> Generator[tuple[SourceObject, ObjectProgress, Read | Finished]]:
-    """Every block of every object, in order; each object ends with Finished. Closing it stops the threads."""
-    waiting = iter(items)
+def prefetch(source: Source, unread: Iterable[Unread], sorting: Sorting) -> Generator[Stretch]:
+    """Every line of every object, in order; each object ends with a `Finished`. Closing it stops the threads."""
+    waiting = _bundles(unread)
     readers: deque[_Reader] = deque()
     working = threading.Semaphore(_WORKING)
 
     def start_next() -> None:
-        upcoming = next(waiting, None)
-        if upcoming is not None:
-            readers.append(_Reader(source, *upcoming, sort, working))
+        bundle = next(waiting, None)
+        if bundle is not None:
+            readers.append(_Reader(source, bundle, sorting, working))
             readers[-1].start()
 
-    for _ in range(_OBJECTS_AHEAD):
+    for _ in range(_BUNDLES_AHEAD):
         start_next()
     try:
         while readers:
-            reader = readers[0]
-            for piece in reader.pieces():
-                yield reader.item, reader.progress, piece
+            yield from readers[0].stretches()
             readers.popleft()
             start_next()
     finally:
         for reader in readers:
             reader.stop()
+
+
+def _bundles(unread: Iterable[Unread]) -> Iterator[list[Unread]]:
+    """Small objects that follow one another together, larger ones alone."""
+    bundle: list[Unread] = []
+    size = 0
+    for one in unread:
+        item = one[0]
+        is_full = len(bundle) == _BUNDLE_OBJECTS or size + item.size > _BUNDLE_BYTES
+        if bundle and (is_full or item.size > _SMALL_BYTES or bundle[-1][0].size > _SMALL_BYTES):
+            yield bundle
+            bundle, size = [], 0
+        bundle.append(one)
+        size += item.size
+    if bundle:
+        yield bundle
 
 
 def one_ahead(make: Callable[[_Item], _Made], items: Generator[_Item]) -> Generator[_Made]:

@@ -85,11 +85,13 @@ class KnownHosts:
 @dataclass(frozen=True, slots=True)
 class Sorted:
     """`candidates`: clicks unless they are duplicates, with `handle`, `slug` and `day` added. `days`: one row a UTC
-    day and bucket (day: null when the time could not be read; bucket; lines). `rejected`: REJECTED_COLUMNS."""
+    day and bucket (day: null when the time could not be read; bucket; lines). `rejected`: REJECTED_COLUMNS.
+    `unknown_hosts`: the numbers of lines in that bucket."""
 
     candidates: pl.DataFrame
     days: pl.DataFrame
     rejected: pl.DataFrame
+    unknown_hosts: pl.Series
 
 
 def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash: bool = False) -> Sorted:
@@ -119,6 +121,7 @@ def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash
         candidates=candidates,
         days=days,
         rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,
+        unknown_hosts=lines.filter(pl.col("bucket") == UNKNOWN_HOST)["line_number"],
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-import polars as pl
 import structlog
 from polars.exceptions import PanicException
 
@@ -26,13 +25,16 @@ from ingest.commit import Batch, Built, SourceMovedError, build, commit, recover
 from ingest.compact import compact_counts
 from ingest.facts import Facts, load_links
 from ingest.held import Misfit
-from ingest.identity import BatchSummary, Identity, ObjectProgress
+from ingest.identity import BatchSummary, Identity
 from ingest.ledger import Ledger
-from ingest.prefetch import Finished, Read, one_ahead, one_behind, prefetch
+from ingest.prefetch import one_ahead, one_behind, prefetch
+from ingest.reading import Finished, Reached, Sorting, Unread
 from ingest.rebuild import bring_up_to_date, mend
-from ingest.redirects import UNKNOWN_HOST, KnownHosts, Sorted, sort_lines
+from ingest.redirects import KnownHosts, Sorted, sort_lines
 from ingest.rollups import CLICKS_AT_A_TIME, catch_up
 from ingest.sources import Past, Source, SourceObject, Unlisted, configured_sources, shown, why_unstorable
+
+_BATCH_OBJECTS: Final = 5_000  # of one batch, about; its commit names each of them
 
 log = structlog.get_logger()
 
@@ -180,43 +182,28 @@ class Sync:
             return None
         return result.failed == failed and not unlisted
 
-    def _batches(
-        self, source: Source, unread: list[tuple[SourceObject, ObjectProgress]], result: SyncResult
-    ) -> Generator[Batch]:
+    def _batches(self, source: Source, unread: Sequence[Unread], result: SyncResult) -> Generator[Batch]:
         batch = Batch()
-        reached: dict[str, ObjectProgress] = {}  # of the object that is being read
-        with closing(prefetch(source, unread, self._sort)) as pieces:
-            for item, start, piece in pieces:
-                progress = self._take(batch, reached.get(item.key, start), piece)
-                reached = {item.key: progress}
-                if isinstance(piece, Finished):
-                    self.progress.read(item.size)
-                    result.note(item, piece)
-                    batch.ended += not piece.failed and piece.last_line != "left"
-                if batch.size >= self.settings.batch_megabytes * 2**20:
+        with closing(prefetch(source, unread, Sorting(self._sort, self.hosts_version))) as stretches:
+            for stretch in stretches:
+                if stretch.found is not None:
+                    batch.add(stretch.found, stretch.size)
+                for reached in stretch.reached:
+                    self._note(batch, reached, result)
+                is_large = batch.size >= self.settings.batch_megabytes * 2**20
+                if is_large or len(batch.progress) >= _BATCH_OBJECTS:
                     yield batch
                     batch = Batch()
         if batch.progress:
             yield batch
 
-    def _take(self, batch: Batch, before: ObjectProgress, piece: Read | Finished) -> ObjectProgress:
-        """Adds a piece to the batch; how far its object has been read with it."""
-        if isinstance(piece, Read):
-            unknown = piece.found.days.filter(pl.col("bucket") == UNKNOWN_HOST)["lines"].sum()
-            after = replace(
-                before,
-                position=piece.position,
-                lines=piece.lines,
-                unknown_hosts=before.unknown_hosts + unknown,
-                hosts=before.hosts or (self.hosts_version if unknown else ""),  # of the first such lines
-            )
-            batch.add(piece.found, after, piece.size)
-            return after
-        if piece.failed or piece.last_line != "ended":
-            return before
-        after = replace(before, complete=True, refused=piece.refused)
-        batch.note(after)
-        return after
+    def _note(self, batch: Batch, reached: Reached, result: SyncResult) -> None:
+        if reached.progress is not None:
+            batch.note(reached.progress)
+        if reached.end is not None:
+            self.progress.read(reached.item.size)
+            result.note(reached.item, reached.end)
+            batch.ended += not reached.end.failed and reached.end.last_line != "left"
 
     def _sort(self, block: Block) -> Sorted:
         return sort_lines(block, self.facts.hosts, self.stamps.clock(), trailing_slash=self.settings.trailing_slash)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS: Final = 5
 _SILENT_SECONDS: Final = 10  # between two bytes of an answer
+_CONNECTIONS: Final = 32  # of one client at the same time: so many objects are fetched
 _KEYS_SECONDS: Final = 60  # for so long Polars uses the keys that it was given, then asks again
 # Of a request about a log, all of which are small: delta-rs' own limits let a store be silent for three minutes. Here
 # its answer has 10 s, and a request that failed is sent again only in its first 15.
@@ -55,6 +56,7 @@ def client(*, attempts: int = 5) -> S3Client:
         response_checksum_validation="when_required",
         retries={"mode": "standard", "max_attempts": attempts},
         connect_timeout=_CONNECT_SECONDS,
+        max_pool_connections=_CONNECTIONS,
         read_timeout=_SILENT_SECONDS,
     )
     with _one_at_a_time:

@@ -79,6 +79,11 @@ class Source(Protocol):
     @property
     def config(self) -> SourceConfig: ...
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether every opening of an object waits for a network."""
+        ...
+
     def must_list_all(self, past: Past) -> bool:
         """Whether listing what is recent would not do."""
         ...
@@ -88,6 +93,14 @@ class Source(Protocol):
 
         Raises SourceError when it cannot be listed.
         """
+        ...
+
+    def as_listed(self, version: str) -> str:
+        """What listing says of an object of this version."""
+        ...
+
+    def identified(self, item: SourceObject) -> SourceObject:
+        """The object with its whole version, of which listing may have told a part."""
         ...
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:

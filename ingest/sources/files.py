@@ -14,6 +14,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -29,6 +30,8 @@ _PLAIN_VERSION: Final = re.compile(r"(?P<size>\d+)-\d+-(?P<end>[0-9a-f]{32})")
 
 
 class FileSource:
+    is_remote = False
+
     def __init__(self, config: SourceConfig, place: str) -> None:
         self.config = config
         self._place = place
@@ -38,7 +41,23 @@ class FileSource:
 
     def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject | Unlisted]:  # noqa: ARG002
         for found in self._found():
-            yield found if isinstance(found, Unlisted) else _listed(*found)
+            if isinstance(found, Unlisted):
+                yield found
+            else:
+                item = _listed(*found)
+                # What nobody writes to any more is known by its size and its time: most files need not be opened.
+                yield self.identified(item) if item.is_growing else item
+
+    def as_listed(self, version: str) -> str:
+        return version if version.count("-") < 2 else version.rpartition("-")[0]
+
+    def identified(self, item: SourceObject) -> SourceObject:
+        if item.key.endswith(_PACKED) or _PLAIN_VERSION.fullmatch(item.version):
+            return item
+        try:
+            return replace(item, version=f"{item.version}-{_digest(_end(item.key, item.size))}")
+        except OSError:  # told when it is read
+            return item
 
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:
         earlier = _PLAIN_VERSION.fullmatch(version)
@@ -78,16 +97,9 @@ class FileSource:
         yield from files_matching(self._place)
 
 
-def _listed(path: str, status: os.stat_result) -> SourceObject | Unlisted:
-    version = f"{status.st_size}-{status.st_mtime_ns}"
-    if path.endswith(_PACKED):
-        return SourceObject(path, version, status.st_size)
-    is_growing = abs(time.time() - status.st_mtime) < _GROWING_SECONDS
-    try:
-        end = _digest(_end(path, status.st_size))
-    except OSError as error:
-        return Unlisted(path, why(error))
-    return SourceObject(path, f"{version}-{end}", status.st_size, is_growing)
+def _listed(path: str, status: os.stat_result) -> SourceObject:
+    is_growing = not path.endswith(_PACKED) and abs(time.time() - status.st_mtime) < _GROWING_SECONDS
+    return SourceObject(path, f"{status.st_size}-{status.st_mtime_ns}", status.st_size, is_growing)
 
 
 def _end(path: str, size: int) -> bytes:

@@ -10,10 +10,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
 from urllib3.exceptions import HTTPError
 
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 _SPOOL_BYTES: Final = 8 * 2**20
+_SMALL_BYTES: Final = 2**20
+_TRIES: Final = 5  # to read an answer to its end
 _LIST_ALL_EVERY: Final = timedelta(hours=24)
 # What boto3 raises when there is no answer: of broken connections, and of endpoints that are none, not its own errors.
 _TRANSFER: Final = (RetriesExceededError, S3DownloadFailedError, S3ValidationError)
@@ -33,6 +43,8 @@ _NO_ANSWER: Final = (BotoCoreError, HTTPError, OSError, ValueError, *_TRANSFER)
 
 
 class S3Source:
+    is_remote = True
+
     def __init__(self, config: SourceConfig, clock: Callable[[], datetime]) -> None:
         self.config = config
         self._location = parse_location(config.url)
@@ -54,22 +66,43 @@ class S3Source:
             if not key.endswith("/"):
                 yield SourceObject(key, one.get("ETag", "").strip('"'), size)
 
+    def as_listed(self, version: str) -> str:
+        return version
+
+    def identified(self, item: SourceObject) -> SourceObject:
+        return item
+
     def continues(self, item: SourceObject, version: str, *, to_its_end: bool) -> bool:  # noqa: ARG002  (objects are replaced, never appended to)
         return False
 
     def open(self, item: SourceObject) -> IO[bytes]:
-        """The object's bytes in a temporary file (in memory when small): Parquet needs to seek."""
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  (the reader closes it)
+        """The object's bytes, in memory when it is small, else in a temporary file: Parquet needs to seek."""
         try:
-            client().download_fileobj(self._location.bucket, item.key, spool)
+            return self._in_memory(item) if item.size <= _SMALL_BYTES else self._in_file(item)
         except ClientError as error:
-            spool.close()
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
                 raise FileNotFoundError(item.key) from error
             raise OSError(f"{item.key}: {error}") from error
         except _NO_ANSWER as error:
-            spool.close()
             raise OSError(f"{item.key}: {error}") from error
+
+    def _in_memory(self, item: SourceObject) -> IO[bytes]:
+        """One request, where a transfer of any size takes two and threads of its own."""
+        for _ in range(_TRIES - 1):
+            with suppress(ReadTimeoutError, ResponseStreamingError, IncompleteReadError):  # in the middle of the answer
+                return BytesIO(self._body(item))
+        return BytesIO(self._body(item))
+
+    def _body(self, item: SourceObject) -> bytes:
+        return client().get_object(Bucket=self._location.bucket, Key=item.key)["Body"].read()
+
+    def _in_file(self, item: SourceObject) -> IO[bytes]:
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  (the reader closes it)
+        try:
+            client().download_fileobj(self._location.bucket, item.key, spool)
+        except BaseException:
+            spool.close()
+            raise
         spool.seek(0)
         return spool
 

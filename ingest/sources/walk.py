@@ -109,8 +109,13 @@ class _Walk:
             yield Unlisted(link.path, why(error))
         else:
             if stat.S_ISDIR(status.st_mode):
-                if link.patterns:
-                    yield from self._below(_Folder(link.path, link.patterns), by_link=True)
+                match _folder(link.path, link.patterns) if link.patterns else None:
+                    case _Folder() as folder:
+                        yield from self._below(folder, by_link=True)
+                    case Unlisted() as unlisted:
+                        yield unlisted
+                    case None:
+                        return
             elif not link.is_wanted:
                 return
             elif not stat.S_ISREG(status.st_mode):
@@ -157,14 +162,11 @@ class _Walk:
             is_wanted, below = wanted(entry.name)
             if not is_wanted and not below:
                 continue
-            reason = why_unstorable(entry.path)
-            if reason is not None:
-                found.append(Unlisted(entry.path, reason))
-            elif entry.is_symlink():
+            if entry.is_symlink():
                 links.append(_Link(entry.path, is_wanted, below))
             elif entry.is_dir(follow_symlinks=False):
                 if below:
-                    found.append(_Folder(entry.path, below))
+                    found.append(_folder(entry.path, below))
             elif is_wanted:
                 found.append(_file(entry, is_last_try=is_last_try))
         self._links.extend(links)
@@ -176,6 +178,12 @@ def why(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "it vanished meanwhile"
     return error.strerror or str(error) or type(error).__name__
+
+
+def _folder(path: str, patterns: _Patterns) -> _Folder | Unlisted:
+    """A folder, unless nothing in it could have a name that the ledger holds."""
+    reason = why_unstorable(path)
+    return _Folder(path, patterns) if reason is None else Unlisted(path, reason)
 
 
 def _file(entry: os.DirEntry[str], *, is_last_try: bool) -> Found | Unlisted:
@@ -206,6 +214,9 @@ def _wanted(patterns: _Patterns) -> Callable[[str], tuple[bool, _Patterns]]:
     def wanted(name: str) -> tuple[bool, _Patterns]:
         return by_kind(frozenset(one for one in here if _matches(one[0], name)))
 
+    if all(one[0] in ("*", _ANY_DEPTH) for one in here):  # as of a whole folder: names are all alike
+        hidden, others = by_kind(frozenset()), by_kind(here)
+        return lambda name: hidden if name.startswith(".") else others
     return wanted
 
 
