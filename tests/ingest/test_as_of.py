@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -170,8 +171,8 @@ def test_a_download_made_while_roll_ups_lag_is_made_again_from_its_manifest(
 
     def download(query: Query) -> tuple[str, bytes]:
         """As of which moment it can be made again, and its bytes."""
-        found = exports.export(application, query, ANN, "csv")
-        return found.manifest.query["asOf"], found.read()
+        with closing(exports.begin(application, query, ANN, "csv")) as found:
+            return found.manifest.query["asOf"], b"".join(found.pieces())
 
     monkeypatch.setattr(rollups, "CLICKS_AT_A_TIME", 1)
     watched = Watched(world.settings.lake_url, lambda: made.append(download(QUERY)))
