@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from analytics_core.errors import SettingsError, StoreUnavailableError
 from analytics_core.store.migrate import migrate
 
 _DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN)
 _IN_MEMORY: Final = (None, "", ":memory:")  # is another database on each connection
 
 
@@ -99,16 +101,35 @@ def _open(text: str) -> Engine:
     except OSError as error:
         raise SettingsError(f"The folder of the database, {folder}, cannot be made ({error.strerror}).") from None
     engine = create_engine(url, connect_args={"timeout": 30}, poolclass=NullPool)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "do_connect", _connect_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+def _connect_sqlite(dialect: Any, _record: object, arguments: Sequence[Any], parameters: Mapping[str, Any]) -> Any:
+    """A connection, made ready. On a full disk one to read with, so that answers go on.
+
+    The connections of a database share an index of its log, which is a file too: a full disk has no room to make it.
+    Who is alone with the database can have it in memory instead; where another process has it open, it is there.
+    """
+    connection = dialect.connect(*arguments, **parameters)
+    try:
+        _prepare(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode not in _NO_ROOM:
+            raise
+        connection = dialect.connect(*arguments, **parameters)
+        try:
+            _prepare(connection, "locking_mode=EXCLUSIVE", "query_only=ON")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, *before: str) -> None:
+    for setting in (*before, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}").close()
 
 
 @contextmanager
@@ -117,6 +138,8 @@ def translated() -> Generator[None]:
     try:
         yield
     except (OperationalError, DBAPIError) as error:
+        if getattr(error.orig, "sqlite_errorcode", None) in (*_NO_ROOM, sqlite3.SQLITE_READONLY):
+            raise StoreUnavailableError("The disk of the database is full or read-only; nothing was lost.") from error
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise StoreUnavailableError("The database does not answer; nothing was lost.") from error
         raise
