@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import polars as pl
@@ -61,6 +62,8 @@ _REALTIME_ONLY: Final = {
 _REALTIME_SPELLINGS: Final = {"cs-host", "cs-user-agent", "cs-referer", "cs-cookie"}  # `cs(Host)` in standard logs
 _DISTRIBUTION: Final = r"(?i)\.cloudfront\.(?:net|cn)\.?$"  # a distribution's own domain
 _LEAST_MILLISECONDS: Final = 1e11  # as seconds beyond the year 5000, as milliseconds long before CloudFront
+
+_REMEMBERED_LISTS: Final = 100
 
 # Whose field list it is. `unclear`: names in a spelling of somebody's own, all of which both kinds have.
 Kind = Literal["standard", "real-time", "unclear"]
@@ -125,11 +128,16 @@ def normal_name(name: str) -> str:
 
 def read_field_list(names: Sequence[str]) -> Fields:
     """Raises UnknownFormatError when the fields cannot show a click, naming what is missing or there twice."""
+    return _read_field_list(tuple(names))
+
+
+@lru_cache(_REMEMBERED_LISTS)  # every object of a source has the same
+def _read_field_list(names: tuple[str, ...]) -> Fields:
     normal = tuple(normal_name(name) for name in names)
     repeated = sorted({name for name in normal if normal.count(name) > 1})
     if repeated:
         raise UnknownFormatError(f"repeated fields: {', '.join(repeated)}")
-    fields = Fields(normal, _kind(names))
+    fields = Fields(normal, _kind({name.strip().lower() for name in names}, set(normal)))
     missing = [name for name in _REQUIRED.values() if name not in normal]
     if not fields.hosts:
         missing.insert(0, "cs-host" if fields.kind == "real-time" else "x-host-header")
@@ -140,10 +148,8 @@ def read_field_list(names: Sequence[str]) -> Fields:
     return fields
 
 
-def _kind(names: Sequence[str]) -> Kind:
+def _kind(spelled: set[str], normal: set[str]) -> Kind:
     """Both kinds may have `timestamp`, and most other names: only what one of them alone has tells them apart."""
-    spelled = {name.strip().lower() for name in names}
-    normal = {normal_name(name) for name in names}
     is_standard = bool(normal & _STANDARD_ONLY) or any("(" in name for name in spelled)
     is_realtime = bool(normal & _REALTIME_ONLY or spelled & _REALTIME_SPELLINGS) or any(
         name.startswith("cmcd-") for name in normal
