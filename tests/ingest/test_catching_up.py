@@ -14,7 +14,7 @@ from support.logs import realtime_text, requests, write
 from support.world import World
 
 from analytics_core.errors import StoreUnavailableError
-from ingest import sync
+from ingest import prefetch, sync
 from ingest.prefetch import one_behind
 from ingest.progress import ProgressLines
 from ingest.rollups import catch_up
@@ -25,8 +25,9 @@ FILES, LINES = 6, 5
 
 @pytest.fixture
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The roll-ups lag too far after every batch."""
+    """The roll-ups lag too far after every batch, and small objects are not read together."""
     monkeypatch.setattr(sync, "CLICKS_AT_A_TIME", 1)
+    monkeypatch.setattr(prefetch, "_BUNDLE_OBJECTS", 1)
     for number in range(FILES):
         text = realtime_text(requests(LINES, start=LINES * number))
         write(tmp_path / "logs" / f"{number}.log", text)
@@ -72,8 +73,9 @@ def test_batches_are_committed_while_roll_ups_catch_up(
         return summary
 
     def catch(*known: Any) -> None:
-        for _ in range(2):  # that which it is for, and the next one
-            overtaken.append(committed.acquire(timeout=60))
+        if not overtaken:
+            for _ in range(2):  # that which it is for, and the next one
+                overtaken.append(committed.acquire(timeout=60))
         catch_up(*known)
 
     overtaken: list[bool] = []
@@ -82,7 +84,7 @@ def test_batches_are_committed_while_roll_ups_catch_up(
     result = sync_file_by_file(world, logs)
 
     assert result.identity.clicks == FILES * LINES
-    assert overtaken[:2] == [True, True]
+    assert overtaken == [True, True]
     assert is_whole(world)
     assert holds(world)
 
