@@ -10,23 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
-from support import postgres
+from support import old_tables, postgres
 from support.world import NOW
 
 from analytics_core.access.actors import Actor
 from analytics_core.errors import SettingsError
 from analytics_core.exports.manifest import LONGEST, find_manifest, keep_begun
-from analytics_core.store import migrate
 from analytics_core.store.database import Database
 from analytics_core.store.tables import VERSION, metadata
-
-FOLDER = Path(migrate.__file__).parent / "migrations"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,7 +45,7 @@ def test_processes_that_open_a_new_database_at_once_all_get_the_tables_of_the_co
 
 
 def test_the_tables_are_those_of_the_newest_script() -> None:
-    assert ScriptDirectory(str(FOLDER)).get_current_head() == VERSION
+    assert ScriptDirectory(str(old_tables.MIGRATIONS)).get_current_head() == VERSION
 
 
 def test_what_the_tables_hold_is_there_after_they_are_opened_again(tmp_path: Path) -> None:
@@ -63,12 +58,9 @@ def test_what_the_tables_hold_is_there_after_they_are_opened_again(tmp_path: Pat
 
 
 def test_an_export_of_the_first_version_stays_complete_and_new_ones_may_be_running(url: str) -> None:
-    at_first = Config()
-    at_first.set_main_option("script_location", str(FOLDER))
     engine = create_engine(url)
     with engine.begin() as connection:
-        at_first.attributes["connection"] = connection
-        command.upgrade(at_first, "0001")
+        old_tables.make(connection, "0001")
         connection.execute(
             text(
                 "INSERT INTO exports (id, handle, created_at, created_by, format, query, data_version, "

@@ -16,7 +16,6 @@ import pytest
 from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
-from analytics_core.store.syncs import Syncs
 from ingest.sources import SourceConfig, SourceObject, Unlisted, open_sources
 from ingest.sources.base import Past
 from ingest.sources.files import FileSource
@@ -48,10 +47,6 @@ def ran(world: World, *words: str | bytes) -> tuple[int, int, str]:
     return done.returncode, read, done.stderr
 
 
-def is_fresh(world: World) -> bool:
-    return Syncs(world.database).last_complete() is not None
-
-
 def listed(place: Path | str) -> list[SourceObject | Unlisted]:
     [source] = open_sources([str(place)], None, World(Path("/nowhere")).settings, lambda: World(Path()).now)
     return list(source.objects(Past(), everything=True))
@@ -80,12 +75,12 @@ def test_what_may_not_be_entered_or_read_fails_alone(stopped: World, logs: Path)
         assert str(place) in said
     assert "Permission denied" in said
     assert "Traceback" not in said
-    assert not is_fresh(stopped)
+    assert not stopped.has_read_everything()
 
     for place in kept:
         place.chmod(0o700)
     assert ran(stopped, "--source", str(logs))[:2] == (0, 33)
-    assert is_fresh(stopped)
+    assert stopped.has_read_everything()
 
 
 def test_a_glob_tells_what_it_may_not_enter(stopped: World, logs: Path) -> None:
@@ -112,7 +107,7 @@ def test_a_source_that_may_not_be_entered_is_no_empty_source(stopped: World, log
     assert said.count("Permission denied") == 3
     assert f"invalid_source: {place / 'inside'} cannot be read: Permission denied." in said
     assert "Traceback" not in said
-    assert not is_fresh(stopped)
+    assert not stopped.has_read_everything()
 
 
 # --- links ----------------------------------------------------------------------------------------------------------
@@ -132,7 +127,7 @@ def test_links_to_folders_are_followed_and_loops_are_cut(world: World, tmp_path:
 
     assert ran(world, "--source", str(logs))[:2] == (0, 12)
     assert world.clicks().height == 12
-    assert is_fresh(world)
+    assert world.has_read_everything()
     assert ran(world, "--source", str(logs))[:2] == (0, 0)
     keys = {item.key for item in listed(logs) if isinstance(item, SourceObject)}
     expected = {"a.gz", "z/b.gz", "linked/c.gz", "linked/deep/d.log"}
@@ -183,7 +178,7 @@ def test_a_link_that_leads_nowhere_is_told(world: World, logs: Path) -> None:
     ):
         assert f"{logs / name}.gz could not be read: {why}" in said
     assert "not-asked" not in said
-    assert not is_fresh(world)
+    assert not world.has_read_everything()
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -245,7 +240,7 @@ def test_a_name_that_the_books_cannot_hold_fails_alone(world: World, logs: Path)
     for told in ("b\\xff.gz could", "\\xc3( could", "\\xfe could", "longer than 1,024 bytes"):
         assert told in said
     assert "Traceback" not in said
-    assert not is_fresh(world)
+    assert not world.has_read_everything()
 
     Path(os.fsdecode(bytes(logs) + b"/b\xff.gz")).rename(logs / "b.gz")
     again = world.sync(logs)
@@ -280,7 +275,7 @@ def test_what_is_no_file_is_told_and_waits_for_nobody(
     assert (code, lines) == (1, 6)
     for name in ("pipe.gz", "pipe.log", "socket.log"):
         assert f"{logs / name} could not be read: it is no regular file" in said
-    assert not is_fresh(world)
+    assert not world.has_read_everything()
     assert world.sync(logs / "[az].gz").complete  # what is not asked for disturbs nobody
     [error] = world.sync(logs / "pipe.gz").errors
     assert error.startswith(f"invalid_source: {logs / 'pipe.gz'} is no regular file; a source is a file, a folder")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
-from support import postgres
+from sqlalchemy import select
+from support import old_tables, postgres
 from support.world import NOW, World
 
 from analytics_core.access.actors import Actor
@@ -105,10 +105,9 @@ def test_an_upgrade_revokes_the_tokens_of_makers_who_are_gone(on_a_database: Wor
     personal = PersonalTokens(on_a_database.settings, database, Policy(Accounts(database)))
     gone, still_there = make(personal), make(personal)
     with database.begin() as connection:
-        token, version = tables.access_tokens, text("UPDATE alembic_version SET version_num = '0001'")
-        of_a_stranger = token.update().where(token.c.token_id == gone.token.token_id).values(created_by="user_old")
-        connection.execute(of_a_stranger)
-        connection.execute(version)
+        token = tables.access_tokens
+        connection.execute(token.update().where(token.c.token_id == gone.token.token_id).values(created_by="user_old"))
+    old_tables.set_back(database, "0001")
 
     upgraded = on_a_database.database
 

@@ -19,7 +19,6 @@ from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
 from analytics_core.store import object_storage
-from analytics_core.store.syncs import Syncs
 from ingest.progress import ProgressLines
 from ingest.sources import Source, SourceObject, open_sources
 from ingest.sources.files import FileSource
@@ -95,12 +94,12 @@ def test_a_loop_outlives_bad_names_folders_settings_and_databases(world: World, 
     with looping(stopped) as loop:
         loop.until(lambda: loop.lines() == 6)
         loop.until(lambda: "Permission denied" in loop.said() and "no UTF-8" in loop.said())
-        assert Syncs(world.database).last_complete() is None
+        assert not world.has_read_everything()
 
         (logs / "secret").chmod(0o700)
         Path(os.fsdecode(bytes(logs) + b"/\xff.log")).rename(logs / "d.log")
         loop.until(lambda: loop.lines() == 12)
-        loop.until(lambda: Syncs(world.database).last_complete() is not None)
+        loop.until(world.has_read_everything)
 
         logs.rename(tmp_path / "gone")  # one source: the other is read all the same
         log(other / "e.gz", 4)
@@ -187,7 +186,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_read_again(world: World, tmp_pa
     first = run(world, Odd(config, config.url))
 
     assert (first.complete, first.failed, first.identity.rejected, first.identity.lines) == (False, 1, 0, 3)
-    assert Syncs(world.database).last_complete() is None
+    assert not world.has_read_everything()
 
     write(tmp_path / "logs" / "shrinks.log", realtime_text(requests(4, start=20)))
     second = world.sync(tmp_path / "logs")

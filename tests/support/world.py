@@ -18,6 +18,7 @@ from analytics_core.settings import Settings, with_secrets
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from analytics_core.store.syncs import Syncs
 from ingest.accounts import AccountsFile, load_accounts
 from ingest.progress import ProgressLines
 from ingest.sources import open_sources
@@ -109,6 +110,10 @@ class World:
             command, env=self.process_environment(), cwd=self.folder, capture_output=True, text=True, check=True
         )
         return ran.stdout.strip()
+
+    def has_read_everything(self) -> bool:
+        """Whether some run read every source to its end, by whatever clock."""
+        return Syncs(self.database).last_complete(datetime.max.replace(tzinfo=UTC)) is not None
 
     def clicks(self) -> pl.DataFrame:
         lake = self.lake
