@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 import polars as pl
-from deltalake import DeltaTable, Transaction
+from deltalake import Transaction
 
 from analytics_core.errors import SourceError
-from analytics_core.store.commit_log import Commit, ForgottenCommitError
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.schemas import CLICKS
 from ingest.duplicates import compared, once, unknown
 from ingest.facts import Facts
-from ingest.identity import BatchSummary, ObjectProgress, identities, summary_from_json
+from ingest.identity import BatchSummary, ObjectProgress, identities
 from ingest.ledger import Ledger
 from ingest.packed import coded, sort_packed
 from ingest.redirects import CANDIDATE, Sorted
+from ingest.summaries import carried, summaries_after
 
-SUMMARY_KEY: Final = "clickledger"  # of a commit's metadata
 _NO_DAYS: Final = pl.DataFrame(schema={"day": pl.Date, "bucket": pl.String, "lines": pl.Int64})
 
 
@@ -99,7 +96,7 @@ def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger
                 rows,
                 learnt=learnt,
                 transactions=[Transaction(app_id(source), number), *compared(table, learnt.at)],
-                metadata={SUMMARY_KEY: json.dumps(summary.to_json())},
+                metadata=carried(summary),
             )
         except CommitConflictError:
             continue
@@ -119,7 +116,7 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        found = sorted(_committed_after(recorded, source, lake, table), key=lambda one: one[0].number)
+        found = summaries_after(recorded, source, lake, table)
         first = found[0][0].number if found else committed + 1
         if first > recorded + 1 or len(found) < committed - recorded:
             raise SourceError(
@@ -129,27 +126,6 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
         for summary, version in found:
             ledger.record(summary, version)
     return committed
-
-
-def _committed_after(number: int, source: str, lake: Lake, table: DeltaTable) -> Iterator[tuple[BatchSummary, int]]:
-    """The source's batches after `number`, the newest first, and the versions of the table that they made, as far back
-    as the log reaches."""
-    for version in range(table.version(), -1, -1):
-        try:
-            summary = summary_of(lake.commit(CLICKS, version))
-        except ForgottenCommitError:
-            return
-        if summary is None or summary.source != source:
-            continue
-        if summary.number <= number:
-            return
-        yield summary, version
-
-
-def summary_of(commit: Commit) -> BatchSummary | None:
-    """The batch summary that a commit of `clicks` carries; None for commits that only rearranged files."""
-    carried = commit.said.get(SUMMARY_KEY)
-    return None if carried is None else summary_from_json(json.loads(carried))
 
 
 def _summarise(

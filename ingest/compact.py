@@ -21,6 +21,7 @@ from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import Part, parts_of
 from analytics_core.store.schemas import (
     ATTRIBUTIONS,
+    BATCH_SUMMARIES,
     CLICK_COUNTS,
     CLICKS,
     CONVERSIONS,
@@ -35,9 +36,11 @@ from ingest.agents import Agents
 from ingest.derive import merge_counts
 from ingest.rebuild import bring_up_to_date
 from ingest.rollups import catch_up
+from ingest.summaries import keep_summaries
 
 FILES_A_PARTITION: Final = 24  # from so many on, a sync merges a partition of the roll-ups by itself
 MERGED_ROWS: Final = 500_000  # are merged at a time, and a file of half as many is let be: memory stays bounded
+_MERGED_BYTES: Final = 32 * 2**20  # of files, alike; only batch summaries have rows of many bytes
 _FACTS: Final = (
     (CLICKS, ["day", "handle", "at"]),
     (CONVERSIONS, ["day", "handle", "at"]),
@@ -70,11 +73,14 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
     _merge_partitions(lake, COVERAGE, _least_days)
     catch_up(lake, rules, stamps)
     lake.keep_log(CLICKS)
+    summarised = keep_summaries(lake)
+    _merge_partitions(lake, BATCH_SUMMARIES, lambda rows: rows.sort("source", "number"))
     for spec in TABLES:
         table = lake.open(spec)
         said = CommitProperties(custom_metadata=_said_of(lake, spec, table))
         table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
+    lake.clean_log(summarised, CLICKS)
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]
 
 
@@ -102,7 +108,7 @@ def _merge_partition(
     """
     while True:
         table = lake.open(spec)
-        small = [part for part in parts_of(table) if part.partition == partition and part.rows < MERGED_ROWS / 2]
+        small = [part for part in parts_of(table) if part.partition == partition and _is_small(part)]
         groups = [some for some in _within_memory(small) if len(some) > 1] if len(small) >= least_files else []
         if not groups:
             return
@@ -124,14 +130,19 @@ def _paths(lake: Lake, spec: TableSpec, parts: Sequence[Part]) -> list[str]:
 
 
 def _within_memory(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """The parts in groups of at most MERGED_ROWS rows."""
+    """The parts in groups of at most MERGED_ROWS rows and _MERGED_BYTES."""
     some: list[Part] = []
     for part in parts:
-        if sum(one.rows for one in [*some, part]) > MERGED_ROWS:
+        more = [*some, part]
+        if sum(one.rows for one in more) > MERGED_ROWS or sum(one.size for one in more) > _MERGED_BYTES:
             yield some
-            some = []
-        some = [*some, part]
+            more = [part]
+        some = more
     yield some
+
+
+def _is_small(part: Part) -> bool:
+    return part.rows < MERGED_ROWS / 2 and part.size < _MERGED_BYTES / 2
 
 
 def _least_days(rows: pl.DataFrame) -> pl.DataFrame:

@@ -32,9 +32,9 @@ from analytics_core.store.tally import Tally
 from ingest.attribute import conversion_events, impression_events
 from ingest.change import Known, News
 from ingest.classify import LIST_VERSION
-from ingest.commit import summary_of
 from ingest.derive import QUARTER_HOUR, cover, judge
 from ingest.held import held_rows
+from ingest.summaries import summary_of
 
 CLICKS_AT_A_TIME: Final = 150_000  # about so many are folded in by one commit; bounds the memory
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)

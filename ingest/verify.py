@@ -97,11 +97,14 @@ def _check_batches(lake: Lake, clicks: DeltaTable, database: Database) -> Check:
 
 
 def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
-    """The roll-ups say what follows from the facts up to the versions that they carry: they may lag, not differ."""
+    """The roll-ups say what follows from the facts up to the versions that they carry: they may lag, not differ.
+
+    News that change no attribution leave the versions that those carry as they were.
+    """
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
     counted, ahead = versions_of(counts), versions_of(attributions)
     scratch = from_scratch(lake, rules, counted)
-    derived_attributions = (scratch if ahead == scratch.versions else from_scratch(lake, rules, ahead)).attributions
+    of_attributions = from_scratch(lake, rules, ahead) if ahead.is_ahead_of(counted) else scratch
     clicks = scratch.clicks
     differing: list[str] = []
     for month, files in files_by_month(clicks).items():
@@ -112,7 +115,7 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
     return [
         _check_unique(lake, clicks),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),
-        _check_attributions(lake, attributions, derived_attributions),
+        _check_attributions(lake, attributions, of_attributions.attributions),
     ]
 
 

@@ -6,7 +6,8 @@ version that the handle shows, so that a commit of another process shifts every 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,7 @@ def read_commit(table_url: str, version: int) -> Commit:
     return Commit(version, said, added)
 
 
-def commits(table_url: str, first: int, last: int) -> Iterator[Commit]:
+def commits(table_url: str, first: int, last: int) -> Generator[Commit]:
     """The commits from `first` to `last`, both inclusive, in their order. Raises like `read_commit`."""
     versions = range(first, last + 1)
     read = partial(read_commit, table_url)
@@ -75,6 +76,21 @@ def commits(table_url: str, first: int, last: int) -> Iterator[Commit]:
     with ThreadPoolExecutor(_READ_AT_ONCE, thread_name_prefix="commits") as pool:
         for start in range(0, len(versions), _READ_AT_ONCE):
             yield from pool.map(read, versions[start : start + _READ_AT_ONCE])
+
+
+def oldest_commit(table_url: str, first: int, last: int) -> int:
+    """The first commit from `first` to `last`, both inclusive, whose file is there; `last + 1` when none is. Clean-ups
+    remove the oldest ones. Raises StoreUnavailableError when the storage does not answer."""
+    versions = range(first, last + 1)
+    return first + bisect_left(versions, True, key=partial(_is_there, table_url))
+
+
+def _is_there(table_url: str, version: int) -> bool:
+    try:
+        read_commit(table_url, version)
+    except ForgottenCommitError:
+        return False
+    return True
 
 
 def _read(url: str, table_url: str, version: int) -> bytes:

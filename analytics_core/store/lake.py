@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,14 @@ from deltalake.table import FilePruningPredicateType
 from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.errors import lake_unavailable
-from analytics_core.store.commit_log import REARRANGED, Commit, ForgottenCommitError, commits, read_commit
+from analytics_core.store.commit_log import (
+    REARRANGED,
+    Commit,
+    ForgottenCommitError,
+    commits,
+    oldest_commit,
+    read_commit,
+)
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
 from analytics_core.store.learnt import Stamp
@@ -44,8 +51,7 @@ from analytics_core.store.tally import tally_of
 
 _CLEANS_LOG: Final = "delta.enableExpiredLogCleanup"
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-# Old log entries of clicks hold batch summaries that recovery reads: `keep_log` lets nothing remove those. Others only
-# `compact` removes.
+# Only `compact` cleans logs: that of clicks holds batch summaries, which it keeps elsewhere first.
 _AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
@@ -108,12 +114,17 @@ class Lake:
             raise lake_unavailable(error) from error
 
     def keep_log(self, spec: TableSpec) -> None:
-        """From now on nothing cleans the table's log. A vacuum would, whatever its properties of the commit say, unless
+        """From now on only `clean_log` cleans the table's log. A vacuum would, whatever its commit's properties say, unless
         the table itself forbids it."""
         table = self.open(spec)
         if table.metadata().configuration.get(_CLEANS_LOG) != "false":
             with translated():
                 table.alter.set_table_properties({_CLEANS_LOG: "false"})
+
+    def clean_log(self, table: DeltaTable, spec: TableSpec) -> None:
+        """Removes commits of more than 30 days ago that a checkpoint up to the version that `table` shows replaces."""
+        with translated():
+            self._by_current_keys(table, spec).cleanup_metadata()
 
     def _has_log(self, spec: TableSpec) -> bool:
         try:
@@ -336,9 +347,13 @@ class Lake:
         """What a commit of a table says. Raises ForgottenCommitError when the table's log was cleaned of it."""
         return read_commit(self.uri(spec), version)
 
-    def commits(self, spec: TableSpec, first: int, last: int) -> Iterator[Commit]:
+    def commits(self, spec: TableSpec, first: int, last: int) -> Generator[Commit]:
         """The commits of a table from `first` to `last`, both inclusive. Raises like `commit`."""
         return commits(self.uri(spec), first, last)
+
+    def oldest_commit(self, spec: TableSpec, first: int, last: int) -> int:
+        """The first commit of a table from `first` to `last`, both inclusive, that its log holds; else `last + 1`."""
+        return oldest_commit(self.uri(spec), first, last)
 
     def newest_append(self, spec: TableSpec, table: DeltaTable) -> int:
         """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files

@@ -191,4 +191,26 @@ COVERAGE: Final = TableSpec(
 
 PENDING: Final = "(pending)"  # the dimensions of what came before its click's log line
 
-TABLES: Final = (CLICKS, CONVERSIONS, SIGNALS, USER_AGENTS, VERDICTS, CLICK_COUNTS, ATTRIBUTIONS, COVERAGE)
+# What every batch did, which the commit that brought it to `clicks` says as well: that commit's log may be cleaned.
+BATCH_SUMMARIES: Final = TableSpec(
+    "batch_summaries",
+    {
+        "source": pl.String,
+        "number": pl.Int64,  # of the batch, within its source
+        "version": pl.Int64,  # of `clicks` after it
+        "summary": pl.String,  # JSON; names every object that the batch read
+    },
+    row_group_rows=1_024,
+)
+
+TABLES: Final = (
+    CLICKS,
+    CONVERSIONS,
+    SIGNALS,
+    USER_AGENTS,
+    VERDICTS,
+    CLICK_COUNTS,
+    ATTRIBUTIONS,
+    COVERAGE,
+    BATCH_SUMMARIES,
+)

@@ -6,16 +6,23 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from support.logs import realtime_text, requests, write
-from support.world import World
+from support.world import NOW, World
 
+from analytics_core.model import SegmentRules
+from analytics_core.store import tables
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
-from ingest.commit import app_id, summary_of
+from analytics_core.store.learnt import stamps_of
+from analytics_core.store.parts import parts_of
+from analytics_core.store.schemas import BATCH_SUMMARIES, CLICK_COUNTS, CLICKS
+from ingest import compact, summaries
+from ingest.commit import app_id
 from ingest.ledger import Ledger
 
 
@@ -56,7 +63,7 @@ def test_a_batch_that_is_recorded_late_sets_no_progress_back(world: World, tmp_p
     world.sync(log)
     lake = world.lake
     commits = lake.commits(CLICKS, 0, lake.open(CLICKS).version())
-    [(version, summary)] = [(one.version, found) for one in commits if (found := summary_of(one))]
+    [(version, summary)] = [(one.version, found) for one in commits if (found := summaries.summary_of(one))]
     append(log, 10, 10)
     world.sync(log)
 
@@ -95,7 +102,7 @@ def forget_ledger(world: World) -> None:
     world.load()
 
 
-def test_a_compaction_leaves_what_a_lost_database_is_filled_from(world: World, tmp_path: Path) -> None:
+def test_a_lost_database_is_filled_though_the_log_was_cleaned(world: World, tmp_path: Path) -> None:
     log = tmp_path / "live.log"
     for part in range(3):
         append(log, 5 * part, 5)
@@ -106,11 +113,50 @@ def test_a_compaction_leaves_what_a_lost_database_is_filled_from(world: World, t
         append(log, 5 * part, 5)
         world.sync(log)
         world.run("compact")
+    append(log, 25, 5)
+    world.sync(log)
+    batches, objects = books(world)
+    with pytest.raises(ForgottenCommitError):
+        world.lake.commit(CLICKS, 3)
     forget_ledger(world)
 
     assert world.sync(log).identity.lines == 0
-    assert Ledger(world.database).last_number(str(log)) == 5
+    assert books(world) == (batches, objects)
+    assert [batch["number"] for batch in batches] == [1, 2, 3, 4, 5, 6]
     assert all(check["holds"] for check in checks(world).values())
+
+
+def books(world: World) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    with world.database.connect() as connection:
+        batches, objects = (
+            [dict(row) for row in connection.execute(select(table).order_by(table.c.number)).mappings()]
+            for table in (tables.batches, tables.objects)
+        )
+    return batches, objects
+
+
+def test_summaries_are_kept_once_whoever_compacts_and_merged_within_memory(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "live.log"
+    monkeypatch.setattr(summaries, "_TEXT_AT_A_TIME", 1)  # a commit of summaries each
+    for part in range(6):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(summaries.keep_summaries, world.lake) for _ in range(2)]
+        assert {one.result().version() for one in done} == {world.lake.open(CLICKS).version()}
+    kept = world.lake.scan(world.lake.open(BATCH_SUMMARIES), BATCH_SUMMARIES)
+    as_kept = kept.sort("number").collect()
+    assert as_kept["number"].to_list() == [1, 2, 3, 4, 5, 6]
+
+    largest = max(part.size for part in parts_of(world.lake.open(BATCH_SUMMARIES)))
+    monkeypatch.setattr(compact, "_MERGED_BYTES", 3 * largest)
+    compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+
+    table = world.lake.open(BATCH_SUMMARIES)
+    assert 2 <= len(parts_of(table)) <= 3
+    assert world.lake.scan(table, BATCH_SUMMARIES).sort("number").collect().equals(as_kept)
 
 
 def test_a_log_that_another_program_cleaned_names_the_batches_that_are_lost(world: World, tmp_path: Path) -> None:
