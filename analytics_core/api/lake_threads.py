@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial, wraps
 from typing import Final, ParamSpec, TypeVar
-
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 
 from analytics_core.errors import StoreUnavailableError
 
@@ -16,12 +17,17 @@ _T = TypeVar("_T")
 
 
 class LakeThreads:
-    """At most `count` calls run at once, at most `most_waiting` wait for one to end, and the others are refused."""
+    """At most `count` calls run at once, at most `most_waiting` wait for one to end, and the others are refused.
+
+    A call that runs keeps its thread until it ends, also when nobody waits for it any more; one that waits is dropped
+    then.
+    """
 
     def __init__(self, name: str, count: int, most_waiting: int) -> None:
-        self._count = count
-        self._most_waiting = most_waiting
-        self._limiter: RunVar[CapacityLimiter] = RunVar(name)  # of each event loop
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._most = count + most_waiting
+        self._lock = threading.Lock()
+        self._unfinished = 0
 
     def route(self, endpoint: Callable[_P, _T]) -> Callable[_P, Awaitable[_T]]:
         """The endpoint, run on these threads."""
@@ -34,13 +40,17 @@ class LakeThreads:
 
     async def run(self, call: Callable[[], _T]) -> _T:
         """What the call returns, or raises; StoreUnavailableError when too many wait already."""
-        limiter = self._limiter.get(None)
-        if limiter is None:
-            limiter = CapacityLimiter(self._count)
-            self._limiter.set(limiter)
-        if limiter.statistics().tasks_waiting >= self._most_waiting:
-            raise StoreUnavailableError("The lake is slow, and too many wait for it; ask again.", retry_after=5)
-        return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+        with self._lock:
+            if self._unfinished >= self._most:
+                raise StoreUnavailableError("The lake is slow, and too many wait for it; ask again.", retry_after=5)
+            self._unfinished += 1
+        future = self._executor.submit(copy_context().run, call)
+        future.add_done_callback(self._forget)
+        return await asyncio.wrap_future(future)
+
+    def _forget(self, _: Future[_T]) -> None:
+        with self._lock:
+            self._unfinished -= 1
 
 
 QUESTIONS: Final = LakeThreads("questions", count=32, most_waiting=256)
