@@ -21,7 +21,7 @@ from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
 from analytics_core.query.compare import previous_total, total
 from analytics_core.query.explain import explain
-from analytics_core.query.export import Export, begun, lacking
+from analytics_core.query.export import Export, Frames, lacking
 from analytics_core.query.parse import check_as_of, check_query
 from analytics_core.query.reader import (
     CLICK_EVENT_COLUMNS,
@@ -268,8 +268,10 @@ class Analytics:
         snapshot: Snapshot,
         cancellation: Cancellation,
     ) -> Export:
+        begun = Frames(frames, cancellation)
+        begun.check_begin()
         return Export(
-            query, columns, begun(frames), self._facts.version(snapshot), as_of=query.as_of, cancellation=cancellation
+            query, columns, begun, self._facts.version(snapshot), as_of=query.as_of, cancellation=cancellation
         )
 
 

@@ -69,6 +69,7 @@ class Download:
             self._is_closed = True
         self.cancel()
         self._pieces.close()
+        self._export.frames.close()
         self._end(reason=_NOT_FETCHED)  # also where nobody read a byte
         self._on_close()
 
@@ -135,7 +136,7 @@ def begin(application: Application, query: Query, actor: Actor, format_name: str
         try:
             keep_begun(application.database, manifest, actor, request_id)
         except BaseException:
-            rows.cancellation.cancel()
+            rows.frames.close()
             raise
     except BaseException:
         give_back()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +17,13 @@ from analytics_core.model import Query
 from analytics_core.store.file_cache import VanishedFileError
 
 _PATIENCE_SECONDS: Final = 0.5  # for the first rows: some take longer, and a client should not wait for them in silence
+_CANCEL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows of a download. `frames` gives them once, in order, in frames of `columns` with about 20,000 rows at most.
+    """Rows of a download. `frames` gives them once, in order, in frames of `columns` with about 20,000 rows at most;
+    close it, unless it was read to its end.
 
     `columns` are those of `row_schema`, or for single events CLICK_EVENT_COLUMNS or CONVERSION_EVENT_COLUMNS. Errors of
     access and of the question are raised before there is an Export; while reading, only StoreUnavailableError,
@@ -30,29 +32,51 @@ class Export:
 
     query: Query
     columns: pl.Schema
-    frames: Iterator[pl.DataFrame]
+    frames: Frames
     data_version: str
     as_of: datetime | None  # asking as of then gives the same rows, whatever is learnt later; None: there are no facts
     cancellation: Cancellation
 
 
-def begun(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same frames, of which the first is being made. Raises what is wrong with it, if that shows in half a second.
+class Frames:
+    """Frames of which the first is being made."""
 
-    So it still can be asked again on a newer snapshot; half a download cannot.
-    """
-    first = _first(frames)
-    wait([first], _PATIENCE_SECONDS)
-    if first.done():
-        first.result()
-    return _all(first, frames)
+    def __init__(self, frames: Iterator[pl.DataFrame], cancellation: Cancellation) -> None:
+        self._frames = (frame for frame in frames)  # a generator: closing it ends the query that it reads
+        self._first = _first(self._frames)
+        self._cancellation = cancellation
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        try:
+            frame = self._first.result()
+            if frame is not None:
+                yield frame
+                yield from self._frames
+        except VanishedFileError as error:
+            raise lacking() from error
+
+    def check_begin(self) -> None:
+        """Raises what is wrong with the first frame, if that shows in half a second.
+
+        So it still can be asked again on a newer snapshot; half a download cannot.
+        """
+        wait([self._first], _PATIENCE_SECONDS)
+        if self._first.done():
+            self._first.result()
+
+    def close(self) -> None:
+        """Ends the query and gives back what it holds in the engine. No thread may be reading the frames any more."""
+        while not self._first.done():
+            self._cancellation.cancel()
+            wait([self._first], _CANCEL_SECONDS)
+        self._frames.close()
 
 
 def lacking() -> StoreUnavailableError:
     return StoreUnavailableError("The lake lacks a file that it names; nothing was lost.")
 
 
-def _first(frames: Iterator[pl.DataFrame]) -> Future[pl.DataFrame | None]:
+def _first(frames: Generator[pl.DataFrame]) -> Future[pl.DataFrame | None]:
     """None without any. It is made by a thread of its own."""
     first: Future[pl.DataFrame | None] = Future()
 
@@ -64,13 +88,3 @@ def _first(frames: Iterator[pl.DataFrame]) -> Future[pl.DataFrame | None]:
 
     Thread(target=make, name="first-rows", daemon=True).start()
     return first
-
-
-def _all(first: Future[pl.DataFrame | None], frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    try:
-        frame = first.result()
-        if frame is not None:
-            yield frame
-            yield from frames
-    except VanishedFileError as error:
-        raise lacking() from error

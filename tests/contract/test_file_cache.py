@@ -6,17 +6,21 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from support import s3
-from support.filled import Click, accounts_in, fill, open_analytics
+from support.filled import NOW, Click, accounts_in, fill, open_analytics
 
+from analytics_core import exports
 from analytics_core.access.actors import Actor
+from analytics_core.bootstrap import build
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Period, Query
+from analytics_core.settings import Settings, with_secrets
 from analytics_core.store import object_storage
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache, VanishedFileError
@@ -128,6 +132,28 @@ def test_a_lake_in_a_bucket_answers_and_exports(tmp_path: Path) -> None:
     assert sum(frame.height for frame in events) == 3
     assert kept(tmp_path / "files") == 0
     analytics.close()
+
+
+@pytest.mark.parametrize("pieces", [0, 2], ids=["nothing", "a piece"])
+def test_a_download_of_which_a_client_read_no_more_gives_its_query_back(tmp_path: Path, pieces: int) -> None:
+    """Though somebody still looks at how it ended, as the dashboard does."""
+    settings = Settings(state=tmp_path / "state", lake=f"s3://{BUCKET}/left")
+    application = build(with_secrets(settings), clock=lambda: NOW)
+    fill(application.lake, [[Click(datetime(2026, 3, 10, 9, tzinfo=UTC))]])
+    accounts_in(application.database)
+    cache = FileCache(tmp_path / "files", 1)  # nothing outlives its query
+    engine = DuckDBEngine(memory_megabytes=256, seconds=30, file_cache=cache)
+    application = replace(application, analytics=open_analytics(application.lake, application.database, engine))
+    query = Query("acme", "event", Period(date(2026, 3, 1), date(2026, 3, 31)))
+    download = exports.begin(application, query, Actor("ann"), "csv")
+    made = download.pieces()
+    begun = [next(made) for _ in range(pieces)]
+    assert kept(tmp_path / "files") > 0
+    download.close()
+
+    assert kept(tmp_path / "files") == 0
+    assert (download.manifest.status, len(begun)) == ("failed", pieces)
+    application.analytics.close()
 
 
 def test_files_that_others_drop_at_any_moment_are_fetched_again(endpoint: str, tmp_path: Path) -> None:
