@@ -114,8 +114,8 @@ class Lake:
             raise lake_unavailable(error) from error
 
     def keep_log(self, spec: TableSpec) -> None:
-        """From now on only `clean_log` cleans the table's log. A vacuum would, whatever its commit's properties say, unless
-        the table itself forbids it."""
+        """From now on only `clean_log` cleans the table's log. A vacuum would, whatever its commit's properties say,
+        unless the table itself forbids it."""
         table = self.open(spec)
         if table.metadata().configuration.get(_CLEANS_LOG) != "false":
             with translated():
