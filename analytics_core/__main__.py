@@ -9,7 +9,8 @@ from typing import Final
 
 from analytics_core.access import tokens
 from analytics_core.access.actors import Actor
-from analytics_core.bootstrap import build, read_settings
+from analytics_core.bootstrap import build
+from analytics_core.checked_settings import read_settings
 from analytics_core.errors import ClickledgerError
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.parameters import gathered

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from analytics_core.access.personal import PersonalTokens
 from analytics_core.access.policy import Policy
@@ -17,18 +14,18 @@ from analytics_core.attribution.conversions import Conversions
 from analytics_core.attribution.hosts import HostLookup
 from analytics_core.attribution.redirect_log import RedirectLog
 from analytics_core.attribution.signals import Signals
+from analytics_core.checked_settings import read_settings
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
-from analytics_core.settings import Settings, load_settings
+from analytics_core.settings import Settings
 from analytics_core.store.accounts import Accounts
 from analytics_core.store.audit import Audit
 from analytics_core.store.clock import Clock, clock_of
-from analytics_core.store.database import Database, check_database
+from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
-from analytics_core.store.lake_place import check_lake
 from analytics_core.store.links import Links
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
@@ -118,27 +115,6 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         download_slots=DownloadSlots(settings.downloads),
         clock=clock,
     )
-
-
-def read_settings() -> Settings:
-    """The settings of this process. Raises SettingsError for those of `load_settings`, and for places of lake and
-    database in which they would not work: whatever runs first says so."""
-    settings = load_settings()
-    check_lake(settings.lake_url)
-    check_database(settings.database)
-    _find_temporary_folder(settings.state)
-    return settings
-
-
-def _find_temporary_folder(state: Path) -> None:
-    """Where the system has no folder for temporary files that can be written to, they lie in the state folder."""
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError:
-        folder = state.absolute() / "tmp"
-        with suppress(OSError):  # a full disk, too, is no reason not to start
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tempfile.tempdir = str(folder)
 
 
 @cache

@@ -12,9 +12,7 @@ from urllib.parse import unquote
 
 import polars as pl
 from deltalake import (
-    CommitProperties,
     DeltaTable,
-    PostCommitHookProperties,
     Schema,
     Transaction,
 )
@@ -23,6 +21,7 @@ from deltalake.table import FilePruningPredicateType
 from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.errors import lake_unavailable
+from analytics_core.store.commit_hooks import AFTER_COMMIT, commit_properties
 from analytics_core.store.commit_log import (
     REARRANGED,
     Commit,
@@ -51,8 +50,6 @@ from analytics_core.store.tally import tally_of
 
 _CLEANS_LOG: Final = "delta.enableExpiredLogCleanup"
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-# Only `compact` cleans logs: that of clicks holds batch summaries, which it keeps elsewhere first.
-_AFTER_COMMIT: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 # What commits of the counts say about how they were derived: when one of these is another now, they are derived anew.
@@ -185,8 +182,8 @@ class Lake:
                     "append",
                     table.schema(),
                     list(spec.partition_by),
-                    commit_properties=_commit_properties(said, metadata),
-                    post_commithook_properties=_AFTER_COMMIT,
+                    commit_properties=commit_properties(said, metadata),
+                    post_commithook_properties=AFTER_COMMIT,
                 )
         return table.version() + 1
 
@@ -211,8 +208,8 @@ class Lake:
                 "overwrite",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(transactions, metadata),
-                post_commithook_properties=_AFTER_COMMIT,
+                commit_properties=commit_properties(transactions, metadata),
+                post_commithook_properties=AFTER_COMMIT,
             )
         return table.version() + 1
 
@@ -241,8 +238,8 @@ class Lake:
                 "append",
                 table.schema(),
                 list(spec.partition_by),
-                commit_properties=_commit_properties(transactions, {**(metadata or {}), REARRANGED: "true"}),
-                post_commithook_properties=_AFTER_COMMIT,
+                commit_properties=commit_properties(transactions, {**(metadata or {}), REARRANGED: "true"}),
+                post_commithook_properties=AFTER_COMMIT,
             )
         return table.version() + 1
 
@@ -379,15 +376,6 @@ def files_of(table: DeltaTable, where: FilePruningPredicateType | None = None) -
 
 def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items())
-
-
-def _commit_properties(
-    transactions: Sequence[Transaction] = (), metadata: Mapping[str, str] | None = None
-) -> CommitProperties:
-    """No retry inside the library: it would commit again what was decided by an older version."""
-    return CommitProperties(
-        custom_metadata=dict(metadata or {}), max_commit_retries=0, app_transactions=list(transactions)
-    )
 
 
 @contextmanager

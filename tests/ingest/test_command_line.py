@@ -8,6 +8,8 @@ import pytest
 from support.logs import write
 from support.world import World
 
+from ingest.commands import COMMANDS
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -26,6 +28,17 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(world: World, words: tup
 
     assert ran.returncode == 2
     assert said in ran.stderr
+
+
+def test_help_says_what_each_command_does(world: World) -> None:
+    told = " ".join(world.run("--help").stdout.split())
+
+    assert [line for line in COMMANDS.values() if line not in told] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_its_help(world: World, name: str) -> None:
+    assert world.run(name, "--help").stdout.startswith(f"usage: python -m ingest {name} ")
 
 
 def test_a_table_cuts_nothing_off(world: World, tmp_path: Path) -> None:

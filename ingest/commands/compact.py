@@ -1,0 +1,28 @@
+"""`python -m ingest compact`: merges small files; changes no number."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from analytics_core.settings import Settings
+from analytics_core.store.clock import clock_of
+from analytics_core.store.database import Database
+from analytics_core.store.driver_errors import answering
+from analytics_core.store.lake import Lake
+from analytics_core.store.learnt import stamps_of
+from ingest.commands.rows import print_rows
+from ingest.compact import compact
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    database = Database(settings.database)
+    stamps = stamps_of(clock_of(database), database)
+    with answering():
+        done = compact(Lake(settings.lake_url), settings.segment_rules, stamps)
+    print_rows([asdict(one) for one in done], as_json=arguments.json)
+    return 0

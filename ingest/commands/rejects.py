@@ -1,0 +1,23 @@
+"""`python -m ingest rejects`: shows lines and objects that could not be read, newest first."""
+
+from __future__ import annotations
+
+import argparse
+
+from analytics_core.settings import Settings
+from analytics_core.store.database import Database
+from ingest.commands.rows import print_rows
+from ingest.commands.values import count
+from ingest.ledger import Ledger
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=count, default=50)
+    parser.add_argument("--reason", help="only this reason")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    rejects = Ledger(Database(settings.database)).rejects(arguments.limit, arguments.reason)
+    print_rows(rejects, as_json=arguments.json)
+    return 0

@@ -1,0 +1,24 @@
+"""`python -m ingest verify`: checks that every line is accounted for, once."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from analytics_core.settings import Settings
+from analytics_core.store.database import Database
+from analytics_core.store.driver_errors import answering
+from analytics_core.store.lake import Lake
+from ingest.commands.rows import print_rows
+from ingest.verify import verify
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    with answering():
+        checks = verify(Lake(settings.lake_url), Database(settings.database), settings.segment_rules)
+    print_rows([asdict(check) for check in checks], as_json=arguments.json)
+    return 0 if all(check.holds for check in checks) else 1
