@@ -61,6 +61,8 @@ class LimitedHeads(HttpToolsProtocol):
             self._pending = 0
         elif self._pending > LARGEST_HEAD and self._refusal is None:
             self._refuse(_TOO_LARGE)
+        elif not self._is_answering():  # Uvicorn has ended the time between requests, also for an empty line
+            self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -85,7 +87,7 @@ class LimitedHeads(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _await_head(self) -> None:
-        if self._deadline is None:
+        if self._deadline is None and not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.seconds, self._head_is_late)
 
     def _head_is_complete(self) -> None:
@@ -99,10 +101,16 @@ class LimitedHeads(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if self._pending:
+        if self._is_answering():  # earlier requests come first: the server may have stopped reading for them
+            self._await_head()
+        elif self._pending:
             self._refuse(RequestTimeoutError(f"The head of a request must arrive within {self.seconds:g} seconds."))
         else:  # a browser opens connections before it needs them
             self.transport.close()
+
+    def _is_answering(self) -> bool:
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        return cycle is not None and not cycle.response_complete
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -114,8 +122,7 @@ class LimitedHeads(HttpToolsProtocol):
         self._head_is_complete()
         if self.transport.is_closing():
             return
-        cycle = cast(RequestResponseCycle | None, self.cycle)
-        if cycle is None or cycle.response_complete:
+        if not self._is_answering():
             self.transport.write(_answer(error))
             if self.transport.can_write_eof():
                 self.transport.write_eof()
