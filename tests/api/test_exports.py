@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
+from support import loops
 from support.api import NOW, Api, accounts
 from support.filled import Click, Conversion, Signal, add_batch, fill
 from support.world import World
@@ -186,7 +187,7 @@ def test_a_client_that_reads_nothing_is_left_alone_and_its_place_given_to_others
             await asyncio.sleep(3_600)
 
     with pytest.raises(download_response.BrokenOffError):
-        asyncio.run(download_response.DownloadResponse(download)({"type": "http"}, receive, send))
+        loops.run(download_response.DownloadResponse(download)({"type": "http"}, receive, send))
 
     manifest = api.get(f"/v2/handles/acme/analytics/exports/{download.manifest.id}").json()
     assert (manifest["status"], manifest["reason"].split(":")[0]) == ("failed", "not_fetched")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def get(path: bytes = b"/healthz", *fields: bytes, method: bytes = b"GET") -> by
 
 
 @contextmanager
-def connected(port: int) -> Iterator[socket.socket]:
+def connected(port: int) -> Generator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         yield client
 

@@ -6,18 +6,12 @@ import asyncio
 import threading
 
 import pytest
+from support import loops
 
 from analytics_core.api.lake_threads import LakeThreads
 from analytics_core.errors import StoreUnavailableError
 
-PATIENCE = 60.0
-
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+PATIENCE = 10.0
 
 
 class Lake:
@@ -36,37 +30,43 @@ class Lake:
         return threading.current_thread().name
 
 
-async def test_a_call_that_nobody_waits_for_any_more_keeps_its_thread() -> None:
+def test_a_call_that_nobody_waits_for_any_more_keeps_its_thread() -> None:
     lake, threads = Lake(), LakeThreads("few", count=2, most_waiting=10)
-    for _ in range(5):
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(threads.run(lake.answer), 0.05)
 
-    assert lake.waiting == 2
-    lake.is_let.set()
-    assert (await threads.run(lake.answer)).startswith("few")
+    async def ask() -> str:
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(threads.run(lake.answer), 0.05)
+        assert lake.waiting == 2
+        lake.is_let.set()
+        return await threads.run(lake.answer)
+
+    assert loops.run(ask()).startswith("few")
 
 
-async def test_what_waits_is_bounded_and_has_room_again_when_it_was_dropped() -> None:
+def test_what_waits_is_bounded_and_has_room_again_when_it_was_dropped() -> None:
     lake, threads = Lake(), LakeThreads("few", count=1, most_waiting=1)
-    running = asyncio.create_task(threads.run(lake.answer))
-    await asyncio.to_thread(lake.asked.acquire)
-    waiting = asyncio.create_task(threads.run(lake.answer))
-    await asyncio.sleep(0)
-    with pytest.raises(StoreUnavailableError, match="too many wait for it"):
-        await threads.run(lake.answer)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    next_one = asyncio.create_task(threads.run(lake.answer))
-    lake.is_let.set()
 
-    assert {(await running)[:3], (await next_one)[:3]} == {"few"}
+    async def ask() -> list[str]:
+        running = asyncio.create_task(threads.run(lake.answer))
+        await asyncio.to_thread(lake.asked.acquire)
+        waiting = asyncio.create_task(threads.run(lake.answer))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailableError, match="too many wait for it"):
+            await threads.run(lake.answer)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        next_one = asyncio.create_task(threads.run(lake.answer))
+        lake.is_let.set()
+        return [await running, await next_one]
+
+    assert len(loops.run(ask())) == 2
 
 
-async def test_what_a_call_raises_comes_out() -> None:
+def test_what_a_call_raises_comes_out() -> None:
     def fails() -> None:
         raise StoreUnavailableError("The lake does not answer.")
 
     with pytest.raises(StoreUnavailableError, match="does not answer"):
-        await LakeThreads("few", count=1, most_waiting=0).run(fails)
+        loops.run(LakeThreads("few", count=1, most_waiting=0).run(fails))
