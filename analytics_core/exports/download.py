@@ -25,7 +25,6 @@ from analytics_core.store.database import Database
 from analytics_core.zones import RELEASE
 
 _NOT_FETCHED: Final = "not_fetched: The client did not fetch it to its end."
-_UNFORESEEN: Final = "internal_error: Something went wrong on our side; nothing was lost."
 
 log = structlog.get_logger()
 
@@ -84,7 +83,8 @@ class Download:
             self._end(reason=_NOT_FETCHED)
             raise
         except BaseException:
-            self._end(reason=_UNFORESEEN)
+            self.problem = ClickledgerError("Something went wrong on our side; nothing was lost.")
+            self._end(reason=f"{self.problem.code}: {self.problem.message}")
             raise
 
     def _made(self) -> Iterator[bytes]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from analytics_core.access import tokens
 from analytics_core.access.rules import Door
 from analytics_core.api.clients import client_of
+from analytics_core.api.errors import error_with_id, request_id
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, InvalidTokenError, PayloadTooLargeError, TokenExpiredError
 
@@ -44,11 +44,11 @@ async def _store(request: Request) -> Response:
             return response
         actor = await run_in_threadpool(tokens.verify, token, shared().settings, shared().clock())
     except (InvalidTokenError, TokenExpiredError) as error:
-        request_id = uuid4().hex
-        await run_in_threadpool(_note_failure, request, error, request_id)
-        return _refusal(error, request_id)
+        refusal = error_with_id(request, error)
+        await run_in_threadpool(_note_failure, request, error)
+        return refusal
     except ClickledgerError as error:
-        return _refusal(error, uuid4().hex)
+        return error_with_id(request, error)
     response.set_cookie(
         NAME,
         token,
@@ -59,11 +59,6 @@ async def _store(request: Request) -> Response:
         secure=_came_encrypted(request),
     )
     return response
-
-
-def _refusal(error: ClickledgerError, request_id: str) -> Response:
-    body = {"error": error.code, "message": error.message, "requestId": request_id}
-    return JSONResponse(body, status_code=error.status)
 
 
 def _came_encrypted(request: Request) -> bool:
@@ -85,10 +80,10 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _note_failure(request: Request, error: ClickledgerError, request_id: str) -> None:
+def _note_failure(request: Request, error: ClickledgerError) -> None:
     client = client_of(request.scope, shared().settings.trusted_proxies)
     shared().sign_ins.failed(
-        error, door=Door.DASHBOARD, addresses=client.buckets, now=shared().clock(), request_id=request_id
+        error, door=Door.DASHBOARD, addresses=client.buckets, now=shared().clock(), request_id=request_id(request)
     )
 
 

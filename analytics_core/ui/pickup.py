@@ -8,14 +8,13 @@ from __future__ import annotations
 import secrets
 import threading
 from typing import Final
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from analytics_core.api.download_response import DownloadResponse
-from analytics_core.api.errors import REQUEST_ID, error_response
+from analytics_core.api.errors import error_with_id
 from analytics_core.errors import NotFoundError
 from analytics_core.exports import Download
 
@@ -57,10 +56,11 @@ def _give_up(ticket: str) -> None:
 
 
 async def _fetch(request: Request) -> Response:
+    if request.method == "HEAD":  # a look does not use the ticket up
+        return Response(status_code=405, headers={"Allow": "GET"})
     download = _take(request.path_params["ticket"])
     if download is None:
-        request.scope[REQUEST_ID] = uuid4().hex
-        return error_response(request, NotFoundError("This download was fetched already, or waited too long."))
+        return error_with_id(request, NotFoundError("This download was fetched already, or waited too long."))
     return DownloadResponse(download)
 
 

@@ -4,13 +4,12 @@ a script gets a 404 as the API gives it."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.errors import REQUEST_ID, error_response
+from analytics_core.api.errors import error_with_id
 from analytics_core.errors import NotFoundError
 
 
@@ -52,7 +51,5 @@ def _names_nothing(start: Message) -> bool:
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    scope[REQUEST_ID] = uuid4().hex
-    response = error_response(Request(scope), NotFoundError(f"There is nothing at {scope['path']}."))
-    response.headers["X-Request-Id"] = scope[REQUEST_ID]
+    response = error_with_id(Request(scope), NotFoundError(f"There is nothing at {scope['path']}."))
     await response(scope, receive, send)

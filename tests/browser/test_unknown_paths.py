@@ -16,6 +16,7 @@ UNKNOWN = (
     "/static/js/nope.js",
     "/breakdown/nope",
     "/session/nope",
+    "/session/downloads/nope",
     "/nope.html",
 )
 

@@ -56,7 +56,7 @@ def test_an_expired_token_sets_nothing(unsynced: Dashboard, client: TestClient) 
     assert (answer.status_code, answer.json()["error"]) == (401, "token_expired")
     (failed,) = shared().audit.events(None, limit=10)
     assert failed.action == "sign_in.failed"
-    assert failed.request_id == answer.json()["requestId"] != ""
+    assert failed.request_id == answer.json()["requestId"] == answer.headers["X-Request-Id"] != ""
 
 
 def test_a_form_of_another_site_sets_nothing(unsynced: Dashboard, client: TestClient) -> None:

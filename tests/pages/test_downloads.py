@@ -41,12 +41,14 @@ def test_a_click_begins_a_download_that_can_be_fetched_once(dashboard: Dashboard
     place = address(screen)
     assert "CSV: 0 rows so far." in told(screen)
 
+    assert browser.head(place).status_code == 405
     fetched = browser.get(place)
     again = browser.get(place)
 
     assert fetched.text.splitlines()[0] == "country,clicks,qualifiedClicks,botClicks,conversions"
     assert fetched.headers["Content-Disposition"].startswith('attachment; filename="acme-country-')
     assert (again.status_code, again.json()["error"]) == (404, "not_found")
+    assert again.json()["requestId"] == again.headers["X-Request-Id"]
     assert "CSV: complete, 2 rows." in told(screen.run())
     assert not [one for one in screen.html if pickup.SCRIPT_PATH in one.value]  # drawn again, it is not fetched again
 
