@@ -31,10 +31,8 @@ class Policy:
         Raises HandleNotFoundError, InsufficientRoleError, InsufficientScopeError or FeatureLockedError. An unknown
         handle and a handle on which the actor has no role look the same.
         """
-        account, role = (
-            self._accounts.find(handle),
-            self._accounts.role(handle, actor.user_id),
-        )  # both: time tells nothing
+        account = self._accounts.find(handle)
+        role = self._accounts.role(handle, actor.user_id)  # also of an unknown handle: the time tells nothing either
         is_bound_elsewhere = actor.handle is not None and actor.handle != handle
         if account is None or is_bound_elsewhere:
             raise hidden(handle)

@@ -26,13 +26,13 @@ class DownloadSlots:
         with self._lock:
             if self._taken[handle] >= self._most_of_handle:
                 raise RateLimitedError(
-                    f"At most {self._most_of_handle} downloads of a handle are made at a time; try again when one of "
+                    f"Downloads of one handle are limited to {self._most_of_handle} at a time; try again when one of "
                     "them has ended.",
                     retry_after=_RETRY_SECONDS,
                 )
             if self._taken.total() >= self._most:
                 raise RateLimitedError(
-                    f"At most {self._most} downloads are made at a time; try again in a moment.",
+                    f"Downloads are limited to {self._most} at a time; try again in a moment.",
                     retry_after=_RETRY_SECONDS,
                 )
             self._taken[handle] += 1

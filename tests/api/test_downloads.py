@@ -135,7 +135,7 @@ def test_one_too_many_is_told_when_to_come_again_and_gets_its_turn(client: Clien
     first.read()
 
     assert (refused.status, body["error"], refused.headers["Retry-After"]) == (429, "rate_limited", "10")
-    assert "At most 1 downloads of a handle" in body["message"]
+    assert "Downloads of one handle are limited to 1 at a time;" in body["message"]
     assert client.turn("csv").read().startswith(b"at,slug,")
 
 

@@ -60,7 +60,7 @@ def test_a_download_that_cannot_begin_says_why_on_the_page(dashboard: Dashboard)
 
     click(screen, "Download JSON")
 
-    assert "At most 4 downloads of a handle are made at a time" in told(screen)
+    assert "Downloads of one handle are limited to 4 at a time" in told(screen)
     assert "Code: rate_limited" in told(screen)
     held[0]()
     click(screen, "Download JSON")

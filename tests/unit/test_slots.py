@@ -12,12 +12,12 @@ def test_one_handle_has_half_of_them_and_leaves_the_rest_to_others() -> None:
     slots = DownloadSlots(4)
     own = [slots.take("acme") for _ in range(2)]
 
-    with pytest.raises(RateLimitedError, match="At most 2 downloads of a handle") as refused:
+    with pytest.raises(RateLimitedError, match="Downloads of one handle are limited to 2 at") as refused:
         slots.take("acme")
     assert refused.value.retry_after == 10
     slots.take("zed")
     slots.take("zed")
-    with pytest.raises(RateLimitedError, match="At most 4 downloads"):
+    with pytest.raises(RateLimitedError, match="Downloads are limited to 4 at"):
         slots.take("quiet")
 
     own[0]()
