@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from anyio import fail_after
@@ -52,12 +53,13 @@ def readyz(request: Request) -> JSONResponse:
 async def metrics(request: Request) -> Response:
     application: Application = request.app.state.application()
     observations = request.app.state.observations
-    updated = (await run_in_threadpool(application.analytics.freshness)).last_updated_at
-    observations.last_sync.set(updated.timestamp() if updated else 0)
+    with suppress(StoreUnavailableError):  # /readyz tells that; the last sync that was known stays the last one
+        updated = (await run_in_threadpool(application.analytics.freshness)).last_updated_at
+        observations.last_sync.set(updated.timestamp() if updated else 0)
     try:
         with fail_after(_METRICS_SECONDS):
             tallies = (await PROBES.run(application.lake.snapshot)).tallies
-    except (StoreUnavailableError, TimeoutError):  # /readyz tells that; the other counts are there all the same
+    except (StoreUnavailableError, TimeoutError):
         observations.misfit_rows.clear()
     else:
         for facts, tally in tallies.items():

@@ -127,6 +127,8 @@ def test_a_store_that_does_not_answer_is_503(world: World, broken: str) -> None:
             client.get("/readyz"),
             client.get(PATH, params={"groupBy": "day"}, headers={"Authorization": f"Bearer {token}"}),
         ]
+        counts = client.get("/metrics")
+    assert 'route="/readyz",status="503"} 1.0' in counts.text
     assert [(one.status_code, one.json()["error"]) for one in answers] == [(503, "store_unavailable")] * 2
     application.analytics.close()
 
