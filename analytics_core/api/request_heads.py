@@ -87,7 +87,7 @@ class LimitedHeads(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _await_head(self) -> None:
-        if self._deadline is None and not self.transport.is_closing():
+        if self._deadline is None and self._refusal is None and not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.seconds, self._head_is_late)
 
     def _head_is_complete(self) -> None:
