@@ -21,7 +21,7 @@ from ingest.identity import BatchSummary, ObjectProgress, identities
 from ingest.ledger import Ledger
 from ingest.packed import coded, sort_packed
 from ingest.redirects import CANDIDATE, Sorted
-from ingest.summaries import carried, summaries_after
+from ingest.summaries import LostBatchesError, carried, summaries_between
 
 _NO_DAYS: Final = pl.DataFrame(schema={"day": pl.Date, "bucket": pl.String, "lines": pl.Int64})
 
@@ -116,15 +116,14 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
             "with a database that knows nothing of it."
         )
     if committed > recorded:
-        found = summaries_after(recorded, source, lake, table)
-        first = found[0][0].number if found else committed + 1
-        if first > recorded + 1 or len(found) < committed - recorded:
+        try:
+            for summary, version in summaries_between(recorded + 1, committed, source, lake, table):
+                ledger.record(summary, version)
+        except LostBatchesError as lost:
             raise SourceError(
-                f"The ledger lacks the batches {recorded + 1} to {first - 1} of {source}, and the lake's log was "
-                f"cleaned of what they read: restore a backup of the database that knows batch {first - 1}."
-            )
-        for summary, version in found:
-            ledger.record(summary, version)
+                f"The ledger lacks the batches {lost.first} to {lost.last} of {source}, and the lake's log was cleaned "
+                f"of what they read: restore a backup of the database that knows batch {lost.last}."
+            ) from None
     return committed
 
 

@@ -118,7 +118,7 @@ def _next(lake: Lake, held: Versions) -> Versions:
     """The newest versions; of the clicks, no more than fit into the memory."""
     newest = {spec.name: lake.open(spec).version() for spec in (CONVERSIONS, SIGNALS)}
     version, rows = held.clicks, 0
-    for commit in lake.commits(CLICKS, held.clicks + 1, lake.open(CLICKS).version()):
+    for commit in lake.commits(CLICKS, range(held.clicks + 1, lake.open(CLICKS).version() + 1)):
         version = commit.version
         summary = summary_of(commit)
         rows += summary.identity.clicks if summary is not None else 0
@@ -140,7 +140,8 @@ def _news(lake: Lake, held: Versions, target: Versions) -> News:
 
 def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame:
     """The rows that the commits from `first` to `last` added; commits that only rearranged files add none."""
-    paths = [f"{lake.uri(spec)}/{path}" for commit in lake.commits(spec, first, last) for path in commit.brought]
+    commits = lake.commits(spec, range(first, last + 1))
+    paths = [f"{lake.uri(spec)}/{path}" for commit in commits for path in commit.brought]
     return lake.scan_files(spec, sorted(paths))
 
 

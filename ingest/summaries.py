@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Final
 
@@ -20,6 +20,15 @@ _SUMMARY: Final = "clickledger"  # of a commit's metadata
 _TEXT_AT_A_TIME: Final = 32 * 2**20  # characters of summaries, about: memory stays bounded
 
 
+class LostBatchesError(Exception):
+    """Neither the log of `clicks` nor the table says what some of a source's batches `first` to `last` did."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.first = first
+        self.last = last
+
+
 def carried(summary: BatchSummary) -> dict[str, str]:
     """The metadata of the commit that brings the batch."""
     return {_SUMMARY: json.dumps(summary.to_json())}
@@ -31,25 +40,29 @@ def summary_of(commit: Commit) -> BatchSummary | None:
     return None if text is None else summary_from_json(json.loads(text))
 
 
-def summaries_after(number: int, source: str, lake: Lake, clicks: DeltaTable) -> list[tuple[BatchSummary, int]]:
-    """The source's batches after `number`, in their order, each with the version of `clicks` that it made: as far as
-    the version that `clicks` shows, and as far back as somebody remembers them."""
-    found: list[tuple[BatchSummary, int]] = []
-    kept = lake.open(BATCH_SUMMARIES)
-    for version in range(clicks.version(), kept_up_to(kept), -1):
-        try:
-            summary = summary_of(lake.commit(CLICKS, version))
-        except ForgottenCommitError:
-            break
-        if summary is None or summary.source != source:
-            continue
-        if summary.number <= number:
-            return found[::-1]
-        found.append((summary, version))
-    is_wanted = (pl.col("source") == source) & (pl.col("number") > number)
-    older = lake.scan(kept, BATCH_SUMMARIES).filter(is_wanted).sort("number").collect(engine="streaming")
-    rows = older.select("summary", "version").iter_rows()
-    return [*((summary_from_json(json.loads(text)), version) for text, version in rows), *found[::-1]]
+def summaries_between(
+    first: int, last: int, source: str, lake: Lake, clicks: DeltaTable
+) -> Iterator[tuple[BatchSummary, int]]:
+    """The source's batches `first` to `last`, both inclusive, in their order, each with the version of `clicks` that it
+    made. `clicks` shows them all.
+
+    Raises LostBatchesError, before any is given, when nobody remembers one of them.
+    """
+    kept, logged = _logged_from(first, source, lake, clicks)
+    of_source = lake.scan(kept, BATCH_SUMMARIES).filter(pl.col("source") == source)
+    older = of_source.filter(pl.col("number").is_between(first, last))
+    sizes = older.select("number", size=pl.col("summary").str.len_bytes()).collect(engine="streaming")
+    lost = sorted(set(range(first, last + 1)).difference(logged, sizes["number"]))
+    if lost:
+        raise LostBatchesError(lost[0], lost[-1])
+    for least, greatest in _ranges(sizes):
+        rows = older.filter(pl.col("number").is_between(least, greatest)).sort("number").collect(engine="streaming")
+        for text, version in rows.select("summary", "version").iter_rows():
+            yield summary_from_json(json.loads(text)), version
+    with closing(lake.commits(CLICKS, sorted(logged.values()))) as commits:
+        for commit in commits:
+            if (summary := summary_of(commit)) is not None:
+                yield summary, commit.version
 
 
 def kept_up_to(kept: DeltaTable) -> int:
@@ -64,19 +77,45 @@ def keep_summaries(lake: Lake) -> DeltaTable:
     clicks = lake.open(CLICKS)
     while True:
         kept = lake.open(BATCH_SUMMARIES)
-        first = lake.oldest_commit(CLICKS, kept_up_to(kept) + 1, clicks.version())
-        if first > clicks.version():
+        logged = lake.logged_versions(CLICKS, kept_up_to(kept) + 1, clicks.version())
+        if not logged:
             return clicks
-        with closing(lake.commits(CLICKS, first, clicks.version())) as commits:
-            some = _within_memory(commits)
-        rows = [
-            (summary.source, summary.number, commit.version, commit.said[_SUMMARY])
-            for commit in some
-            if (summary := summary_of(commit)) is not None
-        ]
-        frame = pl.DataFrame(rows, schema=BATCH_SUMMARIES.schema, orient="row")
-        with suppress(CommitConflictError):  # with another compaction, which keeps the same
-            lake.append(kept, BATCH_SUMMARIES, frame, transactions=[Transaction(CLICKS.name, some[-1].version)])
+        # Another compaction may keep the same, and clean the log of it then.
+        with suppress(CommitConflictError, ForgottenCommitError):
+            _keep(lake, kept, logged)
+
+
+def _keep(lake: Lake, kept: DeltaTable, versions: list[int]) -> None:
+    """Adds what these commits of `clicks` say to the table, or the first of them, as many as the memory holds."""
+    with closing(lake.commits(CLICKS, versions)) as commits:
+        some = _within_memory(commits)
+    rows = [
+        (summary.source, summary.number, commit.version, commit.said[_SUMMARY])
+        for commit in some
+        if (summary := summary_of(commit)) is not None
+    ]
+    frame = pl.DataFrame(rows, schema=BATCH_SUMMARIES.schema, orient="row")
+    lake.append(kept, BATCH_SUMMARIES, frame, transactions=[Transaction(CLICKS.name, some[-1].version)])
+
+
+def _logged_from(first: int, source: str, lake: Lake, clicks: DeltaTable) -> tuple[DeltaTable, dict[int, int]]:
+    """The table, and the versions of the source's batches from `first` on that it lacks and the log has, by number."""
+    while True:
+        kept = lake.open(BATCH_SUMMARIES)
+        found: dict[int, int] = {}
+        try:
+            for version in range(clicks.version(), kept_up_to(kept), -1):
+                summary = summary_of(lake.commit(CLICKS, version))
+                if summary is None or summary.source != source:
+                    continue
+                if summary.number >= first:
+                    found[summary.number] = version
+                if summary.number <= first:
+                    break
+        except ForgottenCommitError:
+            if kept_up_to(lake.open(BATCH_SUMMARIES)) > kept_up_to(kept):  # a compaction cleaned the log meanwhile
+                continue
+        return kept, found
 
 
 def _within_memory(commits: Iterable[Commit]) -> list[Commit]:
@@ -88,3 +127,11 @@ def _within_memory(commits: Iterable[Commit]) -> list[Commit]:
         if size > _TEXT_AT_A_TIME:
             break
     return some
+
+
+def _ranges(sizes: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """The least and the greatest number, both inclusive, of batches whose summaries the memory holds together."""
+    piece = pl.col("size").cum_sum() // _TEXT_AT_A_TIME
+    of_pieces = sizes.sort("number").group_by(piece.alias("piece"), maintain_order=True)
+    found = of_pieces.agg(least=pl.col("number").min(), greatest=pl.col("number").max())
+    yield from found.select("least", "greatest").iter_rows()

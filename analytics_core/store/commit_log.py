@@ -6,9 +6,10 @@ version that the handle shows, so that a commit of another process shifts every 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from analytics_core.errors import StoreUnavailableError, lake_unavailable
 from analytics_core.store.object_storage import client, is_object_url, parse_location
 
 REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
+_VERSION: Final = re.compile(r"\d{20}(?=\.json$)")
 _MISSING: Final = frozenset({"404", "NoSuchKey"})
 _READ_AT_ONCE: Final = 16  # commits of a table in a bucket
 
@@ -59,16 +61,15 @@ def read_commit(table_url: str, version: int) -> Commit:
 
     Raises ForgottenCommitError when its file is gone, StoreUnavailableError when the storage does not answer.
     """
-    text = _read(f"{table_url}/_delta_log/{version:020d}.json", table_url, version)
+    text = _read(f"{table_url}/_delta_log/{_file_name(version)}", table_url, version)
     actions: list[dict[str, dict[str, Any]]] = [orjson.loads(line) for line in text.splitlines() if line.strip()]
     said = next((action["commitInfo"] for action in actions if "commitInfo" in action), cast(dict[str, Any], {}))
     added = tuple(unquote(action["add"]["path"]) for action in actions if "add" in action)
     return Commit(version, said, added)
 
 
-def commits(table_url: str, first: int, last: int) -> Generator[Commit]:
-    """The commits from `first` to `last`, both inclusive, in their order. Raises like `read_commit`."""
-    versions = range(first, last + 1)
+def commits(table_url: str, versions: Sequence[int]) -> Generator[Commit]:
+    """These commits, in this order. Raises like `read_commit`."""
     read = partial(read_commit, table_url)
     if not is_object_url(table_url):
         yield from map(read, versions)
@@ -78,32 +79,51 @@ def commits(table_url: str, first: int, last: int) -> Generator[Commit]:
             yield from pool.map(read, versions[start : start + _READ_AT_ONCE])
 
 
-def oldest_commit(table_url: str, first: int, last: int) -> int:
-    """The first commit from `first` to `last`, both inclusive, whose file is there; `last + 1` when none is. Clean-ups
-    remove the oldest ones. Raises StoreUnavailableError when the storage does not answer."""
-    versions = range(first, last + 1)
-    return first + bisect_left(versions, True, key=partial(_is_there, table_url))
+def logged_versions(table_url: str, first: int, last: int) -> list[int]:
+    """The versions from `first` to `last`, both inclusive, whose commits the log holds, upwards.
+
+    Raises StoreUnavailableError when the storage does not answer.
+    """
+    with _store_translated():
+        names = _names_from(f"{table_url}/_delta_log", _file_name(first))
+        found = (int(name[0]) for name in map(_VERSION.match, names) if name is not None)
+        return sorted(version for version in found if first <= version <= last)
 
 
-def _is_there(table_url: str, version: int) -> bool:
-    try:
-        read_commit(table_url, version)
-    except ForgottenCommitError:
-        return False
-    return True
+def _names_from(folder: str, name: str) -> Iterator[str]:
+    """The names of the files in the folder, at least of those that do not stand before `name`."""
+    if not is_object_url(folder):
+        yield from (path.name for path in Path(folder).iterdir())
+        return
+    place = parse_location(f"{folder}/")
+    before = f"{place.key}{name.removesuffix('.json')}"
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.key, StartAfter=before)
+    for page in pages:
+        yield from (one.get("Key", "").removeprefix(place.key) for one in page.get("Contents", ()))
+
+
+def _file_name(version: int) -> str:
+    return f"{version:020d}.json"
 
 
 def _read(url: str, table_url: str, version: int) -> bytes:
-    try:
-        if not is_object_url(url):
-            return Path(url).read_bytes()
-        place = parse_location(url)
-        return client().get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-    except FileNotFoundError as error:
-        raise ForgottenCommitError(table_url, version) from error
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+    with _store_translated():
+        try:
+            if not is_object_url(url):
+                return Path(url).read_bytes()
+            place = parse_location(url)
+            return client().get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        except FileNotFoundError as error:
             raise ForgottenCommitError(table_url, version) from error
-        raise lake_unavailable(error) from error
-    except (BotoCoreError, OSError) as error:
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _MISSING:
+                raise ForgottenCommitError(table_url, version) from error
+            raise
+
+
+@contextmanager
+def _store_translated() -> Generator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError, OSError) as error:
         raise lake_unavailable(error) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ from analytics_core.store.commit_log import (
     Commit,
     ForgottenCommitError,
     commits,
-    oldest_commit,
+    logged_versions,
     read_commit,
 )
 from analytics_core.store.driver_errors import CommitConflictError, translated
@@ -113,9 +113,8 @@ class Lake:
     def keep_log(self, spec: TableSpec) -> None:
         """From now on only `clean_log` cleans the table's log. A vacuum would, whatever its commit's properties say,
         unless the table itself forbids it."""
-        table = self.open(spec)
-        if table.metadata().configuration.get(_CLEANS_LOG) != "false":
-            with translated():
+        while (table := self.open(spec)).metadata().configuration.get(_CLEANS_LOG) != "false":
+            with suppress(CommitConflictError), translated():  # another compaction forbids it, too
                 table.alter.set_table_properties({_CLEANS_LOG: "false"})
 
     def clean_log(self, table: DeltaTable, spec: TableSpec) -> None:
@@ -344,13 +343,13 @@ class Lake:
         """What a commit of a table says. Raises ForgottenCommitError when the table's log was cleaned of it."""
         return read_commit(self.uri(spec), version)
 
-    def commits(self, spec: TableSpec, first: int, last: int) -> Generator[Commit]:
-        """The commits of a table from `first` to `last`, both inclusive. Raises like `commit`."""
-        return commits(self.uri(spec), first, last)
+    def commits(self, spec: TableSpec, versions: Sequence[int]) -> Generator[Commit]:
+        """These commits of a table, in this order. Raises like `commit`."""
+        return commits(self.uri(spec), versions)
 
-    def oldest_commit(self, spec: TableSpec, first: int, last: int) -> int:
-        """The first commit of a table from `first` to `last`, both inclusive, that its log holds; else `last + 1`."""
-        return oldest_commit(self.uri(spec), first, last)
+    def logged_versions(self, spec: TableSpec, first: int, last: int) -> list[int]:
+        """The versions of a table from `first` to `last`, both inclusive, whose commits its log holds, upwards."""
+        return logged_versions(self.uri(spec), first, last)
 
     def newest_append(self, spec: TableSpec, table: DeltaTable) -> int:
         """The last commit, up to the version that `table` shows, that appended rows; commits that only rearrange files

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 from support.logs import realtime_text, requests, write
@@ -62,7 +64,7 @@ def test_a_batch_that_is_recorded_late_sets_no_progress_back(world: World, tmp_p
     append(log, 0, 10)
     world.sync(log)
     lake = world.lake
-    commits = lake.commits(CLICKS, 0, lake.open(CLICKS).version())
+    commits = lake.commits(CLICKS, range(lake.open(CLICKS).version() + 1))
     [(version, summary)] = [(one.version, found) for one in commits if (found := summaries.summary_of(one))]
     append(log, 10, 10)
     world.sync(log)
@@ -157,6 +159,68 @@ def test_summaries_are_kept_once_whoever_compacts_and_merged_within_memory(
     table = world.lake.open(BATCH_SUMMARIES)
     assert 2 <= len(parts_of(table)) <= 3
     assert world.lake.scan(table, BATCH_SUMMARIES).sort("number").collect().equals(as_kept)
+    found = summaries.summaries_between(2, 6, str(log), world.lake, world.lake.open(CLICKS))  # one at a time
+    assert [(summary.number, version) for summary, version in found] == list(
+        as_kept.filter(pl.col("number") > 1).select("number", "version").iter_rows()
+    )
+
+
+def test_compactions_that_forbid_the_cleaning_of_the_log_at_once_all_go_on(world: World, tmp_path: Path) -> None:
+    append(tmp_path / "live.log", 0, 5)
+    world.sync(tmp_path / "live.log")
+    at_once = Barrier(6)
+
+    def keep_log() -> None:
+        at_once.wait()
+        Lake(world.lake.url).keep_log(CLICKS)
+
+    with ThreadPoolExecutor(6) as pool:
+        for one in [pool.submit(keep_log) for _ in range(6)]:
+            one.result()
+
+    assert world.lake.open(CLICKS).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
+
+
+def test_a_compaction_keeps_what_a_log_with_a_hole_still_says(world: World, tmp_path: Path) -> None:
+    """A process that was killed while it cleaned the log leaves some of the files that it was to remove."""
+    log = tmp_path / "live.log"
+    for part in range(5):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    world.lake.open(CLICKS).create_checkpoint()
+    Path(world.lake.uri(CLICKS), "_delta_log", f"{3:020d}.json").unlink()
+
+    world.run("compact")
+
+    kept = world.lake.scan(world.lake.open(BATCH_SUMMARIES), BATCH_SUMMARIES).collect()
+    assert sorted(kept["number"]) == [1, 2, 4, 5]
+
+
+def test_batches_between_those_that_are_remembered_are_named_when_they_are_lost(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "live.log"
+    for part in range(2):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    world.run("compact")
+    for part in range(2, 5):
+        append(log, 5 * part, 5)
+        world.sync(log)
+    lake = world.lake
+    lake.open(CLICKS).create_checkpoint()
+    versions = range(lake.open(CLICKS).version() + 1)
+    at = {
+        found.number: version for version in versions if (found := summaries.summary_of(lake.commit(CLICKS, version)))
+    }
+    for file in (Path(lake.uri(CLICKS)) / "_delta_log" / f"{version:020d}.json" for version in range(at[4] + 1)):
+        file.unlink()
+    forget_ledger(world)
+
+    ran = world.run("sync", "--source", str(log), check=False)
+
+    assert ran.returncode == 1
+    assert f"The ledger lacks the batches 3 to 4 of {log}" in ran.stderr
+    assert "restore a backup of the database that knows batch 4." in ran.stderr
+    assert Ledger(world.database).last_number(str(log)) == 0
 
 
 def test_a_log_that_another_program_cleaned_names_the_batches_that_are_lost(world: World, tmp_path: Path) -> None:

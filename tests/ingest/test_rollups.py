@@ -128,7 +128,7 @@ def test_the_first_conversion_of_a_lake_is_folded_in_and_nothing_derived_anew(fi
     filled.sync(tmp_path / "a.gz")
 
     after = filled.lake.open(CLICK_COUNTS)
-    commits = filled.lake.commits(CLICK_COUNTS, before.version() + 1, after.version())
+    commits = filled.lake.commits(CLICK_COUNTS, range(before.version() + 1, after.version() + 1))
     assert all(commit.said["operationParameters"]["mode"] == "Append" for commit in commits)
     assert filled.lake.snapshot().tallies["conversions"].held == 1
 

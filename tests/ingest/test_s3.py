@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from support import s3
 from support.logs import realtime_text, requests, standard_text
 from support.world import NOW, World
@@ -19,7 +20,9 @@ from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
 from analytics_core.settings import Settings
-from analytics_core.store import object_storage
+from analytics_core.store import object_storage, tables
+from analytics_core.store.commit_log import ForgottenCommitError
+from analytics_core.store.schemas import CLICKS
 from ingest.cloudfront import read_field_list
 from ingest.ledger import Ledger
 from ingest.sources.base import SourceConfig
@@ -109,8 +112,12 @@ def test_old_keys_cost_a_request_of_each_distribution_and_folder_tree(world: Wor
             put(endpoint, bucket, f"logs/{distribution}.{hour:%Y-%m-%d-%H}.a.gz", "")
         put(endpoint, bucket, f"logs/tree/{hour:%Y/%m/%d/%H}/name-1-{hour:%Y-%m-%d-%H}-01-02-{number}", "")
     world.sync(source)
-    asked: list[object] = []
-    object_storage.client().meta.events.register("before-call.s3.ListObjectsV2", lambda **_: asked.append(1))
+    asked: list[int] = []
+
+    def note(**_: object) -> None:
+        asked.append(1)
+
+    object_storage.client().meta.events.register("before-call.s3.ListObjectsV2", note)
 
     found = listed(world, source, NOW + timedelta(minutes=5))
 
@@ -211,3 +218,37 @@ def test_a_bucket_that_is_not_there_fails_the_run_with_a_sentence(world: World, 
 
     assert ran.returncode == 1
     assert "s3://no-such-bucket-here/logs cannot be listed" in ran.stderr
+
+
+def test_a_lost_database_is_filled_from_a_bucket_though_the_log_was_cleaned(
+    world: World, endpoint: str, bucket: str, tmp_path: Path
+) -> None:
+    """The table keeps its log for no time at all, so that every compaction cleans it."""
+    lake = {"CLICKLEDGER_LAKE": f"s3://{bucket}/lake"}
+    in_bucket = replace(world, environment=lake)
+    log = tmp_path / "live.log"
+    for part in range(4):
+        with log.open("a") as file:
+            file.write(realtime_text(requests(5, start=5 * part)))
+        in_bucket.sync(log)
+        if part == 0:
+            clicks = in_bucket.lake.open(CLICKS)
+            clicks.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 seconds"})
+        if part != 1:
+            in_bucket.run("compact")
+    batches = recorded(in_bucket)
+    with pytest.raises(ForgottenCommitError):
+        in_bucket.lake.commit(CLICKS, 1)
+    for file in (in_bucket.folder / "var").glob("clickledger.sqlite*"):
+        file.unlink()
+    in_bucket.load()
+
+    assert in_bucket.sync(log).identity.lines == 0
+    assert [batch[1] for batch in batches] == [1, 2, 3, 4]
+    assert recorded(in_bucket) == batches
+
+
+def recorded(world: World) -> list[tuple[object, ...]]:
+    batch = tables.batches
+    with world.database.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(batch).order_by(batch.c.number))]
