@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,11 +20,13 @@ from analytics_core.bootstrap import Application, build
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
 from analytics_core.store import conversions as conversions_table
+from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.conversions import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.learnt import stamps_of
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
+from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import agents, compact, rollups
+from ingest.rollups import versions_of
 
 
 @pytest.fixture
@@ -40,12 +43,12 @@ def sorted_counts(world: World) -> pl.DataFrame:
     return sums.filter(pl.col("clicks") != 0).sort(keys)  # without what was taken back
 
 
-def convert(world: World, click: Request) -> None:
+def convert(world: World, click: Request, key: str = "a") -> None:
     """As the door leaves it in the database."""
     row = Conversion(
-        conversion_id="a",
+        conversion_id=key,
         handle="acme",
-        idempotency_key="a",
+        idempotency_key=key,
         content="",
         slug="launch",
         click_id=click.id,
@@ -231,3 +234,35 @@ def test_a_folder_with_spaces_holds_a_lake(tmp_path: Path) -> None:
     world.run("compact")
     assert world.clicks().height == 20
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def forget_appends(lake: Lake) -> None:
+    """Release 0.1.0 did not say which commit of conversions was the last that appended rows."""
+    for commit in Path(lake.uri(CONVERSIONS), "_delta_log").glob("*.json"):
+        lines = commit.read_text().splitlines(keepends=True)
+        commit.write_text("".join(line for line in lines if '"appId":"appended"' not in line))
+
+
+def let_a_year_pass(table: Path) -> None:
+    """The files of the log were written then, and one that no commit names, which a vacuum deletes."""
+    (table / "part-0.zstd.parquet").touch()
+    for file in (*table.glob("_delta_log/*"), table / "part-0.zstd.parquet"):
+        os.utime(file, (0, 0))
+
+
+def test_a_lake_of_0_1_0_without_a_new_conversion_is_synced_when_the_log_of_the_old_ones_was_cleaned(
+    world: World, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        convert(world, Request(number), key=str(number))
+        world.sync(write(tmp_path / f"{number}.gz", realtime_text([Request(number)])))
+    forget_appends(world.lake)
+    held = versions_of(world.lake.open(ATTRIBUTIONS)).conversions
+    world.run("compact")
+    let_a_year_pass(Path(world.lake.uri(CONVERSIONS)))
+    world.run("compact")
+    with pytest.raises(ForgottenCommitError):
+        world.lake.at(CONVERSIONS, held)
+
+    assert world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)]))).misfits == []
+    assert world.sync(write(tmp_path / "4.gz", realtime_text([Request(4)]))).misfits == []
