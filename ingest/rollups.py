@@ -14,8 +14,9 @@ import polars as pl
 from deltalake import DeltaTable, Transaction
 
 from analytics_core.model import SegmentRules
+from analytics_core.store.derivation import DERIVATION
 from analytics_core.store.driver_errors import CommitConflictError
-from analytics_core.store.lake import DERIVATION, Lake, files_of
+from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.learnt import Stamps
 from analytics_core.store.parts import row_count
 from analytics_core.store.schemas import (

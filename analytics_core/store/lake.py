@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 import polars as pl
@@ -30,6 +30,7 @@ from analytics_core.store.commit_log import (
     logged_versions,
     read_commit,
 )
+from analytics_core.store.derivation import derivation_of
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
 from analytics_core.store.learnt import Stamp
@@ -50,10 +51,6 @@ from analytics_core.store.tally import tally_of
 
 _CLEANS_LOG: Final = "delta.enableExpiredLogCleanup"
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
-
-
-# What commits of the counts say about how they were derived: when one of these is another now, they are derived anew.
-DERIVATION: Final = ("list_version", "segment_rules", "derivation")
 
 
 class _OpenedTable(DeltaTable):
@@ -279,7 +276,7 @@ class Lake:
             return self._snapshot[1]
 
     def _read_snapshot(self, counts: DeltaTable, coverage: DeltaTable, attributions: DeltaTable) -> Snapshot:
-        derivation = self._derivation(counts)
+        derivation = self.derivation(counts)
         days = by_partition(files_of(counts), "grain", "month")
         months = by_partition(files_of(attributions), "month")
         return Snapshot(
@@ -321,23 +318,9 @@ class Lake:
             raise lake_unavailable(error) from error
         return table
 
-    def derived_from(self, counts: DeltaTable) -> int:
-        """The version of `clicks` whose rows the roll-ups hold; -1 when they hold none."""
-        return _derived_from(counts)
-
     def derivation(self, counts: DeltaTable) -> dict[str, str] | None:
         """How the roll-ups were derived, by which lists and segment rules; None when they hold nothing."""
-        said = self._derivation(counts)
-        return None if said is None else {name: said.get(name, "") for name in DERIVATION}
-
-    def _derivation(self, counts: DeltaTable) -> Mapping[str, Any] | None:
-        """What the newest commit says that says it. Every one does, those that only rearrange or clean up too: only of
-        a table that holds nothing, or was last written to by an older release, more than one is looked at."""
-        try:
-            said = (self.commit(CLICK_COUNTS, version).said for version in range(counts.version(), -1, -1))
-            return next((one for one in said if "list_version" in one), None)
-        except ForgottenCommitError:
-            return None
+        return derivation_of(counts, self.uri(CLICK_COUNTS))
 
     def commit(self, spec: TableSpec, version: int) -> Commit:
         """What a commit of a table says. Raises ForgottenCommitError when the table's log was cleaned of it."""
