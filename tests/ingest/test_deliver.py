@@ -7,19 +7,14 @@ import csv
 import hashlib
 import io
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
-from sqlalchemy import select, update
-from support import postgres, s3
+from sqlalchemy import update
+from support import s3
 from support.logs import Request, realtime_text, write
 from support.world import ACCOUNTS, NOW, World
 
@@ -28,20 +23,6 @@ from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFo
 from analytics_core.store import object_storage, tables
 from ingest.deliver import Run, deliver
 from ingest.deliveries import add, past_runs, remove, saved
-
-# `deliver` that hangs when it first writes a file, once it has told so.
-STUCK = """
-import pathlib, sys, time
-from ingest import deliver
-from ingest.__main__ import main
-
-def hang(*_):
-    pathlib.Path(sys.argv[1]).touch()
-    time.sleep(600)
-
-deliver._write = hang
-main(["deliver"])
-"""
 
 
 @pytest.fixture
@@ -255,25 +236,6 @@ def test_other_spellings_of_a_place_are_the_same_place(
     save(application, tmp_path / "Out")
 
 
-def test_deliveries_that_are_added_at_once_do_not_overwrite_each_other(on_a_database: World, tmp_path: Path) -> None:
-    words = ("--handle", "acme", "--query", "groupBy=country&tz=UTC", "--to", str(tmp_path / "new"))
-    running = [
-        subprocess.Popen(
-            on_a_database.command("deliveries", "add", *words),
-            env=on_a_database.process_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    told = [process.communicate(timeout=120)[1] for process in running]
-
-    assert sorted(process.returncode for process in running) == [0, 1, 1, 1]
-    assert sum("writes files of the same names" in one for one in told) == 3
-    assert len(saved(on_a_database.database, "acme")) == 2  # and that of the fixture
-
-
 def test_single_clicks_and_conversions_have_files_of_their_own(
     open_at: Callable[[datetime], Application], tmp_path: Path
 ) -> None:
@@ -327,73 +289,6 @@ def test_deliveries_go_to_object_storage(
         body = s3.connect(endpoint).get_object(Bucket="reports", Key=key)["Body"].read()
         assert pl.read_parquet(io.BytesIO(body))["clicks"].to_list() == [10]
         object_storage.forget_session()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def on_a_database(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterator[World]:
-    """A world with a daily delivery of which several periods are due."""
-    with ExitStack() as stack:
-        if request.param == "postgresql":
-            url = stack.enter_context(postgres.running(tmp_path / "postgres"))
-            world = replace(world, environment={"CLICKLEDGER_DATABASE_URL": url})
-            world.load()
-        write(world.folder / "logs" / "a.gz", realtime_text([Request(1)]))
-        world.run("sync", "--source", str(world.folder / "logs"))
-        words = ("--handle", "acme", "--query", "groupBy=day&tz=UTC", "--to", str(tmp_path / "out"))
-        world.run("deliveries", "add", *words)
-        database = world.database
-        with database.begin() as connection:
-            long_ago = datetime.now(UTC) - timedelta(days=4)
-            connection.execute(tables.deliveries.update().values(created_at=long_ago))
-        yield world
-        database.engine.dispose()
-
-
-def exports_made(world: World) -> list[str]:
-    database = world.database
-    with database.connect() as connection:
-        found = connection.execute(select(tables.exports.c.id).order_by(tables.exports.c.id)).scalars().all()
-    database.engine.dispose()
-    return list(found)
-
-
-def test_processes_that_deliver_at_once_make_each_period_once(on_a_database: World, tmp_path: Path) -> None:
-    running = [
-        subprocess.Popen(
-            on_a_database.command("deliver", "--json"),
-            env=on_a_database.process_environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    runs = [run for process in running for run in json.loads(process.communicate(timeout=120)[0])]
-
-    assert [process.returncode for process in running] == [0, 0, 0]
-    assert {run["outcome"] for run in runs} == {"delivered"}
-    assert len({run["from_day"] for run in runs}) == len(runs) == 5
-    assert exports_made(on_a_database) == sorted(run["export_id"] for run in runs)
-    for run in runs:
-        manifest = json.loads(Path(f"{run['file']}.manifest.json").read_text())
-        assert manifest["id"] == run["export_id"]
-        assert manifest["sha256"] == hashlib.sha256(Path(run["file"]).read_bytes()).hexdigest()
-
-
-def test_a_process_that_is_killed_blocks_no_period(on_a_database: World, tmp_path: Path) -> None:
-    """It has made an export and is about to write its file."""
-    stuck = subprocess.Popen(
-        [sys.executable, "-c", STUCK, str(tmp_path / "stuck")], env=on_a_database.process_environment()
-    )
-    while not (tmp_path / "stuck").exists():
-        assert stuck.poll() is None
-        time.sleep(0.05)
-    stuck.kill()
-    stuck.wait()
-
-    assert on_a_database.run_json("deliver") == {"delivered": 5, "skipped": 0, "failed": 0}
-
-    assert len(list((tmp_path / "out").glob("*.csv"))) == 5
-    assert len(exports_made(on_a_database)) == 6  # that of the one which was killed too
 
 
 def test_the_commands_add_list_deliver_and_remove(world: World, tmp_path: Path) -> None:

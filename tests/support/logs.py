@@ -15,6 +15,7 @@ import polars as pl
 from analytics_core.settings import REALTIME_FIELDS
 
 REALTIME = tuple(REALTIME_FIELDS.split(","))
+LEAST = ("timestamp", "sc-status", "cs-host", "cs-uri-stem", "x-edge-request-id")  # that show a click
 STANDARD = (
     *("date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem", "sc-status"),
     *("cs(Referer)", "cs(User-Agent)", "cs-uri-query", "cs(Cookie)", "x-edge-result-type", "x-edge-request-id"),
