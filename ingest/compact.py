@@ -73,14 +73,14 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
     _merge_partitions(lake, COVERAGE, _least_days)
     catch_up(lake, rules, stamps)
     lake.keep_log(CLICKS)
-    summarised = keep_summaries(lake)
     _merge_partitions(lake, BATCH_SUMMARIES, lambda rows: rows.sort("source", "number"))
     for spec in TABLES:
         table = lake.open(spec)
         said = CommitProperties(custom_metadata=_said_of(lake, spec, table))
         table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
-    lake.clean_log(summarised, CLICKS)
+    keep_summaries(lake)  # now that there is the last checkpoint up to which the log may be cleaned
+    lake.clean_log(CLICKS)
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]
 
 

@@ -71,15 +71,15 @@ def kept_up_to(kept: DeltaTable) -> int:
     return -1 if version is None else version
 
 
-def keep_summaries(lake: Lake) -> DeltaTable:
-    """Writes down what the log of `clicks` says and the table does not have. Returns `clicks` as of the last commit
-    that is in the table then: up to that, nobody needs the log for its summaries."""
+def keep_summaries(lake: Lake) -> None:
+    """Writes down what the log of `clicks` says now and the table does not have. Nobody needs the log for its summaries
+    then, up to any checkpoint that there was before."""
     clicks = lake.open(CLICKS)
     while True:
         kept = lake.open(BATCH_SUMMARIES)
         logged = lake.logged_versions(CLICKS, kept_up_to(kept) + 1, clicks.version())
         if not logged:
-            return clicks
+            return
         # Another compaction may keep the same, and clean the log of it then.
         with suppress(CommitConflictError, ForgottenCommitError):
             _keep(lake, kept, logged)

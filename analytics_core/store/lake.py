@@ -114,10 +114,11 @@ class Lake:
             with suppress(CommitConflictError), translated():  # another compaction forbids it, too
                 table.alter.set_table_properties({_CLEANS_LOG: "false"})
 
-    def clean_log(self, table: DeltaTable, spec: TableSpec) -> None:
-        """Removes commits of more than 30 days ago that a checkpoint up to the version that `table` shows replaces."""
+    def clean_log(self, spec: TableSpec) -> None:
+        """Removes commits that a checkpoint of more than 30 days ago replaces. Of those in storage delta-rs takes the
+        newest, whatever version a handle shows."""
         with translated():
-            self._by_current_keys(table, spec).cleanup_metadata()
+            self.open(spec).cleanup_metadata()
 
     def _has_log(self, spec: TableSpec) -> bool:
         try:
