@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -166,27 +165,6 @@ def test_an_empty_line_after_an_answer_keeps_no_connection(port: int) -> None:
         client.sendall(b"\r\n")
 
         assert told(client)[0] == 408
-
-
-def test_a_head_that_waits_behind_answers_has_its_time_when_they_are_sent(port: int) -> None:
-    """Of requests that are sent together, while the client reads slowly and the server has stopped reading."""
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
-        client.settimeout(PATIENCE)
-        client.connect(("127.0.0.1", port))
-        last = get(b"/healthz")
-        client.sendall(get(b"/v2/openapi.json") * 200 + last[:20])
-        time.sleep(4)
-        answers, rest = b"", last[20:]
-        while not answers.endswith(b'{"status":"ok"}'):
-            chunk = client.recv(1_048_576)
-            assert chunk, "it was closed"
-            answers += chunk
-            if rest and answers.count(b"HTTP/1.1 200 OK") == 200:
-                client.sendall(rest)
-                rest = b""
-
-    assert answers.count(b"HTTP/1.1 200 OK") == 201
 
 
 def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(port: int) -> None:
