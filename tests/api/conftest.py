@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,9 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
+from support import forks
 from support.api import NOW, Api, accounts, free_port
+from support.forks import Program
 from support.logs import GOOGLEBOT, IPHONE, Request, realtime_text, write
 from support.world import World
 
@@ -52,15 +53,13 @@ def demo_api(api: Api) -> Iterator[Api]:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[World], str]]:
     """Starts `uvicorn analytics_core.api:app` over a world; its base URL. Stopped by its process id."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Program] = []
 
     def start(world: World) -> str:
         port = free_port()
         words = [sys.executable, "-m", "uvicorn", "analytics_core.api:app", "--port", str(port)]
         with (tmp_path / "server.log").open("wb") as log:
-            running.append(
-                subprocess.Popen(words, env=world.process_environment(), cwd=world.folder, stdout=log, stderr=log)
-            )
+            running.append(forks.start(words, world.process_environment(), world.folder, stdout=log, stderr=log))
         base = f"http://127.0.0.1:{port}"
         for _ in range(150):
             try:

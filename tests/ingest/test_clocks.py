@@ -145,10 +145,7 @@ def test_answers_as_of_now_beside_a_sync_are_given_again(world: World, tmp_path:
         write(tmp_path / "logs" / f"{part:02}.gz", realtime_text(requests(1_500, start=1_500 * part)))
     application = build(world.settings)
     told: dict[datetime, int] = {}
-    words = world.command("sync", "--source", str(tmp_path / "logs"))
-    with subprocess.Popen(
-        words, env=world.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as syncing:
+    with world.start("sync", "--source", str(tmp_path / "logs")) as syncing:
         while syncing.poll() is None:
             moment = application.clock()
             told[moment] = clicks_as_of(application, moment)

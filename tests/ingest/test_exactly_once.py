@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
+from support.forks import Program
 from support.logs import REALTIME, Request, realtime_text, requests, standard_text, write
 from support.world import ACCOUNTS, World
 
@@ -78,15 +78,10 @@ def test_two_syncs_of_one_source_at_once_count_every_line_once(world: World, tmp
     world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
     for part in range(12):
         write(tmp_path / "logs" / f"{part:02}.gz", realtime_text(requests(1_500, start=1_500 * part)))
-    words = world.command("sync", "--source", str(tmp_path / "logs"))
-
-    both = [
-        subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
+    both = [world.start("sync", "--source", str(tmp_path / "logs")) for _ in range(2)]
     for process in both:
         _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
 
     assert world.clicks().select("event_id").n_unique() == world.clicks().height == 18_000
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
@@ -97,17 +92,14 @@ def test_two_syncs_of_one_source_at_once_count_every_line_once(world: World, tmp
 
 def test_two_sources_with_the_same_lines_at_once_count_every_line_once(world: World, tmp_path: Path) -> None:
     world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[Program] = []
     for name, text in (("realtime", realtime_text), ("standard", standard_text)):
         for part in range(6):
             write(tmp_path / name / f"{part}.gz", text(requests(1_500, start=1_500 * part)))
-        words = world.command("sync", "--source", str(tmp_path / name))
-        processes.append(
-            subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        )
+        processes.append(world.start("sync", "--source", str(tmp_path / name)))
     for process in processes:
         _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
 
     assert world.clicks().select("event_id").n_unique() == world.clicks().height == 9_000
     assert all(check["holds"] for check in world.run_json("verify", "--json"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -207,15 +206,11 @@ def test_two_syncs_of_a_growing_file_at_once_count_every_line_once(world: World,
     log = tmp_path / "live.log"
     append(log, realtime_text(requests(200)))
     for part in range(1, 4):
-        words = world.command("sync", "--source", str(log))
-        both = [
-            subprocess.Popen(words, env=world.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            for _ in range(2)
-        ]
+        both = [world.start("sync", "--source", str(log)) for _ in range(2)]
         append(log, realtime_text(requests(200, start=200 * part)))
         for process in both:
             _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors.decode()
+            assert process.returncode == 0, errors
     world.sync(log)
 
     assert world.clicks().height == world.clicks()["event_id"].n_unique() == 800

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -322,10 +321,7 @@ def test_verify_holds_while_a_sync_runs(world: World, tmp_path: Path) -> None:
     world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
     for part in range(20):
         write(tmp_path / "logs" / f"{part:02}.gz", realtime_text(requests(1_500, start=1_500 * part)))
-    words = world.command("sync", "--source", str(tmp_path / "logs"))
-    with subprocess.Popen(
-        words, env=world.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as syncing:
+    with world.start("sync", "--source", str(tmp_path / "logs")) as syncing:
         during: list[dict[str, dict[str, object]]] = []
         while syncing.poll() is None:
             during.append(checks(world))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,18 +103,10 @@ def test_two_workers_that_read_both_logs_at_once_count_each_request_once(world: 
         late = [Request(number, at=MIDNIGHT + distance) for number, distance in some]
         write(tmp_path / "early" / f"{part}.gz", realtime_text(early))
         write(tmp_path / "late" / f"{part}.gz", realtime_text(late))
-    processes = [
-        subprocess.Popen(
-            world.command("sync", "--source", str(tmp_path / name)),
-            env=world.process_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for name in ("early", "late")
-    ]
+    processes = [world.start("sync", "--source", str(tmp_path / name)) for name in ("early", "late")]
     for process in processes:
         _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
 
     assert world.clicks().height == 6_000
     assert failing(world) == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,14 +24,10 @@ def test_ingest_access_and_exports_work_on_postgresql(world: World, tmp_path: Pa
         for part in range(6):
             text = realtime_text(requests(1_500, start=1_500 * part)) + "garbage with a \0\n"
             write(tmp_path / "logs" / f"{part}.gz", text)
-        words = there.command("sync", "--source", str(tmp_path / "logs"))
-        both = [
-            subprocess.Popen(words, env=there.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for _ in range(2)
-        ]
+        both = [there.start("sync", "--source", str(tmp_path / "logs")) for _ in range(2)]
         for process in both:
             _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors.decode()
+            assert process.returncode == 0, errors
 
         assert all(check["holds"] for check in there.run_json("verify", "--json"))
         assert len(there.run_json("rejects", "--json")) == 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -186,12 +185,11 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
 
 def test_two_compactions_at_once_double_nothing(filled: World) -> None:
     before = (filled.clicks().height, sorted_counts(filled))
-    running = [
-        subprocess.Popen(filled.command("compact"), env=filled.process_environment(), cwd=filled.folder)
-        for _ in range(3)
-    ]
+    running = [filled.start("compact") for _ in range(3)]
 
-    assert [process.wait(120) for process in running] == [0, 0, 0]
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
 
     assert filled.clicks().height == before[0]
     assert sorted_counts(filled).equals(before[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -196,14 +195,10 @@ def test_a_lake_in_a_bucket_takes_two_writers_and_answers_queries(world: World, 
     )
     for part in range(8):
         put(endpoint, bucket, f"logs/{part}", realtime_text(requests(1_500, start=1_500 * part)))
-    words = there.command("sync", "--source", f"s3://{bucket}/logs/")
-    both = [
-        subprocess.Popen(words, env=there.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
+    both = [there.start("sync", "--source", f"s3://{bucket}/logs/") for _ in range(2)]
     for process in both:
         _, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
 
     application = build(there.settings, clock=lambda: datetime.now(UTC))
     query = Query("acme", "slug", Period(date(2026, 3, 1), date(2026, 3, 31)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 from soak.programs import CATCHES_UP
+from support import forks
 from support.logs import GOOGLEBOT, Request, realtime_text, write
 from support.world import World
 
@@ -37,13 +38,8 @@ def test_fifty_kills_lose_nothing_and_count_nothing_twice(world: World, tmp_path
     killed = 0
     for part in range(KILLS):
         written += make_file(folder, part)
-        process = subprocess.Popen(
-            [sys.executable, "-c", CATCHES_UP, "sync", "--source", str(folder)],
-            env=world.process_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        words = [sys.executable, "-c", CATCHES_UP, "sync", "--source", str(folder)]
+        process = forks.start(words, world.process_environment(), tmp_path, stderr=subprocess.PIPE)
         assert process.stderr is not None
         process.stderr.readline()  # the plan: from here on there is work to interrupt
         time.sleep(chance.uniform(0, 0.35))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from support import proxy, s3
+from support import forks, proxy, s3
+from support.forks import Program
 from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
@@ -29,7 +29,7 @@ from ingest.sync import SyncResult, prepare
 class Loop:
     """A running `sync --every 1s`."""
 
-    process: subprocess.Popen[bytes]
+    process: Program
     folder: Path
 
     def rounds(self) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def looping(world: World, *words: str, stdout: Path | None = None) -> Generator[
     out, err = stdout or world.folder / "stdout", world.folder / "stderr"
     with out.open("wb") as printed, err.open("wb") as said:
         command = world.command("sync", "--every", "1s", *words)
-        process = subprocess.Popen(command, env=world.process_environment(), stdout=printed, stderr=said)
+        process = forks.start(command, world.process_environment(), world.folder, stdout=printed, stderr=said)
         try:
             yield Loop(process, world.folder)
         finally:

@@ -23,6 +23,7 @@ from ingest.accounts import AccountsFile, load_accounts
 from ingest.progress import ProgressLines
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
+from support import forks
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -77,8 +78,9 @@ class World:
 
     def sync(self, *sources: Path | str, fields: str | None = None, full: bool = False) -> SyncResult:
         """One run in this process."""
-        opened = open_sources([str(source) for source in sources], fields, self.settings, lambda: self.now)
-        run = prepare(self.settings, self.lake, self.database, lambda: self.now, ProgressLines())
+        settings = self.settings
+        opened = open_sources([str(source) for source in sources], fields, settings, lambda: self.now)
+        run = prepare(settings, Lake(settings.lake_url), Database(settings.database), lambda: self.now, ProgressLines())
         return run.run(opened, full=full)
 
     def command(self, *words: str) -> list[str]:
@@ -88,17 +90,14 @@ class World:
         own = {"CLICKLEDGER_STATE": str(self.folder / "var"), "PYTHONPATH": str(ROOT)}
         return {**os.environ, **own, **self.environment}
 
+    def start(self, *words: str) -> forks.Program:
+        """`python -m ingest …` as a process of its own, which tells what it writes when it has ended."""
+        pipe = subprocess.PIPE
+        return forks.start(self.command(*words), self.process_environment(), self.folder, stdout=pipe, stderr=pipe)
+
     def run(self, *words: str | bytes, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`python -m ingest …` as a process of its own."""
-        return subprocess.run(
-            [*self.command(), *words],
-            env=self.process_environment(),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=check,
-            timeout=120,
-        )
+        return forks.run([*self.command(), *words], self.process_environment(), self.folder, check=check, timeout=120)
 
     def run_json(self, *words: str) -> Any:
         return json.loads(self.run(*words).stdout.splitlines()[-1])
@@ -106,10 +105,7 @@ class World:
     def run_token(self, user: str, *words: str) -> str:
         """A token as `python -m analytics_core token` prints it."""
         command = [sys.executable, "-m", "analytics_core", "token", "--user", user, *words]
-        ran = subprocess.run(
-            command, env=self.process_environment(), cwd=self.folder, capture_output=True, text=True, check=True
-        )
-        return ran.stdout.strip()
+        return forks.run(command, self.process_environment(), self.folder, check=True, timeout=120).stdout.strip()
 
     def has_read_everything(self) -> bool:
         """Whether some run read every source to its end, by whatever clock."""
