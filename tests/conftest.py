@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from support import postgres, s3
 from support.world import World
 
 
@@ -14,3 +17,24 @@ def world(tmp_path: Path) -> World:
     made = World(tmp_path)
     made.load()
     return made
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a server that nobody stops: each test takes a database of its own in it."""
+    with TemporaryDirectory(prefix="clickledger-postgresql-") as folder, postgres.running(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty database of PostgreSQL."""
+    with postgres.new_database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that nobody stops: each test takes a bucket of its own in it."""
+    with s3.running(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint

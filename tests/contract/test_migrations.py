@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
-from support import old_tables, postgres
+from support import old_tables
 from support.world import NOW
 
 from analytics_core.access.actors import Actor
@@ -25,12 +24,8 @@ from analytics_core.store.tables import VERSION, metadata
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/new.sqlite"
-        return
-    with postgres.running(tmp_path / "postgres") as found:
-        yield found
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/new.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql")
 
 
 def test_processes_that_open_a_new_database_at_once_all_get_the_tables_of_the_code(url: str) -> None:

@@ -132,21 +132,18 @@ def test_a_sync_reads_no_log_while_the_accounts_cannot_be_read(
 
 
 @pytest.mark.s3
-def test_accounts_come_from_object_storage(
-    world: World, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with s3.running(tmp_path_factory.mktemp("s3")) as endpoint:
-        for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-            monkeypatch.setenv(name, value)
-        object_storage.forget_session()
-        storage = s3.connect(endpoint)
-        storage.create_bucket(Bucket="accounts")
-        storage.put_object(Bucket="accounts", Key="all.json", Body=json.dumps(changed(plan="FREE")).encode())
+def test_accounts_come_from_object_storage(world: World, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": s3_endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    object_storage.forget_session()
+    storage = s3.connect(s3_endpoint)
+    storage.create_bucket(Bucket="accounts")
+    storage.put_object(Bucket="accounts", Key="all.json", Body=json.dumps(changed(plan="FREE")).encode())
 
-        assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is not None
-        assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is None
-        assert world.run_json("accounts", "s3://accounts/all.json")["handles"] == 2
-        object_storage.forget_session()
+    assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is not None
+    assert keep_in_step("s3://accounts/all.json", world.database, world.settings.public_domain, NOW) is None
+    assert world.run_json("accounts", "s3://accounts/all.json")["handles"] == 2
+    object_storage.forget_session()
     found = Accounts(world.database).find("acme")
     assert found is not None
     assert found.plan == "FREE"

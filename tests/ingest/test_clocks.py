@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from support import postgres
 from support.api import Api
 from support.logs import Request, realtime_text, requests, write
 from support.world import NOW, World
@@ -37,16 +35,10 @@ AHEAD = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres.running(tmp_path_factory.mktemp("postgres") / "server") as url:
-        yield url
-
-
 @pytest.fixture
-def shared(server: str, tmp_path: Path) -> World:
+def shared(postgresql: str, tmp_path: Path) -> World:
     """A world that machines share: its database is PostgreSQL."""
-    world = World(tmp_path, {"CLICKLEDGER_DATABASE_URL": server}, now=datetime.now(UTC))
+    world = World(tmp_path, {"CLICKLEDGER_DATABASE_URL": postgresql}, now=datetime.now(UTC))
     world.load()
     return world
 

@@ -270,25 +270,22 @@ def test_a_place_that_cannot_be_written_fails_alone(open_at: Callable[[datetime]
 
 @pytest.mark.s3
 def test_deliveries_go_to_object_storage(
-    open_at: Callable[[datetime], Application],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    open_at: Callable[[datetime], Application], s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with s3.running(tmp_path_factory.mktemp("s3")) as endpoint:
-        for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-            monkeypatch.setenv(name, value)
-        object_storage.forget_session()
-        s3.connect(endpoint).create_bucket(Bucket="reports")
-        application = open_at(NOW - timedelta(days=1))
-        save(application, "s3://reports/acme/", format_name="parquet")
+    for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": s3_endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    object_storage.forget_session()
+    s3.connect(s3_endpoint).create_bucket(Bucket="reports")
+    application = open_at(NOW - timedelta(days=1))
+    save(application, "s3://reports/acme/", format_name="parquet")
 
-        (run,) = deliver(application)
+    (run,) = deliver(application)
 
-        assert run.file == "s3://reports/acme/acme-country-20260310-20260310.parquet"
-        key = run.file.removeprefix("s3://reports/")
-        body = s3.connect(endpoint).get_object(Bucket="reports", Key=key)["Body"].read()
-        assert pl.read_parquet(io.BytesIO(body))["clicks"].to_list() == [10]
-        object_storage.forget_session()
+    assert run.file == "s3://reports/acme/acme-country-20260310-20260310.parquet"
+    key = run.file.removeprefix("s3://reports/")
+    body = s3.connect(s3_endpoint).get_object(Bucket="reports", Key=key)["Body"].read()
+    assert pl.read_parquet(io.BytesIO(body))["clicks"].to_list() == [10]
+    object_storage.forget_session()
 
 
 def test_the_commands_add_list_deliver_and_remove(world: World, tmp_path: Path) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from support import postgres
+from support import forks
 from support.logs import Request, realtime_text, write
 from support.world import World
 
@@ -40,21 +38,19 @@ main(["deliver"])
 @pytest.fixture(params=["sqlite", "postgresql"])
 def on_a_database(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterator[World]:
     """A world with a daily delivery of which several periods are due."""
-    with ExitStack() as stack:
-        if request.param == "postgresql":
-            url = stack.enter_context(postgres.running(tmp_path / "postgres"))
-            world = replace(world, environment={"CLICKLEDGER_DATABASE_URL": url})
-            world.load()
-        write(world.folder / "logs" / "a.gz", realtime_text([Request(1)]))
-        world.run("sync", "--source", str(world.folder / "logs"))
-        words = ("--handle", "acme", "--query", "groupBy=day&tz=UTC", "--to", str(tmp_path / "out"))
-        world.run("deliveries", "add", *words)
-        database = world.database
-        with database.begin() as connection:
-            long_ago = datetime.now(UTC) - timedelta(days=4)
-            connection.execute(tables.deliveries.update().values(created_at=long_ago))
-        yield world
-        database.engine.dispose()
+    if request.param == "postgresql":
+        world = replace(world, environment={"CLICKLEDGER_DATABASE_URL": request.getfixturevalue("postgresql")})
+        world.load()
+    write(world.folder / "logs" / "a.gz", realtime_text([Request(1)]))
+    world.run("sync", "--source", str(world.folder / "logs"))
+    words = ("--handle", "acme", "--query", "groupBy=day&tz=UTC", "--to", str(tmp_path / "out"))
+    world.run("deliveries", "add", *words)
+    database = world.database
+    with database.begin() as connection:
+        long_ago = datetime.now(UTC) - timedelta(days=4)
+        connection.execute(tables.deliveries.update().values(created_at=long_ago))
+    yield world
+    database.engine.dispose()
 
 
 def exports_made(world: World) -> list[str]:
@@ -67,33 +63,16 @@ def exports_made(world: World) -> list[str]:
 
 def test_deliveries_that_are_added_at_once_do_not_overwrite_each_other(on_a_database: World, tmp_path: Path) -> None:
     words = ("--handle", "acme", "--query", "groupBy=country&tz=UTC", "--to", str(tmp_path / "new"))
-    running = [
-        subprocess.Popen(
-            on_a_database.command("deliveries", "add", *words),
-            env=on_a_database.process_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    running = [on_a_database.start("deliveries", "add", *words) for _ in range(4)]
     told = [process.communicate(timeout=120)[1] for process in running]
 
-    assert sorted(process.returncode for process in running) == [0, 1, 1, 1]
+    assert sorted(process.wait() for process in running) == [0, 1, 1, 1]
     assert sum("writes files of the same names" in one for one in told) == 3
     assert len(saved(on_a_database.database, "acme")) == 2  # and that of the fixture
 
 
 def test_processes_that_deliver_at_once_make_each_period_once(on_a_database: World, tmp_path: Path) -> None:
-    running = [
-        subprocess.Popen(
-            on_a_database.command("deliver", "--json"),
-            env=on_a_database.process_environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
+    running = [on_a_database.start("deliver", "--json") for _ in range(3)]
     runs = [run for process in running for run in json.loads(process.communicate(timeout=120)[0])]
 
     assert [process.returncode for process in running] == [0, 0, 0]
@@ -108,9 +87,8 @@ def test_processes_that_deliver_at_once_make_each_period_once(on_a_database: Wor
 
 def test_a_process_that_is_killed_blocks_no_period(on_a_database: World, tmp_path: Path) -> None:
     """It has made an export and is about to write its file."""
-    stuck = subprocess.Popen(
-        [sys.executable, "-c", STUCK, str(tmp_path / "stuck")], env=on_a_database.process_environment()
-    )
+    words = [sys.executable, "-c", STUCK, str(tmp_path / "stuck")]
+    stuck = forks.start(words, on_a_database.process_environment(), tmp_path)
     while not (tmp_path / "stuck").exists():
         assert stuck.poll() is None
         time.sleep(0.05)

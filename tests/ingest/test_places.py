@@ -97,26 +97,25 @@ def test_a_name_is_no_pattern_that_a_copy_beside_it_fits(tmp_path: Path, name: s
 
 @pytest.mark.s3
 def test_a_lake_in_a_bucket_lies_below_a_prefix_of_any_name(world: World, storage: str, tmp_path: Path) -> None:
-    s3.connect(storage).create_bucket(Bucket="places")
+    bucket = s3.new_bucket(storage)
     there = replace(
-        world, folder=tmp_path / "[x]*", environment={"CLICKLEDGER_LAKE": f"s3://places/{EVERYTHING}/env=prod"}
+        world, folder=tmp_path / "[x]*", environment={"CLICKLEDGER_LAKE": f"s3://{bucket}/{EVERYTHING}/env=prod"}
     )
     there.load()
     there.sync(write(tmp_path / "a.log", realtime_text(requests(20))))
 
     assert clicks_of(there) == [20, 20]
-    kept = s3.connect(storage).list_objects_v2(Bucket="places").get("Contents", [])
+    kept = s3.connect(storage).list_objects_v2(Bucket=bucket).get("Contents", [])
     assert {one.get("Key", "").split("/")[0] for one in kept} == {EVERYTHING}
 
 
 @pytest.fixture
-def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with s3.running(tmp_path / "s3") as endpoint:
-        for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-            monkeypatch.setenv(name, value)
-        object_storage.forget_session()
-        yield endpoint
-        object_storage.forget_session()
+def storage(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": s3_endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    object_storage.forget_session()
+    yield s3_endpoint
+    object_storage.forget_session()
 
 
 @pytest.mark.parametrize(

@@ -32,20 +32,17 @@ pytestmark = pytest.mark.s3
 CANONICAL = read_field_list(Settings.model_fields["realtime_fields"].default.split(","))
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3.running(tmp_path_factory.mktemp("s3")) as found:
-        yield found
+@pytest.fixture
+def endpoint(s3_endpoint: str) -> str:
+    return s3_endpoint
 
 
 @pytest.fixture
-def bucket(endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in {**s3.KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     object_storage.forget_session()
-    name = "b" + str(abs(hash(request.node.name)) % 10**9)
-    s3.connect(endpoint).create_bucket(Bucket=name)
-    yield name
+    yield s3.new_bucket(endpoint)
     object_storage.forget_session()
 
 

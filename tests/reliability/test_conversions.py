@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
-from support import postgres
 from support.dying import STEPS
 from support.logs import realtime_text, requests, write
 from support.posts import conversion, ctx, kept, outcomes
@@ -31,12 +30,6 @@ DOOR = "/v2/public/conversions"
 POSTS, KEYS = 1_000, 100
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres.running(tmp_path_factory.mktemp("postgres") / "server") as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def there(request: pytest.FixtureRequest, world: World) -> World:
     """A world on each database; a test chooses the address that it posts from."""
@@ -44,8 +37,6 @@ def there(request: pytest.FixtureRequest, world: World) -> World:
     if request.param == "postgresql":
         world.environment |= {"CLICKLEDGER_DATABASE_URL": request.getfixturevalue("postgresql")}
         world.load()
-        with world.database.begin() as connection:
-            connection.exec_driver_sql("TRUNCATE conversions, conversion_outcomes")
     return world
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from support import old_tables, postgres
+from support import old_tables
 from support.world import NOW, World
 
 from analytics_core.access.actors import Actor
@@ -29,12 +28,10 @@ ROUNDS = 5
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def on_a_database(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as stack:
-        if request.param == "postgresql":
-            url = stack.enter_context(postgres.running(tmp_path / "postgres"))
-            world = replace(world, environment={"CLICKLEDGER_DATABASE_URL": url})
-        yield world
+def on_a_database(request: pytest.FixtureRequest, world: World) -> World:
+    if request.param == "postgresql":
+        return replace(world, environment={"CLICKLEDGER_DATABASE_URL": request.getfixturevalue("postgresql")})
+    return world
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
-from support import postgres
 from support.world import World
 
 from analytics_core.store.ids import time_ordered_id
@@ -33,23 +31,22 @@ def signal() -> Signal:
     )
 
 
-def test_who_counts_on_postgresql_waits_for_who_counts_already(world: World, tmp_path: Path) -> None:
+def test_who_counts_on_postgresql_waits_for_who_counts_already(world: World, postgresql: str) -> None:
     ended: list[str] = []
-    with postgres.running(tmp_path / "server") as url:
-        world.environment = {"CLICKLEDGER_DATABASE_URL": url}
-        world.load()
-        database = world.database
+    world.environment = {"CLICKLEDGER_DATABASE_URL": postgresql}
+    world.load()
+    database = world.database
 
-        def one_more() -> None:
-            with database.begin() as connection:
-                ended.extend(record(connection, [signal()]))
-
-        second = threading.Thread(target=one_more)
+    def one_more() -> None:
         with database.begin() as connection:
-            first = record(connection, [signal() for _ in range(MOST_A_SESSION)])
-            second.start()
-            second.join(timeout=0.5)  # what it does meanwhile, it does without seeing the first
-        second.join()
+            ended.extend(record(connection, [signal()]))
+
+    second = threading.Thread(target=one_more)
+    with database.begin() as connection:
+        first = record(connection, [signal() for _ in range(MOST_A_SESSION)])
+        second.start()
+        second.join(timeout=0.5)  # what it does meanwhile, it does without seeing the first
+    second.join()
 
     assert first == ["accepted"] * MOST_A_SESSION
     assert ended == ["session_full"]

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -70,16 +69,17 @@ def waiting(served: Served, count: int) -> Iterator[list[Future[httpx.Response]]
             assert one.result().status_code in (200, 503)
 
 
-@pytest.fixture
-def served(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    with s3.running(tmp_path / "s3") as endpoint, slow_store.before(endpoint) as store:
-        s3.connect(endpoint).create_bucket(Bucket="slow")
+@pytest.fixture(scope="module")
+def served(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with slow_store.before(s3_endpoint) as store:
         bucket = {**s3.KEYS, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": store.endpoint}
-        there = replace(world, environment={**bucket, "CLICKLEDGER_LAKE": "s3://slow/lake"})
-        there.run("sync", "--source", str(write(tmp_path / "a.log", realtime_text(requests(20)))))
+        lake = {"CLICKLEDGER_LAKE": f"s3://{s3.new_bucket(s3_endpoint)}/lake"}
+        there = World(tmp_path_factory.mktemp("slow"), bucket | lake)
+        there.load()
+        there.run("sync", "--source", str(write(there.folder / "a.log", realtime_text(requests(20)))))
         client = httpx.Client(timeout=150, limits=httpx.Limits(max_connections=200))
         with running(there, *SERVER) as (base, _), client:
-            token = ctx(world.settings, datetime.now(UTC))
+            token = ctx(there.settings, datetime.now(UTC))
             made = Served(base, there.run_token("user_ann"), store, token, client)
             assert made.question().json()["totals"]["clicks"] == 20
             yield made
@@ -101,9 +101,9 @@ def test_a_store_that_is_silent_keeps_nobody_else_waiting(served: Served) -> Non
 
 
 def test_a_store_that_is_slow_makes_its_own_answers_late(served: Served) -> None:
-    served.store.seconds = 2
+    served.store.seconds = 0.5  # of each of dozens of answers
     with waiting(served, 20) as questions:
-        assert served.others(1) == OTHERS
+        assert served.others(2) == OTHERS
         assert not any(one.done() for one in questions)
         answers = [one.result() for one in questions]
 

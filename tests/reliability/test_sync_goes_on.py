@@ -133,15 +133,14 @@ def test_a_loop_whose_output_has_no_room_goes_on(world: World, tmp_path: Path) -
 
 @pytest.mark.s3
 def test_a_loop_outlives_a_store_that_is_away_while_parquet_is_read(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with s3.running(tmp_path / "s3") as endpoint, proxy.before(endpoint) as store:
-        s3.connect(endpoint).create_bucket(Bucket="lake")
+    with proxy.before(s3_endpoint) as store:
         names = {**s3.KEYS, "AWS_ENDPOINT_URL": store.url, "AWS_DEFAULT_REGION": "us-east-1"}
         for name, value in names.items():
             monkeypatch.setenv(name, value)
         object_storage.client.cache_clear()
-        there = replace(world, environment={"CLICKLEDGER_LAKE": "s3://lake/here"})
+        there = replace(world, environment={"CLICKLEDGER_LAKE": f"s3://{s3.new_bucket(s3_endpoint)}/here"})
         log(tmp_path / "logs" / "a.gz", 0)
         with looping(there, "--source", str(tmp_path / "logs")) as loop:
             loop.until(lambda: loop.lines() == 3)

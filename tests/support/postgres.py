@@ -1,4 +1,8 @@
-"""A real PostgreSQL of one test session, from Debian's packages: its own folder and port, stopped by its process id."""
+"""A real PostgreSQL, from Debian's packages: its own folder and port, stopped by its process id.
+
+`running` is a server of a test that ends with it. The fixture `postgresql` is a new database in a server that tests
+share.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from support.api import free_port
 
@@ -54,6 +60,20 @@ def running(folder: Path, *, is_durable: bool = False) -> Generator[str]:
     finally:
         process.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for pooled connections
         process.wait(timeout=20)
+
+
+@contextmanager
+def new_database(server: str) -> Generator[str]:
+    """The URL of an empty database in the server that answers at this URL. It goes with whoever is connected to it."""
+    name = f"tests_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield server.rpartition("/")[0] + f"/{name}"
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,4 +1,8 @@
-"""A real S3 server of one test session: SeaweedFS on free ports, stopped by its process id."""
+"""A real S3 server: SeaweedFS on free ports, stopped by its process id.
+
+`running` is a server of a test that disturbs it. The fixture `s3_endpoint` is one that tests share, each in a new
+bucket.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,12 +73,8 @@ def running(folder: Path) -> Generator[str]:
         _wait(endpoint, process, folder / "server.log")
         yield endpoint
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # its data goes with it, and it would wait ten seconds for nobody
+        process.wait()
 
 
 def let_in(folder: Path, endpoint: str, *keys: str) -> None:
@@ -111,6 +112,13 @@ def connect(
         aws_secret_access_key=secret,
         config=Config(retries={"max_attempts": 1}, request_checksum_calculation="when_required"),
     )
+
+
+def new_bucket(endpoint: str) -> str:
+    """The name of an empty bucket of one test."""
+    name = f"tests-{uuid.uuid4().hex}"
+    connect(endpoint).create_bucket(Bucket=name)
+    return name
 
 
 def _wait(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
