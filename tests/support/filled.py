@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -282,9 +286,24 @@ def open_engine(seconds: float = 30) -> DuckDBEngine:
     return DuckDBEngine(memory_megabytes=512, seconds=seconds)
 
 
-def filled(folder: Path, engine: Engine, *batches: Sequence[Fact]) -> Filled:
+@cache
+def _without_facts() -> Path:
+    """A folder with accounts and a lake without facts, to be copied: to make it takes longer than most questions."""
+    folder = Path(tempfile.mkdtemp(prefix="clickledger-filled-"))
+    atexit.register(shutil.rmtree, folder)
     database = Database(f"sqlite:///{folder / 'clickledger.sqlite'}")
     accounts_in(database)
+    database.engine.dispose()
     lake = Lake(str(folder / "lake"))
-    fill(lake, batches)
+    fill(lake, [])
+    for spec in (CLICKS, CONVERSIONS, SIGNALS, CLICK_COUNTS, COVERAGE, ATTRIBUTIONS):
+        lake.open(spec)
+    return folder
+
+
+def filled(folder: Path, engine: Engine, *batches: Sequence[Fact]) -> Filled:
+    shutil.copytree(_without_facts(), folder, dirs_exist_ok=True)
+    database, lake = Database(f"sqlite:///{folder / 'clickledger.sqlite'}"), Lake(str(folder / "lake"))
+    for batch in batches:
+        add_batch(lake, batch)
     return Filled(lake, database, open_analytics(lake, database, engine))

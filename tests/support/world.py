@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,20 @@ ACCOUNTS: dict[str, Any] = {
 }
 
 
+def _load(database: Database, accounts: Mapping[str, Any], public_domain: str, at: datetime) -> None:
+    load_accounts(database, AccountsFile.model_validate(accounts), public_domain, at)
+    database.engine.dispose()
+
+
+@lru_cache(100)
+def _loaded(accounts: str, public_domain: str, at: datetime) -> Path:
+    """The file of a new database with these accounts, made once and copied by hundreds of tests."""
+    file = Path(tempfile.mkdtemp(prefix="clickledger-accounts-")) / "clickledger.sqlite"
+    atexit.register(shutil.rmtree, file.parent)
+    _load(Database(f"sqlite:///{file}"), json.loads(accounts), public_domain, at)
+    return file
+
+
 def stopped_by_permissions() -> tuple[str, ...]:
     """What starts a command that permissions stop as they stop everybody, though root may run the tests."""
     return ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
@@ -74,7 +92,13 @@ class World:
         return Database(self.settings.database)
 
     def load(self, accounts: Mapping[str, Any] = ACCOUNTS, at: datetime | None = None) -> None:
-        load_accounts(self.database, AccountsFile.model_validate(accounts), self.settings.public_domain, at or self.now)
+        settings = self.settings
+        file = Path(settings.database.removeprefix("sqlite:///"))
+        if not (settings.database.startswith("sqlite:///") and not file.exists()):
+            _load(Database(settings.database), accounts, settings.public_domain, at or self.now)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_loaded(json.dumps(accounts), settings.public_domain, at or self.now), file)
 
     def sync(self, *sources: Path | str, fields: str | None = None, full: bool = False) -> SyncResult:
         """One run in this process."""
