@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 KILLS ?= 300
+LOCK := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: setup dev run demo test soak check fix bench explain docs lock clean
 
@@ -17,9 +18,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Clickledger needs Python 3.11 or newer.")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what Clickledger runs on; the first time this may take minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
@@ -34,15 +36,15 @@ demo: export CLICKLEDGER_DEMO := true
 demo: export CLICKLEDGER_PUBLIC_DOMAIN := clickledger.localhost
 demo: export CLICKLEDGER_SOURCES := var/demo/world/sources.toml
 demo: setup  ## a demo world, ingested by the real sync, then dashboard and API
-	$(BIN)/python -m ingest demo
-	$(BIN)/python -m ingest sync
+	$(BIN)/clickledger demo
+	$(BIN)/clickledger sync
 	@echo
 	@echo "  Dashboard   http://localhost:$(PORT)         sign in as one of the demo users"
 	@echo "  API         http://localhost:$(PORT)/v2/docs"
 	@echo "  A click     http://localhost:$(PORT)/r/nilaray/merch   counted by the sync that runs every 15 s; its ctx takes a conversion"
-	@echo "  A token     CLICKLEDGER_STATE=var/demo $(BIN)/python -m analytics_core token --user user_ann"
+	@echo "  A token     CLICKLEDGER_STATE=var/demo $(BIN)/clickledger token --user user_ann"
 	@echo
-	@$(BIN)/python -m ingest sync --every 15s > $(CLICKLEDGER_STATE)/sync.log 2>&1 & sync=$$!; \
+	@$(BIN)/clickledger sync --every 15s > $(CLICKLEDGER_STATE)/sync.log 2>&1 & sync=$$!; \
 		trap "kill $$sync" EXIT INT TERM; \
 		$(BIN)/streamlit run app.py --server.port $(PORT) --browser.serverAddress localhost --server.headless true
 
@@ -69,7 +71,7 @@ bench: dev  ## measures, and prints the tables of benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 explain: setup  ## the SQL and the plan of a question: make explain HANDLE=acme GROUP_BY=country FILTER=device=MOBILE
-	@$(BIN)/python -m analytics_core explain --handle "$(HANDLE)" --group-by "$(or $(GROUP_BY),day)" \
+	@$(BIN)/clickledger explain --handle "$(HANDLE)" --group-by "$(or $(GROUP_BY),day)" \
 		$(if $(FROM_DAY),--from-day "$(FROM_DAY)") $(if $(TO_DAY),--to-day "$(TO_DAY)") $(if $(TIMEZONE),--tz "$(TIMEZONE)") \
 		$(foreach one,$(FILTER),--filter "$(one)")
 
@@ -77,9 +79,9 @@ docs: dev  ## writes the generated parts of docs/, and what is built from JavaSc
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m deploy.build
 
-lock:  ## resolves requirements*.in into pinned requirements*.txt; needs uv
-	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements.in -o requirements.txt
-	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+lock:  ## resolves the names in pyproject.toml into pinned requirements*.txt; needs uv
+	$(LOCK) --all-extras pyproject.toml -o requirements.txt
+	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis

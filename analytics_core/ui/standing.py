@@ -79,7 +79,7 @@ def nothing_yet(freshness: Freshness) -> None:
         advice = "Choose a longer period, remove a filter, or read newer logs:"
     st.html(f'<div class="state"><h2>{title}</h2><p>{advice}</p></div>')
     with st.container(horizontal_alignment="center"):
-        st.code("python -m ingest sync --source LOGS", language="bash", width="content")
+        st.code("clickledger sync --source LOGS", language="bash", width="content")
 
 
 def _factors(answer: Answer) -> tuple[Factor, ...]:

@@ -1,11 +1,7 @@
-"""The commands of `python -m ingest`, a module each: `add_arguments` says what a command takes, `run` does it.
-
-`run` returns the exit code: 0 done, 1 failed.
-"""
+"""The commands of ingest, a module each (see `analytics_core/command_line.py`)."""
 
 from typing import Final
 
-# Their modules are imported when they are asked for: each needs other libraries, and the whole would start slowly.
 COMMANDS: Final = {
     "sync": "read what is new in the log sources",
     "accounts": "load handles, plans, collaborators, links and campaigns",

@@ -1,4 +1,4 @@
-"""`python -m ingest accounts FILE`: loads handles, plans, collaborators, links and campaigns."""
+"""`clickledger accounts FILE`: loads handles, plans, collaborators, links and campaigns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ingest compact`: merges small files; changes no number."""
+"""`clickledger compact`: merges small files; changes no number."""
 
 from __future__ import annotations
 

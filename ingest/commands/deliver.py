@@ -1,4 +1,4 @@
-"""`python -m ingest deliver`: makes the scheduled exports that are due."""
+"""`clickledger deliver`: makes the scheduled exports that are due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ingest deliveries add | list | runs | remove`: the scheduled exports."""
+"""`clickledger deliveries add | list | runs | remove`: the scheduled exports."""
 
 from __future__ import annotations
 

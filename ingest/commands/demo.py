@@ -1,4 +1,4 @@
-"""`python -m ingest demo`: makes a demo world, three handles with 90 days of logs, and tells their true totals."""
+"""`clickledger demo`: makes a demo world, three handles with 90 days of logs, and tells their true totals."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     settings.redirect_log_folder.mkdir(parents=True, exist_ok=True)
     print(describe_truth(world))
     if settings.sources is None:  # `make demo` names them, and goes on by itself
-        print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} python -m ingest sync")
+        print(f"Next: CLICKLEDGER_SOURCES={world.sources_file} clickledger sync")
     return 0

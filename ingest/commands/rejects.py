@@ -1,4 +1,4 @@
-"""`python -m ingest rejects`: shows lines and objects that could not be read, newest first."""
+"""`clickledger rejects`: shows lines and objects that could not be read, newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ingest settings`: prints every setting."""
+"""`clickledger settings`: prints every setting."""
 
 from __future__ import annotations
 

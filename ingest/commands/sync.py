@@ -1,4 +1,4 @@
-"""`python -m ingest sync`: reads what is new in the log sources, once or again and again."""
+"""`clickledger sync`: reads what is new in the log sources, once or again and again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ingest verify`: checks that every line is accounted for, once."""
+"""`clickledger verify`: checks that every line is accounted for, once."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def load_strays() -> Strays:
 
 
 def accounts(creators: Sequence[Creator], start: datetime) -> dict[str, Any]:
-    """What `python -m ingest accounts` reads."""
+    """What `clickledger accounts` reads."""
     return {"handles": [_account(creator, start - _PLAN_AGE) for creator in creators]}
 
 

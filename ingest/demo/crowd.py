@@ -65,7 +65,7 @@ def draw_crowd(handles: int, lines: int, public_domain: str, seed: int) -> Crowd
 
 
 def crowd_accounts(handles: int, first: datetime) -> dict[str, Any]:
-    """What `python -m ingest accounts` reads."""
+    """What `clickledger accounts` reads."""
     since = (first - timedelta(days=30)).strftime("%Y-%m-%dT00:00:00Z")
     links = [
         {"slug": slug, "destinationUrl": f"https://shop.example/{slug}", "campaignId": "always" if number % 3 else None}

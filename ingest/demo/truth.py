@@ -41,7 +41,7 @@ class HandleTruth(TypedDict):
 
 
 class Truth(TypedDict):
-    """`lines`: where every line of the world goes, under the names that `python -m ingest sync` prints."""
+    """`lines`: where every line of the world goes, under the names that `clickledger sync` prints."""
 
     period: dict[str, str]
     lines: dict[str, int]

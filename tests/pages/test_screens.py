@@ -157,14 +157,14 @@ def test_downloads_are_locked_on_free_and_name_the_plan(dashboard: Dashboard) ->
 def test_a_period_without_clicks_says_what_to_do(dashboard: Dashboard, page: str) -> None:
     screen = dashboard.open(page=page, handle="quiet")
     assert "No clicks in this period" in told(screen)
-    assert "python -m ingest sync" in screen.code[0].value
+    assert "clickledger sync" in screen.code[0].value
     assert not screen.metric
 
 
 def test_the_first_run_says_how_to_read_logs(unsynced: Dashboard) -> None:
     screen = unsynced.open()
     assert "No logs have been read yet" in told(screen)
-    assert "python -m ingest sync" in screen.code[0].value
+    assert "clickledger sync" in screen.code[0].value
 
 
 def test_days_are_picked_one_after_the_other(dashboard: Dashboard) -> None:

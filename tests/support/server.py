@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +20,18 @@ def serving(world: World, port: int, folder: Path, below: str = "", **environmen
     words = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
     if below:
         words += ["--server.baseUrlPath", below]
+    with started(words, world.process_environment() | environment, folder, f"http://127.0.0.1:{port}{below}") as base:
+        yield base
+
+
+@contextmanager
+def started(words: Sequence[str], environment: Mapping[str, str], folder: Path, base: str) -> Iterator[str]:
+    """Starts a server in `folder`; `base`, when it answers there."""
     log = folder / "server.log"
     with log.open("wb") as written:
-        process = subprocess.Popen(
-            words, env=world.process_environment() | environment, cwd=folder, stdout=written, stderr=written
-        )
+        process = subprocess.Popen(words, env=environment, cwd=folder, stdout=written, stderr=written)
     try:
-        yield _ready(f"http://127.0.0.1:{port}{below}", log)
+        yield _ready(base, log)
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -1,0 +1,42 @@
+"""`clickledger explain`: prints the SQL of a question, and the engine's plan of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from analytics_core.access.actors import Actor
+from analytics_core.bootstrap import build
+from analytics_core.query.catalog import FILTERS
+from analytics_core.query.parameters import gathered
+from analytics_core.query.parse import parse_query
+from analytics_core.settings import Settings
+
+_OPERATOR: Final = Actor("analytics_core explain", is_staff=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--handle", required=True)
+    parser.add_argument("--group-by", required=True, help="as groupBy of the API")
+    parser.add_argument("--from-day", help="yyyymmdd; without days the last 30")
+    parser.add_argument("--to-day", help="yyyymmdd")
+    parser.add_argument("--tz", help="IANA time zone (default UTC)")
+    parser.add_argument("--filter", type=_filter, action="append", default=[], help="country=DE,AT and the like")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    asked = {"groupBy": arguments.group_by, "fromDay": arguments.from_day, "toDay": arguments.to_day}
+    asked["tz"] = arguments.tz
+    given = gathered([*((name, value) for name, value in asked.items() if value), *arguments.filter])
+    application = build(settings)
+    query = parse_query(arguments.handle, given, application.clock())
+    print("\n\n".join(application.analytics.explain(query, _OPERATOR)))
+    application.analytics.close()
+    return 0
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if name not in FILTERS or not value:
+        raise argparse.ArgumentTypeError(f"{text} is no filter; write country=DE,AT or another of {', '.join(FILTERS)}")
+    return name, value
