@@ -33,6 +33,7 @@ from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build, shared
 from analytics_core.errors import FeatureLockedError
 from analytics_core.store.audit import AuditEvent
+from ingest.accounts import AccountsFile, load_accounts
 from ingest.deliver import deliver
 from ingest.deliveries import add
 
@@ -119,7 +120,8 @@ class Tenants(RuleBasedStateMachine):
         self.load()
 
     def load(self) -> None:
-        self.api.world.load(accounts(self.roles, self.plans))
+        file = AccountsFile.model_validate(accounts(self.roles, self.plans))
+        load_accounts(self.api.application.database, file, self.api.world.settings.public_domain, NOW)
 
     def may(self, person: str, handle: str) -> bool:
         return person == "staff" or (person, handle) in self.roles

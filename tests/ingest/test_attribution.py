@@ -19,6 +19,7 @@ from analytics_core.model import SegmentRules
 from analytics_core.store import conversions as conversions_table
 from analytics_core.store import signals as signals_table
 from analytics_core.store.conversions import Conversion, Post
+from analytics_core.store.database import Database
 from analytics_core.store.schemas import ATTRIBUTIONS, SLOT_SECONDS
 from analytics_core.store.signals import Signal
 from ingest.attribute import standing
@@ -127,9 +128,9 @@ def world_at(folder: Path) -> World:
     return world
 
 
-def deliver(world: World, event: Followed) -> None:
+def deliver(database: Database, event: Followed) -> None:
     """As the door leaves it in the database."""
-    with world.database.begin() as connection:
+    with database.begin() as connection:
         if event.confidence is None:
             row = Conversion(
                 conversion_id=event.name,
@@ -243,12 +244,13 @@ def attributions_of(world: World) -> set[tuple[object, ...]]:
 def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = world_at(Path(folder))
+        database = world.database
         for sync in range(told.syncs):
             for event, when in told.events:
                 if when == sync:
-                    deliver(world, event)
+                    deliver(database, event)
                     if event.confidence is None:
-                        deliver(world, event)  # a replay of its key
+                        deliver(database, event)  # a replay of its key
             lines = [click.request for click, when in told.clicks if when == sync]
             repeated = [click.request for click, when in told.clicks if when is not None and when < sync][:3]
             log = write(Path(folder) / f"{sync}.gz", realtime_text([*repeated, *lines]))
@@ -256,7 +258,7 @@ def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told)
 
         assert counts_of(world) == counted(told)
         assert attributions_of(world) == attributed(told)
-        checks = {one.name: one.holds for one in verify(world.lake, world.database, RULES)}
+        checks = {one.name: one.holds for one in verify(world.lake, database, RULES)}
         assert checks == dict.fromkeys(checks, True)
 
 
@@ -267,7 +269,7 @@ def test_a_conversion_that_comes_alone_moves_the_clicks_after_it(world: World, t
     )
     log = write(tmp_path / "a.gz", realtime_text(click.request for click in (first, second, third)))
     for number, click in enumerate((third, first)):
-        deliver(world, Followed(f"c{number}", click, click.at + timedelta(minutes=1), 5_000, "EUR"))
+        deliver(world.database, Followed(f"c{number}", click, click.at + timedelta(minutes=1), 5_000, "EUR"))
         world.sync(log)  # the second one reads no line
 
     segments = {(at, name) for _, at, _, name, _ in counts_of(world)}
@@ -281,7 +283,10 @@ def test_what_was_derived_step_by_step_is_what_verify_derives_at_once(world: Wor
         for number in range(8)
     ]
     for sync, number in enumerate((5, 2, 7, 0, 1, 3)):
-        deliver(world, Followed(f"c{number}", clicks[number], clicks[number].at + timedelta(minutes=1), 5_000, "EUR"))
+        deliver(
+            world.database,
+            Followed(f"c{number}", clicks[number], clicks[number].at + timedelta(minutes=1), 5_000, "EUR"),
+        )
         world.sync(write(tmp_path / f"{sync}.gz", realtime_text([clicks[number].request])))
 
     checks = {check["name"]: check["holds"] for check in world.run_json("verify", "--json")}

@@ -99,11 +99,12 @@ def test_braces_within_values_end_no_record(world: World, tmp_path: Path, agent:
     ],
 )
 def test_a_damaged_object_among_others_costs_itself_alone(world: World, tmp_path: Path, damaged: str) -> None:
-    for place in range(3):
-        start = 10 * place
-        parts = [glued(place, start), damaged, glued(3 - place, start + place)]
-        found = world.sync(write(tmp_path / f"{place}.json", "".join(parts))).identity
-        assert (found.clicks, found.rejected) == (3, 1)
+    logs = [
+        write(tmp_path / f"{place}.json", glued(place, 10 * place) + damaged + glued(3 - place, 11 * place))
+        for place in range(3)
+    ]
+    found = world.sync(*logs).identity  # each is a source of its own, and read alone
+    assert (found.clicks, found.rejected) == (9, 3)
     rejects = world.run_json("rejects", "--json")
     assert sorted(row["line_number"] for row in rejects) == [1, 2, 3]
     assert {row["raw"] for row in rejects} == {damaged}

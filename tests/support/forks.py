@@ -219,7 +219,6 @@ def _become(asked: dict[str, object], streams: Sequence[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(asked["environment"])  # type: ignore[arg-type]
     os.chdir(str(asked["folder"]))
-    gc.unfreeze()
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
     return asked["words"]  # type: ignore[return-value]
@@ -228,8 +227,9 @@ def _become(asked: dict[str, object], streams: Sequence[int]) -> list[str]:
 def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for pytest, which tells when nobody asks any more
     _import_everything()
-    gc.freeze()
+    gc.freeze()  # forks share it
     words = _serve(socket.socket(fileno=int(sys.argv[1])))
+    gc.unfreeze()  # what ends is collected as always
     if words is None:
         return
     option, what, *arguments = words
