@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         try:
             limits.parse(rate)
         except ValueError:
-            raise ValueError(f"{rate!r} is no rate such as 1200/minute") from None
+            raise ValueError(f"must be a rate such as 1200/minute; got {rate!r}") from None
         return rate
 
     @field_validator("ctx_secrets")

@@ -54,7 +54,7 @@ def _domain(name: str) -> str:
     """As hosts are logged and compared: lower case, no trailing dot, an international name as browsers send it."""
     host = ascii_name(host_name(name))
     if not _DOMAIN.fullmatch(host):
-        raise ValueError("is no domain such as go.acme.example")
+        raise ValueError(f"must be a domain such as go.acme.example; got {name[:_SHOWN_CHARACTERS]!r}")
     return host
 
 
@@ -234,7 +234,10 @@ def _check_unique(path: str, accounts: AccountsFile) -> None:
         known = {campaign.campaign_id for campaign in entry.campaigns}
         for link in entry.links:
             if link.campaign_id is not None and link.campaign_id not in known:
-                raise AccountsFileError(f"{path}: {entry.handle}/{link.slug}: no campaign {link.campaign_id!r}.")
+                raise AccountsFileError(
+                    f"{path}: {entry.handle}/{link.slug}: campaignId must name a campaign of the handle; "
+                    f"got {link.campaign_id!r}."
+                )
     for what, values in lists:
         twice = (
             next((value for value in values if values.count(value) > 1), None)
@@ -242,7 +245,7 @@ def _check_unique(path: str, accounts: AccountsFile) -> None:
             else None
         )
         if twice is not None:
-            raise AccountsFileError(f"{path}: {what} {twice!r} stands twice.")
+            raise AccountsFileError(f"{path}: {what} {twice!r} is given twice; each must be given once.")
 
 
 def _check_domains(place: str, entry: HandleEntry, public_domain: str) -> None:

@@ -43,7 +43,7 @@ def _used(schema: pa.Schema, fields: Fields) -> list[str]:
     for name in used:
         kind = schema.field(name).type
         if str(kind.value_type if pa.types.is_dictionary(kind) else kind) not in _TEXT:
-            raise UnknownFormatError(f"{name} holds no text but {kind}")
+            raise UnknownFormatError(f"{name} must hold text; it holds {kind}")
     return used
 
 

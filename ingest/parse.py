@@ -251,7 +251,7 @@ def _has_half_a_pair(line: bytes, value: object) -> bool:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _JSON: Final = json.JSONDecoder(parse_constant=_no_constant)  # NaN, Infinity

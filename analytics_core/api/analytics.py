@@ -92,7 +92,7 @@ class Parameters:
         self._all = request.query_params.multi_items()
 
     def given(self, **more: Text) -> dict[str, str]:
-        """By name, with those that one route has beside them. Raises InvalidParameterError for one that stands twice.
+        """By name, with those that one route has beside them. Raises InvalidParameterError for one that is given twice.
 
         Names that the API does not know are ignored.
         """

@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _filter(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     if name not in FILTERS or not value:
-        raise argparse.ArgumentTypeError(f"{text} is no filter; write country=DE,AT or another of {', '.join(FILTERS)}")
+        raise argparse.ArgumentTypeError(f"must be a filter such as country=DE,AT, of {', '.join(FILTERS)}; got {text}")
     return name, value

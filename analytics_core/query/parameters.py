@@ -10,16 +10,16 @@ from analytics_core.query.parse import joined
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """A filter has the values of all the times that it stands there.
+    """A filter has the values of all the times that it is given.
 
-    Raises InvalidParameterError for another parameter that stands more than once.
+    Raises InvalidParameterError for another parameter that is given more than once.
     """
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
     for name, given in values.items():
         if name not in FILTERS and len(given) > 1:
-            raise InvalidParameterError(f"{name} stands more than once.")
+            raise InvalidParameterError(f"{name} must be given once; it is given more than once.")
     return {
         name: joined(name, [value for value in given if value]) if name in FILTERS else given[0]
         for name, given in values.items()

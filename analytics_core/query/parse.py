@@ -129,17 +129,19 @@ def _spelled(dimension: str, value: str) -> str:
 def _check_filter(one: Filter) -> None:
     name = one.dimension
     if name not in FILTERS:
-        raise InvalidParameterError(f"Filters are {', '.join(FILTERS)}; {name!r} is none of them.")
+        raise InvalidParameterError(f"A filter must be one of {', '.join(FILTERS)}; got {name!r}.")
     if not 1 <= len(one.values) <= MAX_FILTER_VALUES or "" in one.values:
-        raise InvalidParameterError(f"{name} takes 1 to {MAX_FILTER_VALUES} values with commas between; none is empty.")
+        raise InvalidParameterError(
+            f"{name} must have 1 to {MAX_FILTER_VALUES} values, none of them empty, with commas between."
+        )
     if name == "slug":
         for slug in one.values:
             if not _SLUG.fullmatch(slug):
-                raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; {slug[:40]!r} is not.")
+                raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; got {slug[:40]!r}.")
     known = DIMENSIONS[name].values
     for value in one.values:
         if known and value not in known:
-            raise InvalidParameterError(f"{name} must be one of {', '.join(known)}; {value[:40]!r} is not.")
+            raise InvalidParameterError(f"{name} must be one of {', '.join(known)}; got {value[:40]!r}.")
 
 
 def _group_by(name: str | None, *, for_export: bool, optional: bool) -> str | None:
@@ -174,7 +176,7 @@ def _day(name: str, text: str | None) -> date | None:
             day = None
         if day is not None and FIRST_YEAR <= day.year <= LAST_YEAR:
             return day
-    raise InvalidDateRangeError(f"{name} must be a day as yyyymmdd, such as 20260228; {text[:40]!r} is none.")
+    raise InvalidDateRangeError(f"{name} must be a date like 20260228; got {text[:40]!r}.")
 
 
 def _sort(text: str | None) -> Sort | None:
@@ -182,14 +184,14 @@ def _sort(text: str | None) -> Sort | None:
         case None | "asc" | "desc":
             return text
         case _:
-            raise InvalidSortError("sort must be asc or desc.")
+            raise InvalidSortError(f"sort must be asc or desc; got {text[:40]!r}.")
 
 
 def _limit(text: str | None, group_by: str | None) -> int:
     if text is None:
         return MAX_DAYS if group_by == "day" else DEFAULT_LIMIT  # unasked, no day is folded
     if not _LIMIT.fullmatch(text):
-        raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
+        raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}; got {text[:40]!r}.")
     return int(text)
 
 
@@ -198,7 +200,7 @@ def _compare(text: str | None) -> Literal["previous"] | None:
         case None | "previous":
             return text
         case _:
-            raise InvalidParameterError("compare must be previous.")
+            raise InvalidParameterError(f"compare must be previous; got {text[:40]!r}.")
 
 
 def _conversion_day(text: str | None) -> ConversionDay:
@@ -206,7 +208,7 @@ def _conversion_day(text: str | None) -> ConversionDay:
         case None | "conversion" | "click":
             return text or "conversion"
         case _:
-            raise InvalidParameterError("conversionDay must be conversion or click.")
+            raise InvalidParameterError(f"conversionDay must be conversion or click; got {text[:40]!r}.")
 
 
 def _events(text: str | None, group_by: str | None) -> Events:
@@ -216,12 +218,14 @@ def _events(text: str | None, group_by: str | None) -> Events:
         case "conversions" if group_by == EVENT:
             return text
         case _:
-            raise InvalidParameterError(f"metric must be clicks, or with groupBy={EVENT} conversions.")
+            raise InvalidParameterError(
+                f"metric must be clicks, or with groupBy={EVENT} conversions; got {text[:40]!r}."
+            )
 
 
 def _flag(name: str, text: str | None) -> bool:
     if text not in (None, "true", "false"):
-        raise InvalidParameterError(f"{name} must be true or false.")
+        raise InvalidParameterError(f"{name} must be true or false; got {text[:40]!r}.")
     return text == "true"
 
 
@@ -235,7 +239,8 @@ def _as_of(text: str | None, now: datetime) -> datetime | None:
         moment = None
     if moment is None:
         raise InvalidAsOfError(
-            "asOf must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z (a + is %2B)."
+            "asOf must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z (a + is %2B); "
+            f"got {text[:40]!r}."
         )
     check_as_of(moment, now)
     return moment
@@ -244,4 +249,4 @@ def _as_of(text: str | None, now: datetime) -> datetime | None:
 def check_as_of(moment: datetime, now: datetime) -> None:
     """Raises InvalidAsOfError for a moment that is still to come: what will be known then, nobody can say."""
     if moment > now:
-        raise InvalidAsOfError("asOf lies in the future; leave it out for the newest answer.")
+        raise InvalidAsOfError("asOf must not lie in the future; leave it out for the newest answer.")

@@ -60,6 +60,7 @@ def _upgrade(connection: Connection, found: str | None) -> None:
         ScriptDirectory.from_config(configuration).get_revisions(found or ())
     except CommandError:
         raise SettingsError(
-            f"The database belongs to a newer Clickledger: its tables are of version {found}, here {VERSION} is known."
+            f"The database belongs to a newer Clickledger: its tables are of version {found}, this release knows "
+            f"{VERSION}."
         ) from None
     command.upgrade(configuration, "head")

@@ -68,7 +68,7 @@ def _open(config: SourceConfig, clock: Callable[[], datetime]) -> Source:
         return FileSource(config, config.url)
     if scheme == "s3":
         return S3Source(config, clock)
-    raise SourceError(f"{config.url}: sources are files, folders, globs and s3://bucket/prefix.")
+    raise SourceError(f"A source must be a file, a folder, a glob or s3://bucket/prefix; got {config.url}.")
 
 
 def _name(url: str, base: Path | None = None) -> str:
@@ -78,10 +78,10 @@ def _name(url: str, base: Path | None = None) -> str:
     try:
         name = url if "://" in url else os.path.normpath((base or Path.cwd()) / Path(url).expanduser())
     except (OSError, RuntimeError) as error:  # no working folder, or `~` of nobody
-        raise SourceError(f"{url} is no source: {error}.") from error
+        raise SourceError(f"{url} cannot be a source: {error}.") from error
     reason = why_unstorable(name)
     if reason is not None:
-        raise SourceError(f"{shown(name)} is no source: {reason}.")
+        raise SourceError(f"{shown(name)} cannot be a source: {reason}.")
     return name
 
 
@@ -108,7 +108,7 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
     except OSError as error:
         raise SourceError(f"CLICKLEDGER_SOURCES names {path}, which cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} is no TOML: {error}.") from None
+        raise SourceError(f"{path} is not valid TOML: {error}.") from None
     tables: Any = written.pop("source", [])
     if (
         written
@@ -123,7 +123,7 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
     for place, config in enumerate(configs, 1):
         if config.url in [other.url for other in configs[: place - 1]]:
             raise SourceError(
-                f"{path}, source {place}: {config.url} stands twice; give each a longer prefix of its own."
+                f"{path}, source {place}: {config.url} is given twice; give each a longer prefix of its own."
             )
     return configs
 
@@ -131,21 +131,23 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
 def _configured_source(table: dict[str, Any], place: int, path: Path, settings: Settings) -> SourceConfig:
     for key, value in table.items():
         if key not in _KEYS or isinstance(value, bool) or not isinstance(value, _KEYS[key]):
-            raise SourceError(f"{path}, source {place}: {key} is not allowed so; keys are {', '.join(_KEYS)}.")
+            raise SourceError(f"{path}, source {place}: {key} cannot be {value!r}; keys are {', '.join(_KEYS)}.")
     if "url" not in table:
         raise SourceError(f"{path}, source {place}: url is missing.")
     sampling = table.get("sampling", 100)
     if not 1 <= sampling <= 100:
-        raise SourceError(f"{path}, source {place}: sampling is a percentage from 1 to 100.")
+        raise SourceError(f"{path}, source {place}: sampling must be a percentage from 1 to 100; got {sampling}.")
     lookback_hours = table.get("lookback_hours", settings.lookback_hours)
     if lookback_hours < 1:
-        raise SourceError(f"{path}, source {place}: lookback_hours is a number of hours from 1 on.")
+        raise SourceError(f"{path}, source {place}: lookback_hours must be 1 or more; got {lookback_hours}.")
     fields = table.get("fields")
     if isinstance(fields, list) and not all(isinstance(name, str) for name in cast("list[Any]", fields)):
-        raise SourceError(f"{path}, source {place}: fields is a text or a list of texts.")
+        raise SourceError(f"{path}, source {place}: fields must be a text or a list of texts.")
     distribution = table.get("distribution")
     if distribution is not None and not re.fullmatch(r"[A-Z0-9]+", distribution):
-        raise SourceError(f"{path}, source {place}: distribution is the id of one, such as E2EXAMPLE.")
+        raise SourceError(
+            f"{path}, source {place}: distribution must be the id of one, such as E2EXAMPLE; got {distribution!r}."
+        )
     return SourceConfig(
         url=_name(table["url"], path.parent.absolute()),
         fields=_default_fields(settings) if fields is None else _fields(fields, f"{path}, source {place},"),

@@ -87,7 +87,7 @@ class FileSource:
             elif stat.S_ISREG(status.st_mode):
                 yield self._place, status
             else:
-                raise SourceError(f"{self._place} is no regular file; a source is {_PLACES}.")
+                raise SourceError(f"{self._place} is not a regular file; a source is {_PLACES}.")
 
     def _matching(self) -> Iterator[Found | Unlisted]:
         has_magic = glob.has_magic(self._place)
@@ -114,7 +114,7 @@ def _open(path: str) -> IO[bytes]:
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "it is no regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     return file
 
 

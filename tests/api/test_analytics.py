@@ -231,7 +231,10 @@ def test_nor_may_the_format_of_a_download(api: Api) -> None:
     refused = api.client.get(
         f"{PATH}/export?groupBy=country&format=csv&format=json", headers={"Authorization": f"Bearer {api.token()}"}
     )
-    assert (refused.status_code, refused.json()["message"]) == (400, "format stands more than once.")
+    assert (refused.status_code, refused.json()["message"]) == (
+        400,
+        "format must be given once; it is given more than once.",
+    )
 
 
 def test_a_method_of_anyones_choice_is_no_label(api: Api) -> None:

@@ -45,7 +45,7 @@ def test_a_question_is_shown_as_it_is_run(filled: World) -> None:
         (("--handle", "nobody", "--group-by", "day"), 1, "handle_not_found: "),
         (("--handle", "acme", "--group-by", "colour"), 1, "invalid_group_by: "),
         (("--handle", "acme", "--group-by", "day", "--tz", "Mars"), 1, "invalid_timezone: "),
-        (("--handle", "acme", "--group-by", "day", "--filter", "colour=red"), 2, "colour=red is no filter"),
+        (("--handle", "acme", "--group-by", "day", "--filter", "colour=red"), 2, "got colour=red"),
         (("--handle", "acme"), 2, "--group-by"),
     ],
 )

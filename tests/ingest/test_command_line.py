@@ -14,12 +14,12 @@ from ingest.commands import COMMANDS
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("sync", "--every", "0s"), "0s is no time span"),
-        (("sync", "--every", "soon"), "soon is no time span"),
+        (("sync", "--every", "0s"), "must be a time span such as 60s, 5m or 1h; got 0s"),
+        (("sync", "--every", "soon"), "5m or 1h; got soon"),
         (("sync", "--once", "--every", "60s"), "not allowed with"),
-        (("rejects", "--limit", "0"), "0 is no number from 1 on"),
-        (("rejects", "--limit", "-1"), "-1 is no number from 1 on"),
-        (("demo", "--days", "0"), "0 is no number from 1 on"),
+        (("rejects", "--limit", "0"), "must be a whole number, 1 or more; got 0"),
+        (("rejects", "--limit", "-1"), "1 or more; got -1"),
+        (("demo", "--days", "0"), "must be a whole number, 1 or more; got 0"),
         (("anything",), "invalid choice"),
     ],
 )

@@ -82,9 +82,9 @@ def test_a_field_list_is_read_as_it_is_meant(world: World, tmp_path: Path, writt
     [
         ("[[sources]]\nurl = 'a'\n", "each source is a table of its own, headed [[source]]; got sources."),
         ("[[source]]\nurl = 'a'\nfield = 'x'\n", "field is not allowed so"),
-        ("[[source]]\nurl = 'a'\nfields = [1]\n", "fields is a text or a list of texts."),
-        ("[[source]]\nurl = 'a'\nsampling = true\n", "sampling is not allowed so"),
-        ("[[source]]\nurl = 'a'\nlookback_hours = 0\n", "lookback_hours is a number of hours from 1 on."),
+        ("[[source]]\nurl = 'a'\nfields = [1]\n", "fields must be a text or a list of texts."),
+        ("[[source]]\nurl = 'a'\nsampling = true\n", "sampling cannot be True; keys are"),
+        ("[[source]]\nurl = 'a'\nlookback_hours = 0\n", "lookback_hours must be 1 or more; got 0."),
     ],
 )
 def test_a_file_of_sources_with_what_nobody_knows_is_refused(

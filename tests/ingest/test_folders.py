@@ -248,7 +248,7 @@ def test_a_name_that_the_books_cannot_hold_fails_alone(world: World, logs: Path)
 
 
 def test_a_source_whose_name_is_none_is_refused(world: World) -> None:
-    for name, said in ((b"/logs/\xff", "no UTF-8"), (b"", "empty"), (b"~nobody-knows-them/logs", "is no source")):
+    for name, said in ((b"/logs/\xff", "no UTF-8"), (b"", "empty"), (b"~nobody-knows-them/logs", "cannot be a source")):
         code, _, told = ran(world, b"--source", name)
 
         assert code == 1
@@ -274,11 +274,11 @@ def test_what_is_no_file_is_told_and_waits_for_nobody(
 
     assert (code, lines) == (1, 6)
     for name in ("pipe.gz", "pipe.log", "socket.log"):
-        assert f"{logs / name} could not be read: it is no regular file" in said
+        assert f"{logs / name} could not be read: it is not a regular file" in said
     assert not world.has_read_everything()
     assert world.sync(logs / "[az].gz").complete  # what is not asked for disturbs nobody
     [error] = world.sync(logs / "pipe.gz").errors
-    assert error.startswith(f"invalid_source: {logs / 'pipe.gz'} is no regular file; a source is a file, a folder")
+    assert error.startswith(f"invalid_source: {logs / 'pipe.gz'} is not a regular file; a source is a file, a folder")
 
 
 def source_of(world: World, place: Path) -> FileSource:

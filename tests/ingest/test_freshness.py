@@ -98,12 +98,12 @@ def test_a_configuration_without_sources_leaves_it_to_what_is_read_by_hand(confi
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('[[source]]\nurl = "a"\n[[source]]\nurl = "./a"\n', "source 2: .* stands twice"),
-        ('[[source]]\nurl = "a"\ndistribution = "E1,E2"\n', "distribution is the id of one"),
+        ('[[source]]\nurl = "a"\n[[source]]\nurl = "./a"\n', "source 2: .* is given twice"),
+        ('[[source]]\nurl = "a"\ndistribution = "E1,E2"\n', "distribution must be the id of one"),
         ('[source]\nurl = "a"\n', r"headed \[\[source\]\]"),
         ('source = ["a"]\n', r"headed \[\[source\]\]"),
         ('[[source]]\nurl = "a\\u0000"\n', "holds a NUL"),
-        ('[[source]]\nurl = "caf\xe9"\n', "is no TOML"),
+        ('[[source]]\nurl = "caf\xe9"\n', "is not valid TOML"),
     ],
 )
 def test_a_configuration_that_would_mix_sources_up_is_refused(

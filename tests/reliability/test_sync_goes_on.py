@@ -107,13 +107,13 @@ def test_a_loop_outlives_bad_names_folders_settings_and_databases(world: World, 
         (tmp_path / "gone").rename(logs)
 
         (tmp_path / "sources.toml").write_text("[source")
-        loop.until(lambda: "is no TOML" in loop.said())
+        loop.until(lambda: "is not valid TOML" in loop.said())
         configure(world, logs, other)
 
         with closing(sqlite3.connect(database)) as held, closing(sqlite3.connect(tmp_path / "kept")) as kept:
             held.backup(kept)
         replace_database(database, b"no database any more" * 1_000)
-        loop.until(lambda: "Trying again" in loop.said().partition("is no TOML")[2])
+        loop.until(lambda: "Trying again" in loop.said().partition("is not valid TOML")[2])
         replace_database(database, (tmp_path / "kept").read_bytes())
         rounds = len(loop.rounds())
         log(other / "f.gz", 5)

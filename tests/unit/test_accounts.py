@@ -86,9 +86,9 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
         ({"collaborators": [{"userId": "u", "role": "KING"}]}, "handles[0].collaborators[0].role"),
         (
             {"links": [{"slug": "abcd", "destinationUrl": "https://x.example", "campaignId": "none"}]},
-            "no campaign 'none'",
+            "campaignId must name a campaign of the handle; got 'none'",
         ),
-        ({"handle": "zed"}, "handle 'zed' stands twice"),
+        ({"handle": "zed"}, "handle 'zed' is given twice"),
     ],
 )
 def test_what_is_not_allowed_is_named_with_its_place(
@@ -228,7 +228,7 @@ def test_a_domain_is_kept_as_hosts_are_logged(world: World, written: str, host: 
 def test_what_is_no_domain_is_told(domain: str) -> None:
     content = json.dumps({"handles": [{**ACCOUNTS["handles"][0], "domains": [domain]}]}).encode()
     with pytest.raises(
-        AccountsFileError, match=r"handles\[0\]\.domains\[0\]: .*is no domain such as go\.acme\.example"
+        AccountsFileError, match=r"handles\[0\]\.domains\[0\]: .*must be a domain such as go\.acme\.example; got "
     ):
         parse_accounts("accounts.json", content)
 

@@ -129,7 +129,9 @@ def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_rate_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKLEDGER_QUERY_RATE", "lots")
 
-    with pytest.raises(SettingsError, match=r"CLICKLEDGER_QUERY_RATE: .*'lots' is no rate such as 1200/minute"):
+    with pytest.raises(
+        SettingsError, match=r"CLICKLEDGER_QUERY_RATE: .*must be a rate such as 1200/minute; got 'lots'"
+    ):
         load_settings()
 
 
