@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import IO, Final, Self
+from warnings import catch_warnings
 
 ROOT: Final = Path(__file__).parents[2]
 _PACKAGES: Final = ("ingest", "analytics_core")
@@ -86,6 +87,7 @@ class Fork:
                 self.wait(None if until is None else max(0, until - time.monotonic()))
             except TimeoutError as error:
                 self.kill()
+                self.wait()
                 raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0) from error
         return written[0], written[1]
 
@@ -191,7 +193,8 @@ def _serve(asked: socket.socket) -> list[str] | None:
             message, (stdin, stdout, stderr, tells), *_ = _received(asked)
             if not message:
                 return None
-            pid = os.fork()
+            with catch_warnings(action="ignore"):  # of threads: those here are idle ones of allocators, not Python's
+                pid = os.fork()
             if pid == 0:
                 for descriptor in (*running, tells):
                     os.close(descriptor)
@@ -231,7 +234,7 @@ def _main() -> None:
     words = _serve(socket.socket(fileno=int(sys.argv[1])))
     gc.unfreeze()  # what ends is collected as always
     if words is None:
-        return
+        os._exit(0)  # it has nothing to clean up
     option, what, *arguments = words
     sys.argv = ["-c" if option == "-c" else what, *arguments]
     if option == "-c":
