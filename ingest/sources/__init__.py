@@ -38,6 +38,7 @@ _KEYS: Final = {
     "lookback_hours": (int,),
     "distribution": (str,),
 }
+_KINDS: Final = {str: "a text", list: "a list of texts", int: "a whole number"}
 
 
 def open_sources(
@@ -130,8 +131,11 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
 
 def _configured_source(table: dict[str, Any], place: int, path: Path, settings: Settings) -> SourceConfig:
     for key, value in table.items():
-        if key not in _KEYS or isinstance(value, bool) or not isinstance(value, _KEYS[key]):
-            raise SourceError(f"{path}, source {place}: {key} cannot be {value!r}; keys are {', '.join(_KEYS)}.")
+        if key not in _KEYS:
+            raise SourceError(f"{path}, source {place}: a key must be one of {', '.join(_KEYS)}; got {key}.")
+        if isinstance(value, bool) or not isinstance(value, _KEYS[key]):
+            kinds = " or ".join(_KINDS[kind] for kind in _KEYS[key])
+            raise SourceError(f"{path}, source {place}: {key} must be {kinds}; got {value!r}.")
     if "url" not in table:
         raise SourceError(f"{path}, source {place}: url is missing.")
     sampling = table.get("sampling", 100)

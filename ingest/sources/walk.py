@@ -199,7 +199,7 @@ def _file(entry: os.DirEntry[str], *, is_last_try: bool) -> Found | Unlisted:
 
 
 def _no_file(path: str) -> Unlisted:
-    return Unlisted(path, "it is no regular file")
+    return Unlisted(path, "it is not a regular file")
 
 
 def _wanted(patterns: _Patterns) -> Callable[[str], tuple[bool, _Patterns]]:

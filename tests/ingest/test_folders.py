@@ -309,7 +309,7 @@ def test_a_file_that_becomes_a_pipe_before_it_is_opened_stops_nobody(world: Worl
     os.mkfifo(path)
 
     assert isinstance(item, SourceObject)
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         source.open(item)
 
 
