@@ -1,8 +1,9 @@
 """Which clicks are new: a request counts once, though a batch, or the lake, has several lines of it.
 
-A request is told by its id, within one handle and UTC day. Two logs of one distribution can put it on two days: the one
-writes whole seconds, the other milliseconds or a clock of its own, and midnight lies between. So clicks near a midnight
-are also compared with those on its other side.
+A request is told by its id, within one UTC day, whichever handle it is of: a host may have changed hands between two
+readings of a line. Two logs of one distribution can put it on two days: the one writes whole seconds, the other
+milliseconds or a clock of its own, and midnight lies between. So clicks near a midnight are also compared with those on
+its other side.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from analytics_core.store.schemas import CLICKS
 NEAR: Final = timedelta(minutes=5)
 
 # A transaction of `clicks` whose version is the stamp of the first commit that was compared so, in microseconds: what
-# release 0.1.0 committed before was compared within a day alone.
+# release 0.1.0 committed before was compared within a day and a handle alone.
 _COMPARED: Final = "midnights"
-_SAME_DAY: Final = ["handle", "day", "event_id"]
-_SAME_MIDNIGHT: Final = ["handle", "midnight", "event_id"]
-_CONTENT: Final = ["slug", "status", "second"]
+_SAME_DAY: Final = ["day", "event_id"]
+_SAME_MIDNIGHT: Final = ["midnight", "event_id"]
+_CONTENT: Final = ["handle", "slug", "status", "second"]
 
 
 def once(clicks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -63,7 +64,8 @@ def compared(table: DeltaTable, stamp: datetime) -> list[Transaction]:
 
 
 def is_compared(table: DeltaTable) -> pl.Expr:
-    """Whether a click was compared with those beyond midnight when it was committed, by its `learnt_at`."""
+    """Whether a click was compared with those beyond midnight and of other handles when it was committed, by its
+    `learnt_at`."""
     since = table.transaction_version(_COMPARED)
     return pl.lit(value=False) if since is None else pl.col("learnt_at").to_physical() >= since
 
@@ -71,11 +73,20 @@ def is_compared(table: DeltaTable) -> pl.Expr:
 def beyond_midnight(clicks: pl.LazyFrame) -> pl.LazyFrame:
     """One row a request that stands on both sides of a midnight; `learnt_at` is that of the line that came later."""
     return (
-        clicks.select("handle", "day", "event_id", "learnt_at", midnight=midnight())
+        clicks.select("day", "event_id", "learnt_at", midnight=midnight())
         .drop_nulls("midnight")
         .group_by(_SAME_MIDNIGHT)
         .agg(pl.col("day").n_unique().alias("days"), pl.col("learnt_at").max())
         .filter(pl.col("days") > 1)
+    )
+
+
+def of_several_handles(clicks: pl.LazyFrame) -> pl.LazyFrame:
+    """One row a request that several handles have on one day; `learnt_at` is that of the line that came last."""
+    return (
+        clicks.group_by(_SAME_DAY)
+        .agg(pl.col("handle").n_unique().alias("handles"), pl.col("learnt_at").max())
+        .filter(pl.col("handles") > 1)
     )
 
 
@@ -103,5 +114,5 @@ def _without(clicks: pl.DataFrame, stored: pl.LazyFrame, keys: list[str]) -> tup
 def _differing(repeated: pl.DataFrame, kept: pl.DataFrame) -> int:
     """How many repeated lines say something else than the line that was kept. Standard logs have no milliseconds."""
     second = pl.col("at").dt.truncate("1s").alias("second")
-    left, right = (lines.with_columns(second).select("handle", "event_id", *_CONTENT) for lines in (repeated, kept))
+    left, right = (lines.with_columns(second).select("event_id", *_CONTENT) for lines in (repeated, kept))
     return left.join(right, on=left.columns, how="anti").height

@@ -15,7 +15,7 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.attribute import standing
 from ingest.derive import DAY, QUARTER_HOUR
-from ingest.duplicates import beyond_midnight, is_compared
+from ingest.duplicates import beyond_midnight, is_compared, of_several_handles
 from ingest.identity import BUCKETS
 from ingest.rebuild import day_of, files_by_month, from_scratch
 from ingest.rollups import versions_of
@@ -121,13 +121,19 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
 
 def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:
     """No request stands twice within a day, nor on both sides of a midnight, unless release 0.1.0 put it there: it did
-    not look beyond midnight, and facts are not taken back."""
-    twice = old = 0
-    same_day = pl.struct("handle", "day", "event_id")
+    not look beyond midnight, nor at other handles, and facts are not taken back."""
+    twice = old = of_others = 0
+    same_handle = pl.struct("handle", "day", "event_id").n_unique()
+    same_day = pl.struct("day", "event_id").n_unique()
     before: list[str] = []  # the files of the last day of the month before
     for month, files in files_by_month(clicks).items():
         facts = lake.scan(clicks, CLICKS, files)
-        twice += facts.select(pl.len() - same_day.n_unique()).collect(engine="streaming").item()
+        found = facts.select(alike=pl.len() - same_handle, others=same_handle - same_day).collect(engine="streaming")
+        twice += found.item(0, "alike")
+        if found.item(0, "others"):
+            shared = of_several_handles(facts).collect(engine="streaming")
+            compared = shared.filter(is_compared(clicks)).height
+            twice, of_others = twice + compared, of_others + shared.height - compared
         across = beyond_midnight(lake.scan(clicks, CLICKS, [*before, *files]))
         of_month = across.filter(pl.col("midnight").dt.strftime("%Y-%m") == month).collect(engine="streaming")
         compared = of_month.filter(is_compared(clicks)).height
@@ -136,6 +142,8 @@ def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:
     said = f"{twice} clicks stand twice"
     if old:
         said += f"; requests that release 0.1.0 counted before and after a midnight: {old}"
+    if of_others:
+        said += f"; requests that release 0.1.0 counted for several handles: {of_others}"
     return Check("unique", twice == 0, said)
 
 
