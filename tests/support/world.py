@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from sqlalchemy import make_url
 
 from analytics_core.settings import Settings, with_secrets
 from analytics_core.store.database import Database
@@ -93,8 +94,9 @@ class World:
 
     def load(self, accounts: Mapping[str, Any] = ACCOUNTS, at: datetime | None = None) -> None:
         settings = self.settings
-        file = Path(settings.database.removeprefix("sqlite:///"))
-        if not (settings.database.startswith("sqlite:///") and not file.exists()):
+        url = make_url(settings.database)
+        file = Path(url.database or "")
+        if url.get_backend_name() != "sqlite" or file.exists():
             _load(Database(settings.database), accounts, settings.public_domain, at or self.now)
             return
         file.parent.mkdir(parents=True, exist_ok=True)
