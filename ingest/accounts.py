@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -24,6 +25,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 from sqlalchemy import Connection, Table, delete, select, update
 
 from analytics_core.errors import AccountsFileError, InvalidTimezoneError
@@ -128,6 +130,14 @@ class AccountsFile(_Part):
     handles: tuple[HandleEntry, ...]
 
 
+_ENTRIES: Final[dict[str, type[_Part]]] = {
+    "handles": HandleEntry,
+    "collaborators": Collaborator,
+    "campaigns": Campaign,
+    "links": Link,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """How many of each the file names, and how many links changed their state."""
@@ -182,11 +192,34 @@ def parse_accounts(path: str, content: bytes) -> AccountsFile:
     try:
         accounts = AccountsFile.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        raise AccountsFileError(f"{path}: {_place(first['loc'])}: {said}.") from None
+        first, *others = error.errors()
+        misspelt = next((one for one in (first, *others) if one["type"] == "extra_forbidden"), first)
+        raise AccountsFileError(f"{path}: {_place(misspelt['loc'])}: {_said(misspelt)}.") from None
     _check_unique(path, accounts)
     return accounts
+
+
+def _said(error: ErrorDetails) -> str:
+    got = repr(error["input"])[:_SHOWN_CHARACTERS]
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(error["loc"])
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+        case "missing":
+            return "is required"
+        case "timezone_aware":
+            return f"must be a time with its offset, such as 2026-10-01T00:00:00Z; got {got}"
+        case _:
+            return f"{error['msg']}; got {got}"
+
+
+def _unknown_key(place: Sequence[str | int]) -> str:
+    """The model of an entry is that of the list in which it stands."""
+    within = next((one for one in reversed(place[:-1]) if isinstance(one, str)), "")
+    keys = [to_camel(name) for name in _ENTRIES.get(within, AccountsFile).model_fields]
+    nearest = get_close_matches(str(place[-1]), keys, 1)
+    return f"is not a key (did you mean {nearest[0]}?)" if nearest else f"is not a key; keys are {', '.join(keys)}"
 
 
 def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> Loaded:

@@ -106,6 +106,12 @@ class Ledger:
             enough = _REFUSED_IN_A_ROW if last_read else 1
             return len(connection.execute(refused.limit(enough)).all()) == enough
 
+    def knows(self, source: str) -> bool:
+        """Whether any object of the source was ever read or refused."""
+        item = tables.objects
+        with self._database.connect() as connection:
+            return connection.execute(select(item.c.key).where(item.c.source == source).limit(1)).first() is not None
+
     def unread(
         self, source: Source, items: Iterable[SourceObject], hosts: str, *, full: bool
     ) -> list[tuple[SourceObject, ObjectProgress]]:

@@ -51,10 +51,11 @@ class Progress(Protocol):
 class SyncResult:
     """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
     `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
-    lately. `foreign`: sources of which no object is of their distribution, and how many there are. `waiting`: files of
-    which the last line was left, since it may still be written. `misfits`: roll-ups that did not fit the facts, and
-    were derived anew. `unlisted`: places that could not be looked at this time, and why. `errors`: what is wrong with
-    sources that could not be read to their end whatever is in them."""
+    lately. `empty`: sources in which nothing is, nor ever was. `foreign`: sources of which no object is of their
+    distribution, and how many there are. `waiting`: files of which the last line was left, since it may still be
+    written. `misfits`: roll-ups that did not fit the facts, and were derived anew. `unlisted`: places that could not be
+    looked at this time, and why. `errors`: what is wrong with sources that could not be read to their end whatever is
+    in them."""
 
     batches: int = 0
     objects: int = 0
@@ -63,6 +64,7 @@ class SyncResult:
     failed: int = 0
     refused: dict[str, str] = field(default_factory=dict[str, str])
     misread: list[str] = field(default_factory=list[str])
+    empty: list[str] = field(default_factory=list[str])
     foreign: dict[str, int] = field(default_factory=dict[str, int])
     waiting: int = 0
     misfits: list[Misfit] = field(default_factory=list[Misfit])
@@ -163,6 +165,8 @@ class Sync:
         result.unlisted |= unlisted
         if not everything:  # the distribution may only have been quiet
             result.foreign.pop(url, None)
+        elif not (unread or unlisted or url in result.foreign or self.ledger.knows(url)):
+            result.empty.append(url)
         failed = result.failed
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:

@@ -20,7 +20,10 @@ def warnings(result: SyncResult) -> Iterator[str]:
     reasons = Counter(result.refused.values())
     for reason, objects in reasons.most_common():
         key = next(key for key, said in result.refused.items() if said == reason)
-        yield f"warning: {_counted(objects, 'object')} refused, {reason}. For example {key}."
+        yield (
+            f"warning: {_counted(objects, 'object')} refused: {reason}. For example {key}. What was mended since, "
+            "such as a field list, `sync --full` tries again."
+        )
     for source in result.misread:
         yield (
             f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right "
@@ -31,6 +34,8 @@ def warnings(result: SyncResult) -> Iterator[str]:
         yield f"warning: {place} could not be read: {reason}. The next run tries again."
     if len(result.unlisted) > _PLACES_TOLD:
         yield f"warning: so could {len(result.unlisted) - _PLACES_TOLD:,} more places not."
+    for source in result.empty:
+        yield f"warning: {source} holds no file, and never did: is it the right place?"
     for source, objects in result.foreign.items():
         yield f"warning: {source}: none of {objects} objects names the distribution in its key."
     if result.failed:

@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _: Settings) -> int:
-    """The process goes on as Streamlit, which reads the same settings."""
+    """The process goes on as Streamlit, in the same interpreter and with the same settings."""
     app = next(place for place in _PLACES if place.exists())
     words = ["--server.port", str(arguments.port), "--browser.serverAddress", arguments.public_address]
     if arguments.address is not None:
         words += ["--server.address", arguments.address]
     program = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless", "true", *words]
-    os.execv(sys.executable, program)  # nosec B606  (the interpreter that runs this)
+    os.execv(sys.executable, program)  # nosec B606

@@ -226,7 +226,7 @@ def test_a_field_list_that_fits_no_object_fails_the_sync_until_it_is_mended(worl
     first, second = world.run(*words, *wrong, check=False), world.run(*words, *wrong, check=False)
 
     assert (first.returncode, second.returncode) == (1, 1)
-    assert "1 object refused, no header, and no line has the 5 columns" in first.stderr
+    assert "1 object refused: no header, and no line has the 5 columns" in first.stderr
     assert "field list: they have 46. For example" in first.stderr
     assert world.run(*words, "--full").returncode == 0
     write(log.parent / "foreign.csv", "a,b\n")
@@ -244,7 +244,7 @@ def test_fields_that_fit_no_longer_fail_the_sync_until_they_are_mended(world: Wo
     for part in range(1, 5):  # the configuration at CloudFront changed
         write(folder / f"{part}.gz", realtime_text(requests(5, start=5 * part), fewer))
         ran = world.run(*words, check=False)
-        assert "1 object refused, no header" in ran.stderr
+        assert "1 object refused: no header" in ran.stderr
         codes.append(ran.returncode)
 
     assert codes == [0, 0, 1, 1]

@@ -328,3 +328,31 @@ def test_folders_that_come_and_go_stop_no_sync(world: World, logs: Path) -> None
         moving.wait()
 
     assert world.clicks().height == 60
+
+
+# --- nothing at all -------------------------------------------------------------------------------------------------
+
+
+def test_a_source_in_which_nothing_ever_was_is_told(world: World, logs: Path) -> None:
+    logs.mkdir()
+    places = [str(logs), str(logs / "*.zip")]
+    words = [word for place in places for word in ("--source", place)]
+
+    _, _, said = ran(world, *words)
+    assert [f"{place} holds no file, and never did" in said for place in places] == [True, True]
+
+    file = log(logs / "a.zip")
+    assert "never did" not in ran(world, *words)[2]
+    file.unlink()
+    assert "never did" not in ran(world, *words)[2]
+
+
+def test_what_was_refused_says_how_it_is_tried_again(world: World, logs: Path) -> None:
+    log(logs / "a.gz")
+    write(logs / "short.log", realtime_text(requests(2, start=9)).replace("\t", " "))
+
+    _, lines, said = ran(world, "--source", str(logs))
+
+    assert lines == 3
+    assert "warning: 1 object refused: " in said
+    assert "`sync --full` tries again" in said

@@ -69,7 +69,14 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"colour": "red"}, "handles[0].colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, "handles[0].colour: is not a key; keys are handle, plan, planSince, domains, timezone"),
+        ({"timzone": "UTC"}, "handles[0].timzone: is not a key (did you mean timezone?)."),
+        (
+            {"links": [{"slug": "abcd", "destinatonUrl": "x"}]},
+            "destinatonUrl: is not a key (did you mean destinationUrl?).",
+        ),
+        ({"planSince": "2026-10-01T00:00:00"}, "such as 2026-10-01T00:00:00Z; got '2026-10-01T00:00:00'"),
+        ({"links": [{"slug": "a b", "destinationUrl": "https://a.example/"}]}, "'^[A-Za-z0-9_-]{4,24}$'; got 'a b'"),
         ({"plan": "GOLD"}, "handles[0].plan"),
         ({"planSince": "2026-01-01T00:00:00"}, "handles[0].planSince"),
         *(
@@ -199,7 +206,7 @@ def test_the_command_says_what_was_wrong_and_ends_with_1(world: World, tmp_path:
     missing = world.run("accounts", str(tmp_path / "nowhere.json"), check=False)
 
     assert (ran.returncode, missing.returncode) == (1, 1)
-    assert "handles[0].planSince: Field required" in ran.stderr
+    assert "handles[0].planSince: is required" in ran.stderr
     assert "does not exist" in missing.stderr
     assert world.run("accounts", check=False).returncode == 2
 
