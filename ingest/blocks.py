@@ -27,6 +27,7 @@ _READ_BYTES: Final = 2**20
 _HEAD_BYTES: Final = 2**17
 _FIELDS: Final = b"#Fields:"
 _COUNTED_BYTES: Final = 2**18  # what stays in the cache
+_OTHER_DELIMITERS: Final = {b" ": "spaces", b",": "commas", b";": "semicolons", b"|": "vertical bars"}
 
 
 # What became of the last line: it has its end, or nobody writes any more; it was read without its end, as it says all
@@ -294,7 +295,8 @@ def _first_fields(text: bytes, realtime_fields: Fields) -> Fields | None:
         directive = next((line for line in head.split(b"\n", 50) if line.startswith(_FIELDS)), None)
         if directive is None:
             raise UnknownFormatError("a header without #Fields:")
-        fields_of_directive(directive.decode("utf-8", "replace"))
+        fields = fields_of_directive(directive.decode("utf-8", "replace"))
+        _refuse_other_delimiters(head, len(fields.names))
         return None
     if head.startswith(b"PAR1"):
         raise UnknownFormatError("a Parquet file in gzip; Parquet is read as it is")
@@ -306,6 +308,17 @@ def _first_fields(text: bytes, realtime_fields: Fields) -> Fields | None:
             f"{' or '.join(str(count) for count in sorted(tabs)[:3])}"
         )
     return realtime_fields
+
+
+def _refuse_other_delimiters(head: bytes, columns: int) -> None:
+    """Deliveries of standard logs (v2) may put something else than a tab between values: no line of them can be read,
+    and rejected one by one they would look like damage. Raises UnknownFormatError."""
+    lines = [line for line in head.split(b"\n", 1000)[:1000] if not line.startswith(b"#")]
+    if any(b"\t" in line for line in lines):
+        return
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        if any(line.count(delimiter) >= columns - 1 for line in lines):
+            raise UnknownFormatError(f"{name} between the values of a line; the field delimiter must be a tab")
 
 
 def _json_keys(text: bytes) -> tuple[Mapping[str, str], Fields]:

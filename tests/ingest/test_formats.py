@@ -294,3 +294,23 @@ def test_an_object_in_another_format_is_refused_and_sync_goes_on(
     refused = world.run("rejects", "--json")
     assert reason in refused.stdout
     assert world.sync(tmp_path / "logs").objects == 0
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "name"), [(" ", "spaces"), (",", "commas"), (";", "semicolons"), ("|", "vertical bars")]
+)
+def test_a_standard_log_with_another_delimiter_is_refused_and_makes_nothing_fresh(
+    world: World, tmp_path: Path, delimiter: str, name: str
+) -> None:
+    """As a delivery of standard logs (v2) in W3C may be configured."""
+    head, *lines = standard_text(requests(3)).partition("#Fields:")[2].splitlines()
+    text = "\n".join([f"#Fields:{head}", *(line.replace("\t", delimiter) for line in lines), ""])
+    write(tmp_path / "logs" / "1.gz", text)
+
+    ran = world.run("sync", "--source", str(tmp_path / "logs"), check=False)
+    assert ran.returncode == 1
+    assert f"1 object refused, {name} between the values of a line; the field delimiter must be a tab" in ran.stderr
+    assert not world.has_read_everything()
+
+    write(tmp_path / "logs" / "2.gz", standard_text(requests(3)))
+    assert world.sync(tmp_path / "logs").identity.clicks == 3
