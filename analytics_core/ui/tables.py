@@ -60,7 +60,7 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
         height="auto",
         key=key,
         on_select=partial(_narrow_to_row, key, dimension, keys),
-        selection_mode="single-cell",
+        selection_mode="single-row",
         alt=f"{_TITLES[dimension]} by {_TITLES[dimension].lower()}: {charts.sentence(answer)}",
         column_config={
             "name": st.column_config.TextColumn(_TITLES[dimension]),
@@ -79,7 +79,7 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
         },
         column_order=[name for name in _columns(answer) if name != "key" or dimension == "country"],
     )
-    st.caption("Select a row or a bar to see only its clicks.")
+    st.caption("Tick a row, or select a bar, to see only its clicks.")
 
 
 _COLUMNS = {
@@ -166,6 +166,6 @@ def _narrow_to_point(key: str, dimension: str) -> None:
 
 
 def _narrow_to_row(key: str, dimension: str, keys: list[str]) -> None:
-    selected = st.session_state[key].selection.cells
+    selected = st.session_state[key].selection.rows
     if selected:
-        filters.narrow(dimension, keys[selected[0][0]])
+        filters.narrow(dimension, keys[selected[0]])

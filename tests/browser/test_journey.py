@@ -120,6 +120,23 @@ def test_clicking_a_bar_narrows_to_it(page: Page) -> None:
     expect(page.get_by_role("button", name="Country is Austria")).to_be_visible()
 
 
+def test_the_keyboard_passes_a_table_and_ticks_a_row_of_it(page: Page) -> None:
+    sign_in(page, path="/breakdown?by=country")
+    cells = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(page.get_by_test_id("glide-cell-1-1")).to_have_text("Austria")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if cells.evaluate("element => element === document.activeElement"):
+            break
+    expect(cells).to_be_focused()
+    page.wait_for_timeout(1_000)  # a filter would come by now
+    assert "country" not in parameters(page)
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Space")
+    expect(page.get_by_role("button", name="Country is Austria")).to_be_visible()
+
+
 def test_pages_keep_the_address(page: Page) -> None:
     sign_in(page, path="/?period=7d")
     page.get_by_role("link", name="Breakdown").click()
