@@ -11,6 +11,11 @@ from support import postgres, s3
 from support.world import World
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first: at the end of a run no worker is left alone with one of them."""
+    items.sort(key=lambda item: "reliability" not in item.path.parts)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """An empty lake and database with the accounts of `acme` (PRO) and `zed` (FREE)."""
