@@ -8,13 +8,13 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from analytics_core import api
-from analytics_core.api.request_heads import limit_request_heads
 from analytics_core.bootstrap import shared
 from analytics_core.logs import configure_logs
 from analytics_core.ui import cookie, pickup, problems
 from analytics_core.ui.base_path import base_path
 from analytics_core.ui.browser_policy import BrowserPolicy
 from analytics_core.ui.unknown_paths import UnknownPaths
+from analytics_core.web.request_heads import limit_request_heads
 
 BASE = base_path()
 PAGES = [BASE, *(f"{BASE}/{path.stem}" for path in Path(__file__).with_name("pages").glob("*.py"))]

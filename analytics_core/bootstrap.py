@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from analytics_core.access.personal import PersonalTokens
+from analytics_core.access.download_slots import DownloadSlots
+from analytics_core.access.personal_tokens import PersonalTokens
 from analytics_core.access.policy import Policy
 from analytics_core.access.rates import Rates
 from analytics_core.access.signins import SignIns
-from analytics_core.access.slots import DownloadSlots
-from analytics_core.attribution.conversions import Conversions
-from analytics_core.attribution.hosts import HostLookup
-from analytics_core.attribution.redirect_log import RedirectLog
-from analytics_core.attribution.signals import Signals
 from analytics_core.checked_settings import read_settings
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
 from analytics_core.settings import Settings
-from analytics_core.store.accounts import Accounts
-from analytics_core.store.audit import Audit
+from analytics_core.store.account_lookup import Accounts
+from analytics_core.store.audit_events import Audit
 from analytics_core.store.clock import Clock, clock_of
 from analytics_core.store.database import Database
 from analytics_core.store.file_cache import FileCache
@@ -29,6 +25,10 @@ from analytics_core.store.lake import Lake
 from analytics_core.store.links import Links
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
+from analytics_core.tracking.conversion_posts import Conversions
+from analytics_core.tracking.handle_hosts import HostLookup
+from analytics_core.tracking.redirect_log import RedirectLog
+from analytics_core.tracking.signal_posts import Signals
 
 
 @dataclass(frozen=True, slots=True)

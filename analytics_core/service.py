@@ -12,17 +12,16 @@ import polars as pl
 from analytics_core.access.actors import Actor
 from analytics_core.access.policy import Policy
 from analytics_core.access.rules import Action
-from analytics_core.engines.base import Cancellation, Engine
+from analytics_core.engines.engine import Cancellation, Engine
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, SegmentRules
 from analytics_core.quality.confidence import Evidence, confidence
 from analytics_core.quality.freshness import freshness
 from analytics_core.quality.funnel import final_through, stages
 from analytics_core.query.catalog import EVENT, tracked_dimension
-from analytics_core.query.compare import previous_total, total
-from analytics_core.query.explain import explain
-from analytics_core.query.export import Export, Frames, lacking
+from analytics_core.query.export_rows import Export, Frames, lacking
 from analytics_core.query.parse import check_as_of, check_query
+from analytics_core.query.plan_text import explain
 from analytics_core.query.reader import (
     CLICK_EVENT_COLUMNS,
     CONVERSION_EVENT_COLUMNS,
@@ -30,12 +29,13 @@ from analytics_core.query.reader import (
     tracked_dimensions,
 )
 from analytics_core.query.resolve import Resolved, resolve
-from analytics_core.store.facts import Facts
+from analytics_core.query.rows import previous_total, total
+from analytics_core.store.fact_files import Facts
 from analytics_core.store.file_cache import VanishedFileError
 from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
+from analytics_core.store.lake_tables import CLICKS
 from analytics_core.store.outcomes import Outcomes
-from analytics_core.store.schemas import CLICKS
 from analytics_core.store.snapshot import Snapshot
 from analytics_core.store.syncs import Syncs
 
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 
 class Analytics:
-    """Answers questions about a handle's clicks and what followed them. Safe to share between threads."""
+    """Answers questions about a handle's clicks and what came of them. Safe to share between threads."""
 
     def __init__(
         self,

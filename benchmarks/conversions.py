@@ -19,9 +19,9 @@ from pathlib import Path
 
 import psycopg
 
-from analytics_core.attribution.ctx import Context, mint
 from analytics_core.settings import Settings, with_secrets
 from analytics_core.store.database import Database
+from analytics_core.tracking.ctx import Context, mint
 from benchmarks.report import machine, note, table
 
 ROOT = Path(__file__).parents[1]

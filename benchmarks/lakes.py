@@ -14,11 +14,11 @@ from deltalake import Transaction
 
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, COVERAGE
+from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE
 from benchmarks.report import note
-from ingest.accounts import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import AccountsFile, load_accounts
 from ingest.classify import LIST_VERSION
-from ingest.derive import DAY, QUARTER_HOUR, count_clicks, cover, merge_counts
+from ingest.rollups.click_counts import DAY, QUARTER_HOUR, count_clicks, cover, merge_counts
 
 HANDLES = 20_000
 DAYS = 365

@@ -14,7 +14,7 @@ from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.model import Period, Query, SegmentRules
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.service import Analytics
-from analytics_core.store.accounts import Accounts
+from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.horizon import Horizon
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs

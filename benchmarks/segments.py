@@ -13,10 +13,10 @@ DERIVE = """
 import sys
 from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICKS
-from ingest.change import people
-from ingest.derive import judge
-from ingest.rebuild import files_by_month, from_scratch, newest
+from analytics_core.store.lake_tables import CLICKS
+from ingest.rollups.delta import people
+from ingest.rollups.click_counts import judge
+from ingest.rollups.rebuild import files_by_month, from_scratch, newest
 lake = Lake(sys.argv[1])
 scratch = from_scratch(lake, SegmentRules(), newest(lake))
 days = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analytics_core.access.actors import ActorKind
 from analytics_core.access.plans import FEATURES, PLANS, has
-from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Refusal, Standing, refusal
+from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Permissions, Refusal, refusal
 from analytics_core.access.scopes import SCOPES, covers
 from analytics_core.model import Plan, Role, SegmentRules
 from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
@@ -64,7 +64,7 @@ def access_page() -> str:
     columns = " | ".join(f"{role}" for role in ROLES)
     roles = "\n".join(
         f"| `{action}` | {' | '.join(_outcome(action, _of_user(role)) for role in (None, *ROLES))} "
-        f"| {_outcome(action, Standing(ActorKind.STAFF, None, Plan.ENTERPRISE))} "
+        f"| {_outcome(action, Permissions(ActorKind.STAFF, None, Plan.ENTERPRISE))} "
         f"| {_feature(action)} | {rule.meaning} |"
         for action, rule in RULES.items()
     )
@@ -122,11 +122,11 @@ A handle on which one has no role looks like one that does not exist. Role and s
 _FOR_TOKENS = tuple(action for action, rule in RULES.items() if rule.for_tokens)
 
 
-def _of_user(role: Role | None) -> Standing:
-    return Standing(ActorKind.USER, role, Plan.ENTERPRISE)
+def _of_user(role: Role | None) -> Permissions:
+    return Permissions(ActorKind.USER, role, Plan.ENTERPRISE)
 
 
-def _outcome(action: Action, standing: Standing) -> str:
+def _outcome(action: Action, standing: Permissions) -> str:
     refused = refusal(standing, action, RULES[action])
     return "yes" if refused is None else f"`{refused.why}`"
 

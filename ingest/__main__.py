@@ -1,21 +1,24 @@
-"""The operator's command line: `python -m ingest COMMAND`, and `clickledger COMMAND` with the others beside it."""
+"""The command line: `clickledger COMMAND`, and `python -m ingest COMMAND`, which is the same."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 from analytics_core import commands as answering
 from analytics_core.command_line import run
 from ingest.commands import COMMANDS
 
-
-def main(words: list[str] | None = None) -> int:
-    return run("python -m ingest", "Reads logs, and keeps the books.", {"ingest.commands": COMMANDS}, words)
+PACKAGES: Final = {"ingest.commands": COMMANDS, "analytics_core.commands": answering.COMMANDS}
 
 
-def clickledger(words: list[str] | None = None) -> int:
-    packages = {"ingest.commands": COMMANDS, "analytics_core.commands": answering.COMMANDS}
-    return run("clickledger", "Link analytics in which every log line is accounted for.", packages, words)
+def main(words: Sequence[str] | None = None) -> int:
+    return clickledger(words, "python -m ingest")
+
+
+def clickledger(words: Sequence[str] | None = None, prog: str = "clickledger") -> int:
+    return run(prog, "Link analytics in which every log line is accounted for.", PACKAGES, words)
 
 
 if __name__ == "__main__":

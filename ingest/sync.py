@@ -12,26 +12,26 @@ from polars.exceptions import PanicException
 
 from analytics_core.errors import ClickledgerError, StoreUnavailableError
 from analytics_core.settings import Settings
-from analytics_core.store.accounts import Accounts
+from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.clock import Clock
+from analytics_core.store.commit_time import Stamps, stamps_of
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
-from analytics_core.store.learnt import Stamps, stamps_of
-from ingest.agents import Agents
-from ingest.blocks import Block
-from ingest.carry import carry
-from ingest.commit import Batch, Built, SourceMovedError, build, commit, recover
-from ingest.compact import compact_counts
-from ingest.facts import Facts, load_links
-from ingest.held import Misfit
-from ingest.identity import BatchSummary, Identity
-from ingest.ledger import Ledger
-from ingest.prefetch import one_ahead, one_behind, prefetch
-from ingest.reading import Finished, Reached, Sorting, Unread
-from ingest.rebuild import bring_up_to_date, mend
-from ingest.redirects import KnownHosts, Sorted, sort_lines
-from ingest.rollups import CLICKS_AT_A_TIME, catch_up
+from ingest.clicks.balance import BatchSummary, Identity
+from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
+from ingest.clicks.click_rows import ClickRows, load_links
+from ingest.clicks.commit import Batch, Built, SourceMovedError, build, commit, recover
+from ingest.clicks.sync_ledger import Ledger
+from ingest.clicks.user_agents import UserAgents
+from ingest.compaction import compact_counts
+from ingest.pipeline import one_ahead, one_behind, prefetch
+from ingest.posts import carry
+from ingest.reading.blocks import Block
+from ingest.reading.objects import Finished, Reached, Sorting, Unread
+from ingest.rollups.catch_up import CLICKS_AT_A_TIME, catch_up
+from ingest.rollups.completeness import Misfit
+from ingest.rollups.rebuild import bring_up_to_date, mend
 from ingest.sources import Past, Source, SourceObject, Unlisted, configured_sources, shown, why_unstorable
 
 _BATCH_OBJECTS: Final = 5_000  # of one batch, about; its commit names each of them
@@ -91,7 +91,7 @@ class Sync:
     lake: Lake
     database: Database
     ledger: Ledger
-    facts: Facts
+    facts: ClickRows
     stamps: Stamps
     progress: Progress
     hosts_version: str
@@ -256,7 +256,7 @@ def prepare(settings: Settings, lake: Lake, database: Database, clock: Clock, pr
     secret = settings.visitor_secret
     assert secret is not None  # load_settings fills it or refuses
     hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
-    facts = Facts(Agents(lake), load_links(database), hosts, secret.get_secret_value())
+    facts = ClickRows(UserAgents(lake), load_links(database), hosts, secret.get_secret_value())
     return Sync(
         settings, lake, database, Ledger(database), facts, stamps_of(clock, database), progress, hosts.version()
     )

@@ -2,23 +2,32 @@
 
 import streamlit as st
 
-from analytics_core.ui import cards, downloads, filters, problems, session, standing, tables, view
+from analytics_core.ui import (
+    breakdown_table,
+    cards,
+    download_buttons,
+    filter_chips,
+    number_notices,
+    problems,
+    session,
+    view,
+)
 
 with problems.told(stop=True):
     shown = view.bar()
-    dimension = filters.dimension_chooser()
+    dimension = filter_chips.dimension_chooser()
     answer = session.ask(shown.query(dimension, compare=True))
     names = session.names(answer)
 
 if not answer.totals.clicks:
-    standing.nothing_yet(session.freshness())
+    number_notices.nothing_yet(session.freshness())
     st.stop()
 
-with cards.card(filters.DIMENSIONS[dimension], note=cards.period_note(shown.period)):
+with cards.card(filter_chips.DIMENSIONS[dimension], note=cards.period_note(shown.period)):
     cards.legend()
-    tables.chart(answer, names)
-    tables.rows(answer, names)
-    standing.special_keys(answer)
+    breakdown_table.chart(answer, names)
+    breakdown_table.rows(answer, names)
+    number_notices.special_keys(answer)
 
 with cards.card("Download"):
-    downloads.buttons(shown.query(dimension))
+    download_buttons.buttons(shown.query(dimension))

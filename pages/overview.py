@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analytics_core.ui import cards, charts, problems, session, standing, view
+from analytics_core.ui import cards, charts, number_notices, problems, session, view
 
 CARDS = {"Top links": "slug", "Countries": "country", "Referrers": "referrer", "Devices": "device"}
 
@@ -10,10 +10,10 @@ with problems.told(stop=True):
     shown = view.bar()
     days = session.ask(shown.query("day", compare=True, confidence=True))
 
-standing.badges(session.freshness(), days.confidence, session.now())
-standing.untracked_filters(days)
+number_notices.badges(session.freshness(), days.confidence, session.now())
+number_notices.untracked_filters(days)
 if not days.totals.clicks:
-    standing.nothing_yet(session.freshness())
+    number_notices.nothing_yet(session.freshness())
     st.stop()
 
 cards.metric_row(days)

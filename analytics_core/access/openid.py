@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.tokens import LEEWAY
+from analytics_core.access.user_tokens import LEEWAY
 from analytics_core.errors import InvalidTokenError, TokenExpiredError
 from analytics_core.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from analytics_core.access.actors import Actor
 from analytics_core.access.plans import Feature
-from analytics_core.access.rules import RULES, Action, Refusal, Refused, Rule, Standing, refusal
+from analytics_core.access.rules import RULES, Action, Permissions, Refusal, Refused, Rule, refusal
 from analytics_core.errors import (
     ClickledgerError,
     FeatureLockedError,
@@ -15,7 +15,7 @@ from analytics_core.errors import (
     InsufficientScopeError,
 )
 from analytics_core.model import Role
-from analytics_core.store.accounts import Account, Accounts
+from analytics_core.store.account_lookup import Account, Accounts
 
 
 class Policy:
@@ -36,8 +36,8 @@ class Policy:
         is_bound_elsewhere = actor.handle is not None and actor.handle != handle
         if account is None or is_bound_elsewhere:
             raise hidden(handle)
-        standing = Standing(actor.kind, role, account.plan, actor.scopes)
-        refused = refusal(standing, action, self._rules[action])
+        permissions = Permissions(actor.kind, role, account.plan, actor.scopes)
+        refused = refusal(permissions, action, self._rules[action])
         if refused is not None:
             raise self._error(refused, action, account, role)
         return account

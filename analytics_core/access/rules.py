@@ -101,7 +101,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Permissions:
     """How an actor stands to a handle: its kind, its role there, the handle's plan, and the scopes of its token."""
 
     kind: ActorKind
@@ -110,17 +110,17 @@ class Standing:
     scopes: frozenset[str] = frozenset()
 
 
-def refusal(standing: Standing, action: Action, rule: Rule) -> Refused | None:
+def refusal(permissions: Permissions, action: Action, rule: Rule) -> Refused | None:
     """Why the actor may not; None when it may. Role and scope come before plan."""
-    kind, role = standing.kind, standing.role
+    kind, role = permissions.kind, permissions.role
     if kind is not ActorKind.STAFF and role is None:
         return Refused(Refusal.HANDLE)
-    if kind is ActorKind.TOKEN and not (rule.for_tokens and covers(standing.scopes, action)):
+    if kind is ActorKind.TOKEN and not (rule.for_tokens and covers(permissions.scopes, action)):
         return Refused(Refusal.SCOPE)
     if not _role_suffices(kind, rule, role):
         return Refused(Refusal.ROLE)
     for feature in (rule.feature, KINDS[kind].feature):
-        if feature is not None and not has(standing.plan, feature):
+        if feature is not None and not has(permissions.plan, feature):
             return Refused(Refusal.FEATURE, feature)
     return None
 

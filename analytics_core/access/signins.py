@@ -10,8 +10,8 @@ from limits import RateLimitItemPerMinute
 
 from analytics_core.access.rates import Rates
 from analytics_core.errors import ClickledgerError
-from analytics_core.store.accounts import Accounts
-from analytics_core.store.audit import Audit, AuditEvent
+from analytics_core.store.account_lookup import Accounts
+from analytics_core.store.audit_events import Audit, AuditEvent
 
 UNKNOWN: Final = "(unknown)"  # a token that proves nobody names nobody, whatever it claims
 

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from analytics_core.access.personal import MAX_NAME
+from analytics_core.access.personal_tokens import MAX_NAME
 from analytics_core.access.scopes import SCOPES
 from analytics_core.store.access_tokens import AccessToken
-from analytics_core.store.audit import AuditEvent
+from analytics_core.store.audit_events import AuditEvent
 
 
 class _Schema(BaseModel):

@@ -11,25 +11,25 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from analytics_core.api import (
-    analytics,
-    audit,
-    context,
-    conversions,
+    analytics_routes,
+    audit_routes,
+    context_routes,
+    conversion_routes,
     docs_page,
-    health,
-    posts,
-    redirect,
-    signals,
-    snippet,
-    tokens,
+    health_routes,
+    redirect_routes,
+    signal_routes,
+    snippet_route,
+    stray_post_routes,
+    token_routes,
 )
 from analytics_core.api.browsers import OpenToBrowsers
-from analytics_core.api.errors import install_error_handlers
 from analytics_core.api.guard import Guard
 from analytics_core.api.observe import FailSafely, Observations, Observe, keep_queries_out_of_logs
-from analytics_core.api.request_heads import limit_request_heads
 from analytics_core.bootstrap import Application
 from analytics_core.logs import configure_logs
+from analytics_core.web.error_responses import install_error_handlers
+from analytics_core.web.request_heads import limit_request_heads
 
 DESCRIPTION: Final = (
     "Clicks of short links, counted exactly once from CloudFront's logs. Send a user access token (JWT), or under "
@@ -66,13 +66,21 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.state.application = application
     observations = Observations()
     app.state.observations = observations
-    for public in (conversions, signals, context, redirect, snippet):  # asked most, so looked at first
+    asked_most = (conversion_routes, signal_routes, context_routes, redirect_routes, snippet_route)
+    for public in asked_most:  # so looked at first
         app.include_router(public.router)
-    for router in (*analytics.routers, tokens.router, audit.router, posts.router, health.router, docs_page.router):
+    for router in (
+        *analytics_routes.routers,
+        token_routes.router,
+        audit_routes.router,
+        stray_post_routes.router,
+        health_routes.router,
+        docs_page.router,
+    ):
         app.include_router(router)
-    app.router.routes.insert(0, redirect.OnHandleHost(redirect.answer))
+    app.router.routes.insert(0, redirect_routes.OnHandleHost(redirect_routes.answer))
     install_error_handlers(app)
-    app.add_middleware(redirect.FindHandle, application=application)
+    app.add_middleware(redirect_routes.FindHandle, application=application)
     app.add_middleware(FailSafely)
     app.add_middleware(Guard, application=application)
     app.add_middleware(OpenToBrowsers)
@@ -98,10 +106,10 @@ def routes(app: FastAPI, base: str = "") -> list[BaseRoute]:
     `FindHandle`. Short links on a handle's host are not below it: their paths are all of the host's."""
     below = _Below(app, base)
     return [
-        redirect.OnHandleHost(_Below(app, "")),
+        redirect_routes.OnHandleHost(_Below(app, "")),
         Mount(f"{base}/v2", app=below),
         Mount(f"{base}/r", app=below),
-        *(Route(f"{base}{path}", endpoint=below) for path in health.PATHS),
+        *(Route(f"{base}{path}", endpoint=below) for path in health_routes.PATHS),
     ]
 
 

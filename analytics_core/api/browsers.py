@@ -7,7 +7,7 @@ from typing import Final
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from analytics_core.api.paths import own_path
+from analytics_core.web.paths import own_path
 
 PREFIX: Final = "/v2/public/"
 _PREFLIGHT_SECONDS: Final = 86_400

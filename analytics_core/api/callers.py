@@ -7,13 +7,13 @@ from collections.abc import Callable
 import limits
 from fastapi import Request
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.rules import Door
-from analytics_core.api.clients import client_of
-from analytics_core.api.errors import request_id
 from analytics_core.bootstrap import Application
 from analytics_core.errors import InvalidTokenError, RateLimitedError, TokenExpiredError
+from analytics_core.web.client_addresses import client_of
+from analytics_core.web.error_responses import request_id
 
 
 def application_of(request: Request) -> Application:
@@ -33,7 +33,7 @@ def comes_through(door: Door) -> Callable[[Request], None]:
 
     def enter(request: Request) -> None:
         application = application_of(request)
-        token = tokens.bearer_token(request.headers.get("authorization"))
+        token = user_tokens.bearer_token(request.headers.get("authorization"))
         try:
             actor = _verified(application, door, token)
         except (InvalidTokenError, TokenExpiredError) as error:
@@ -57,7 +57,7 @@ def _verified(application: Application, door: Door, token: str) -> Actor:
     now = application.clock()
     if door is Door.TOKENS:
         return application.personal_tokens.verify(token, now)
-    return tokens.verify(token, application.settings, now)
+    return user_tokens.verify(token, application.settings, now)
 
 
 def _count(request: Request, application: Application, actor: Actor) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from analytics_core.api.headers import DOCS_PATH
+from analytics_core.web.security_headers import DOCS_PATH
 
 router = APIRouter()
 

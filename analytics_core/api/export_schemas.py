@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from analytics_core.api.schemas import Money
+from analytics_core.api.answer_schemas import Money
 
 
 class _Schema(BaseModel):

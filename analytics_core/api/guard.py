@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics_core.api.bodies import REFUSED_BODY
-from analytics_core.api.errors import error_response
-from analytics_core.api.paths import own_path
 from analytics_core.bootstrap import Application
 from analytics_core.errors import ClickledgerError, NotFoundError, PayloadTooLargeError, RequestTimeoutError
+from analytics_core.web.error_responses import error_response
+from analytics_core.web.paths import own_path
 
 _COUNTED: Final = {("POST", "/v2/public/conversions")}  # routes that count what is refused, and so must hear of it
 

@@ -14,10 +14,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.errors import REQUEST_ID, error_response, request_id
-from analytics_core.api.headers import security_headers
-from analytics_core.api.paths import own_path
 from analytics_core.errors import ClickledgerError
+from analytics_core.web.error_responses import REQUEST_ID, error_response, request_id
+from analytics_core.web.paths import own_path
+from analytics_core.web.security_headers import security_headers
 from analytics_core.zones import RELEASE
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -6,4 +6,6 @@ COMMANDS: Final = {
     "serve": "serve dashboard and API in one process",
     "token": "print an access token (JWT) for development",
     "explain": "print the SQL of a question, and the engine's plan of it",
+    "deliver": "make the scheduled exports that are due",
+    "deliveries": "scheduled exports: add, list, runs, remove",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.settings import Settings
 from analytics_core.store.clock import machine_time
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     lifetime = timedelta(minutes=arguments.minutes)
-    print(tokens.mint(settings, arguments.user, now=machine_time(), lifetime=lifetime, is_staff=arguments.staff))
+    print(user_tokens.mint(settings, arguments.user, now=machine_time(), lifetime=lifetime, is_staff=arguments.staff))
     return 0
 
 

@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 from polars.datatypes import DataTypeClass
 
-from analytics_core.engines.base import Cancellation, Scan, Statement, Value
+from analytics_core.engines.engine import Cancellation, Scan, Statement, Value
 from analytics_core.errors import ClickledgerError, QueryTimeoutError, QueryTooLargeError, StoreUnavailableError
 from analytics_core.store.file_cache import FileCache, VanishedFileError
 

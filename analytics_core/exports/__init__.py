@@ -6,7 +6,7 @@ query says as of when it was answered, so that the same query gives the same byt
 """
 
 from analytics_core.exports.download import Download, begin, filename
-from analytics_core.exports.formats import FORMATS, FORMATS_OF_DELIVERIES, digits, format_named, money
+from analytics_core.exports.file_formats import FORMATS, FORMATS_OF_DELIVERIES, digits, format_named, money
 from analytics_core.exports.manifest import Manifest, find_manifest
 
 __all__ = [

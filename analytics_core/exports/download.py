@@ -14,13 +14,13 @@ import structlog
 
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application
-from analytics_core.engines.base import StreamCancelledError
+from analytics_core.engines.engine import StreamCancelledError
 from analytics_core.errors import ClickledgerError
-from analytics_core.exports.formats import FORMATS_OF_DELIVERIES, Format, format_named
+from analytics_core.exports.file_formats import FORMATS_OF_DELIVERIES, Format, format_named
 from analytics_core.exports.manifest import Manifest, describe, keep_begun, keep_ended
 from analytics_core.model import Query
 from analytics_core.query.catalog import DEFINITIONS_VERSION
-from analytics_core.query.export import Export
+from analytics_core.query.export_rows import Export
 from analytics_core.store.database import Database
 from analytics_core.zones import RELEASE
 

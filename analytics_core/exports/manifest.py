@@ -15,7 +15,7 @@ from analytics_core.model import Query
 from analytics_core.query.catalog import EVENT
 from analytics_core.query.parse import filter_text
 from analytics_core.store import tables
-from analytics_core.store.audit import AuditEvent, record
+from analytics_core.store.audit_events import AuditEvent, record
 from analytics_core.store.database import Database
 
 LONGEST: Final = timedelta(days=1)  # what is not finished by then never will be: its process has ended

@@ -8,8 +8,8 @@ from typing import Final
 
 from analytics_core.errors import InvalidGroupByError
 from analytics_core.model import NOT_TRACKED, SEGMENTS, Sort
-from analytics_core.store.hosts import referring_name
-from analytics_core.store.schemas import PENDING
+from analytics_core.store.host_names import referring_name
+from analytics_core.store.lake_tables import PENDING
 
 NO_CAMPAIGN: Final = "(none)"
 EVENT: Final = "event"

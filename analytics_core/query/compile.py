@@ -1,8 +1,8 @@
 """Analytics SQL: a resolved question and the lake files that answer it, as one Statement.
 
-SQL is written here and in the modules beside it (conditions, judged, followed) alone. The handle is an argument of its
-own and the first condition on every table. Values are bound, never written into the text; what the text holds comes
-from the catalog and from these files.
+SQL is written here and in the modules beside it (conditions, click_sql, attribution_sql) alone. The handle is an
+argument of its own and the first condition on every table. Values are bound, never written into the text; what the text
+holds comes from the catalog and from these files.
 """
 
 from __future__ import annotations
@@ -13,15 +13,22 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.engines.base import Scan, Statement
+from analytics_core.engines.engine import Scan, Statement
 from analytics_core.model import Filter
+from analytics_core.query.attribution_sql import (
+    NO_ATTRIBUTIONS,
+    Attributions,
+    attribution_rows,
+    no_attribution_rows,
+    sql_type,
+)
+from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
-from analytics_core.query.followed import NOTHING_FOLLOWED, Followed, following, nothing_followed, sql_type
-from analytics_core.query.judged import fact_scans, judged
 from analytics_core.query.parse import MAX_DAYS
-from analytics_core.query.resolve import Resolved, SlotRange
-from analytics_core.store.facts import FactFiles
-from analytics_core.store.schemas import CLICK_COUNTS, COVERAGE, SLOTS_PER_DAY, UTC_MICROSECONDS
+from analytics_core.query.resolve import Resolved
+from analytics_core.slots import SLOTS_PER_DAY, SlotRange
+from analytics_core.store.fact_files import FactFiles
+from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE, UTC_MICROSECONDS
 from analytics_core.store.snapshot import Snapshot
 
 FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
@@ -46,11 +53,13 @@ Source = Snapshot | FactFiles  # the roll-ups of a snapshot, or the facts behind
 _ORDER: Final = {"asc": "ASC", "desc": "DESC"}
 
 
-def compile_days(handle: str, resolved: Resolved, source: Source, followed: Followed = NOTHING_FOLLOWED) -> Statement:
+def compile_days(
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions = NO_ATTRIBUTIONS
+) -> Statement:
     """Counts per local day of both periods: `day` counts days since 1970-01-01; days without any are not there."""
     bound = Bound()
-    matching, scans = _matching(handle, resolved, source, followed, bound)
-    measures = followed.measures
+    matching, scans = _matching(handle, resolved, source, attributions, bound)
+    measures = attributions.measures
     sql = (
         f"WITH matching AS ({matching}), "
         f"local AS (SELECT slot + {shift(resolved.shifts, bound)} AS local_slot, {', '.join(measures)} FROM matching) "
@@ -60,16 +69,18 @@ def compile_days(handle: str, resolved: Resolved, source: Source, followed: Foll
     return Statement(sql, pl.Schema({"day": pl.Int64} | measures), bound.values, scans, row_cap=2 * MAX_DAYS)
 
 
-def compile_keys(handle: str, resolved: Resolved, source: Source, followed: Followed = NOTHING_FOLLOWED) -> Statement:
+def compile_keys(
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions = NO_ATTRIBUTIONS
+) -> Statement:
     """Counts per key, the first `limit` keys by place; all others add up in one last row.
 
     Places go by clicks in the asked order, then by key. Keys of the previous period alone, and those that only
     something else than a click is counted under, have zero clicks.
     """
     bound = Bound()
-    counted, scans = _counted(handle, resolved, source, followed, bound)
+    counted, scans = _counted(handle, resolved, source, attributions, bound)
     limit = bound(resolved.query.limit)
-    measures = followed.measures | {f"previous_{name}": kind for name, kind in followed.measures.items()}
+    measures = attributions.measures | {f"previous_{name}": kind for name, kind in attributions.measures.items()}
     sql = (
         f"WITH {counted}, ranked AS (SELECT *, "
         f"row_number() OVER (ORDER BY clicks {_ORDER[resolved.sort]}, key ASC) AS place FROM counted) "
@@ -81,12 +92,12 @@ def compile_keys(handle: str, resolved: Resolved, source: Source, followed: Foll
 
 
 def compile_all_keys(
-    handle: str, resolved: Resolved, source: Source, followed: Followed = NOTHING_FOLLOWED
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions = NO_ATTRIBUTIONS
 ) -> Statement:
     """Counts per key, every key, in the order of `compile_keys`: for a stream."""
     bound = Bound()
-    counted, scans = _counted(handle, resolved, source, followed, bound)
-    measures = followed.measures
+    counted, scans = _counted(handle, resolved, source, attributions, bound)
+    measures = attributions.measures
     columns = ", ".join(f"CAST({name} AS {sql_type(kind)}) AS {name}" for name, kind in measures.items())
     sql = f"WITH {counted} SELECT key, {columns} FROM counted ORDER BY clicks {_ORDER[resolved.sort]}, key ASC"
     return Statement(sql, pl.Schema({"key": pl.String} | measures), bound.values, scans, row_cap=None)
@@ -97,12 +108,12 @@ def compile_events(
 ) -> Statement:
     """Single clicks in the order of their time, without visitor hashes: for a stream."""
     bound = Bound()
-    single = judged(handle, covered, as_of, files, bound)
+    single = single_clicks(handle, covered, as_of, files, bound)
     sql = (
-        'SELECT judged.at, slug, campaign_id AS "campaignId", country, '
+        'SELECT single_clicks.at, slug, campaign_id AS "campaignId", country, '
         "coalesce(device, 'UNKNOWN') AS device, bot_clicks = 1 AS bot, bot_rule AS \"botRule\", referrer, "
         'referrer_host AS "referrerHost", status, segment '
-        f"FROM ({single}) AS judged{where(filters, bound)} ORDER BY judged.at, event_id"
+        f"FROM ({single}) AS single_clicks{where(filters, bound)} ORDER BY single_clicks.at, event_id"
     )
     return Statement(sql, EVENTS, bound.values, fact_scans(files), row_cap=None)
 
@@ -118,19 +129,19 @@ def compile_first_days(handle: str, snapshot: Snapshot) -> Statement:
 
 
 def _counted(
-    handle: str, resolved: Resolved, source: Source, followed: Followed, bound: Bound
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions, bound: Bound
 ) -> tuple[str, Mapping[str, Scan]]:
     """Two named queries, the second of which (`counted`) holds one row a key with the counts of both periods.
 
     Keys whose rows took one another back altogether are not there.
     """
-    matching, scans = _matching(handle, resolved, source, followed, bound)
+    matching, scans = _matching(handle, resolved, source, attributions, bound)
     start = bound(resolved.current.start) if resolved.previous else None
     column, absent = resolved.dimension.columns[0], bound(resolved.dimension.absent)
     sums = {
         f"{prefix}{metric}": f"sum({_within(metric, is_current, start)})"
         for is_current, prefix in ((True, ""), (False, "previous_"))
-        for metric in followed.measures
+        for metric in attributions.measures
     }
     summed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
     counts = " OR ".join(f"{name} <> 0" for name in sums if not name.removeprefix("previous_").startswith("revenue"))
@@ -154,24 +165,24 @@ def _within(metric: str, is_current: bool, start: str | None) -> str:
 
 
 def _matching(
-    handle: str, resolved: Resolved, source: Source, followed: Followed, bound: Bound
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions, bound: Bound
 ) -> tuple[str, Mapping[str, Scan]]:
     """Rows with slot, dimensions and measures, of which all that match add up to the answer."""
-    clicks, scans = _clicks(handle, resolved, source, followed, bound)
-    if not followed.files:
+    clicks, scans = _clicks(handle, resolved, source, attributions, bound)
+    if not attributions.files:
         return clicks, scans
-    after = following(handle, resolved.query, resolved.covered, followed, bound)
-    return f"{clicks} UNION ALL {after}", {**scans, **followed.scans}
+    after = attribution_rows(handle, resolved.query, resolved.covered, attributions, bound)
+    return f"{clicks} UNION ALL {after}", {**scans, **attributions.scans}
 
 
 def _clicks(
-    handle: str, resolved: Resolved, source: Source, followed: Followed, bound: Bound
+    handle: str, resolved: Resolved, source: Source, attributions: Attributions, bound: Bound
 ) -> tuple[str, Mapping[str, Scan]]:
     filters = resolved.query.filters
-    columns = f"slot, {DIMENSION_COLUMNS}, clicks, bot_clicks{nothing_followed(followed)}"
+    columns = f"slot, {DIMENSION_COLUMNS}, clicks, bot_clicks{no_attribution_rows(attributions)}"
     if isinstance(source, FactFiles):
-        single = judged(handle, resolved.covered, resolved.query.as_of, source, bound)
-        return f"SELECT {columns} FROM ({single}) AS judged{where(filters, bound)}", fact_scans(source)
+        single = single_clicks(handle, resolved.covered, resolved.query.as_of, source, bound)
+        return f"SELECT {columns} FROM ({single}) AS single_clicks{where(filters, bound)}", fact_scans(source)
     scans: dict[str, Scan] = {}
     parts: list[str] = []
     for grain, ranges in resolved.reads.items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analytics_core.engines.base import Value
+from analytics_core.engines.engine import Value
 from analytics_core.model import Filter
 from analytics_core.query.catalog import DIMENSIONS
-from analytics_core.query.resolve import Shift, SlotRange
+from analytics_core.slots import Shift, SlotRange
 
 DIMENSION_COLUMNS: Final = "slug, campaign_id, country, device, referrer, referrer_host, segment"
 

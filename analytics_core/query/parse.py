@@ -22,6 +22,7 @@ from analytics_core.errors import (
     InvalidSortError,
 )
 from analytics_core.model import ConversionDay, Events, Filter, Period, Query, Sort
+from analytics_core.names import SLUG
 from analytics_core.query.catalog import DIMENSIONS, EVENT, FILTERS, GROUPINGS, grouping
 from analytics_core.zones import check_timezone, local_day
 
@@ -34,7 +35,7 @@ FIRST_YEAR: Final = 2000  # before CloudFront; since then every zone's offset is
 LAST_YEAR: Final = 2099
 
 _DAY: Final = re.compile(r"[0-9]{8}")
-_SLUG: Final = re.compile(r"[A-Za-z0-9_-]{4,24}")
+_SLUG: Final = re.compile(SLUG)
 _LIMIT: Final = re.compile(r"[0-9]{1,9}")
 
 

@@ -9,10 +9,20 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.engines.base import Cancellation, Engine
+from analytics_core.engines.engine import Cancellation, Engine
 from analytics_core.model import Query, Row, SegmentRules, TimeToConversion, row_schema, rows_frame
+from analytics_core.query.attribution_sql import (
+    CONVERSION_EVENTS,
+    NO_ATTRIBUTIONS,
+    Attributions,
+    attribution_files,
+    compile_conversions,
+    compile_currencies,
+    compile_pending,
+    compile_times,
+    revenue_column,
+)
 from analytics_core.query.catalog import tracked_dimension
-from analytics_core.query.compare import all_day_rows, day_rows, key_rows
 from analytics_core.query.compile import (
     EVENTS,
     Source,
@@ -22,19 +32,10 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
-from analytics_core.query.followed import (
-    CONVERSION_EVENTS,
-    NOTHING_FOLLOWED,
-    Followed,
-    attribution_files,
-    compile_conversions,
-    compile_currencies,
-    compile_pending,
-    compile_times,
-    revenue_column,
-)
-from analytics_core.query.resolve import Resolved, SlotRange, day_slots, slot_time, slots_of
-from analytics_core.store.facts import Facts
+from analytics_core.query.resolve import Resolved
+from analytics_core.query.rows import all_day_rows, day_rows, key_rows
+from analytics_core.slots import SlotRange, day_slots, slot_time, slots_of
+from analytics_core.store.fact_files import Facts
 from analytics_core.store.snapshot import Snapshot
 
 CLICK_EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
@@ -45,7 +46,7 @@ _CHUNK_ROWS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Rows of answers and of downloads. Where nothing followed the clicks, nothing is asked about it."""
+    """Rows of answers and of downloads. Where nothing came of the clicks, nothing is asked about it."""
 
     engine: Engine
     facts: Facts
@@ -54,27 +55,27 @@ class Reader:
     def rows(self, resolved: Resolved, snapshot: Snapshot, final_through: date | None) -> tuple[Row, ...]:
         """The rows of the answer, limit and `(other)` included."""
         handle = resolved.query.handle
-        source, followed = self._sources(resolved, snapshot)
+        source, attributions = self._sources(resolved, snapshot)
         if resolved.dimension.name == "day":
-            counts = self.engine.frame(compile_days(handle, resolved, source, followed))
-            return day_rows(counts, resolved, followed, final_through)
-        return key_rows(self.engine.frame(compile_keys(handle, resolved, source, followed)), resolved, followed)
+            counts = self.engine.frame(compile_days(handle, resolved, source, attributions))
+            return day_rows(counts, resolved, attributions, final_through)
+        return key_rows(self.engine.frame(compile_keys(handle, resolved, source, attributions)), resolved, attributions)
 
     def groups(
         self, resolved: Resolved, snapshot: Snapshot, cancellation: Cancellation
     ) -> tuple[pl.Schema, Iterator[pl.DataFrame]]:
         """Every row of a breakdown, as columns of `row_schema` and frames of about 20,000 rows."""
         query = resolved.query
-        source, followed = self._sources(resolved, snapshot)
-        columns = row_schema(followed.currencies, impressions=query.shows_impressions)
+        source, attributions = self._sources(resolved, snapshot)
+        columns = row_schema(attributions.currencies, impressions=query.shows_impressions)
         if resolved.dimension.name == "day":
-            counts = self.engine.frame(compile_days(query.handle, resolved, source, followed))
-            rows = all_day_rows(counts, resolved, followed)
-            frame = rows_frame(rows, followed.currencies, impressions=query.shows_impressions)
+            counts = self.engine.frame(compile_days(query.handle, resolved, source, attributions))
+            rows = all_day_rows(counts, resolved, attributions)
+            frame = rows_frame(rows, attributions.currencies, impressions=query.shows_impressions)
             return columns, iter([frame])
-        statement = compile_all_keys(query.handle, resolved, source, followed)
+        statement = compile_all_keys(query.handle, resolved, source, attributions)
         chunks = self.engine.stream(statement, _CHUNK_ROWS, cancellation)
-        return columns, (_named(counts, followed, columns) for counts in chunks)
+        return columns, (_named(counts, attributions, columns) for counts in chunks)
 
     def clicks(self, query: Query, snapshot: Snapshot, cancellation: Cancellation) -> Iterator[pl.DataFrame]:
         """Single clicks in CLICK_EVENT_COLUMNS; a UTC day is what is sorted at a time."""
@@ -118,26 +119,26 @@ class Reader:
         files = attribution_files(snapshot, days, "conversion")
         return self.engine.frame(compile_pending(handle, days, files)).item() if files else 0
 
-    def _sources(self, resolved: Resolved, snapshot: Snapshot) -> tuple[Source, Followed]:
+    def _sources(self, resolved: Resolved, snapshot: Snapshot) -> tuple[Source, Attributions]:
         """What clicks are counted from: the roll-ups, or, for how things stood once, the facts, which know when they
-        were learnt; and what followed them."""
+        were learnt; and what came of them."""
         query, covered = resolved.query, resolved.covered
-        followed = self._followed(query, covered, snapshot)
+        attributions = self._attributions_of(query, covered, snapshot)
         if query.as_of is None:
-            return snapshot, followed
+            return snapshot, attributions
         rules = self.segment_rules if query.asks_for_segments else None
         start, end = slot_time(covered.start), slot_time(covered.end)
-        return self.facts.files(snapshot, start, end, rules, as_of=query.as_of), followed
+        return self.facts.files(snapshot, start, end, rules, as_of=query.as_of), attributions
 
-    def _followed(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Followed:
+    def _attributions_of(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Attributions:
         files = attribution_files(snapshot, covered, query.conversion_day)
         if not files:
-            return NOTHING_FOLLOWED
+            return NO_ATTRIBUTIONS
         found = self.engine.frame(compile_currencies(query.handle, query, covered, files))
         if found.is_empty():
-            return NOTHING_FOLLOWED
+            return NO_ATTRIBUTIONS
         with_money = found.filter(pl.col("currency").is_not_null() & pl.col("has_money"))
-        return Followed(files, tuple(with_money["currency"]))
+        return Attributions(files, tuple(with_money["currency"]))
 
 
 def tracked_dimensions(query: Query) -> frozenset[str]:
@@ -147,14 +148,14 @@ def tracked_dimensions(query: Query) -> frozenset[str]:
     return frozenset(name for name in names if name is not None)
 
 
-def _named(counts: pl.DataFrame, followed: Followed, columns: pl.Schema) -> pl.DataFrame:
+def _named(counts: pl.DataFrame, attributions: Attributions, columns: pl.Schema) -> pl.DataFrame:
     """Counts under the names of the metrics."""
     zero = pl.lit(0, dtype=pl.Int64)
     return counts.with_columns(
         qualifiedClicks=pl.col("clicks") - pl.col("bot_clicks"),
         botClicks=pl.col("bot_clicks"),
-        **({} if followed.files else {"conversions": zero, "impressions": zero}),
-        **{f"revenue_{code}": pl.col(revenue_column(place)) for place, code in enumerate(followed.currencies)},
+        **({} if attributions.files else {"conversions": zero, "impressions": zero}),
+        **{f"revenue_{code}": pl.col(revenue_column(place)) for place, code in enumerate(attributions.currencies)},
     ).select(pl.col(name).cast(kind) for name, kind in columns.items())
 
 

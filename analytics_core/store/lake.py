@@ -30,13 +30,11 @@ from analytics_core.store.commit_log import (
     logged_versions,
     read_commit,
 )
+from analytics_core.store.commit_time import Stamp
 from analytics_core.store.derivation import derivation_of
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
-from analytics_core.store.learnt import Stamp
-from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
-from analytics_core.store.parts import Part, write_parts
-from analytics_core.store.schemas import (
+from analytics_core.store.lake_tables import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
     CLICKS,
@@ -45,6 +43,8 @@ from analytics_core.store.schemas import (
     UTC_MICROSECONDS,
     TableSpec,
 )
+from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
+from analytics_core.store.parts import Part, write_parts
 from analytics_core.store.shared_look import SharedLook
 from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from analytics_core.errors import SettingsError
+from analytics_core.store.lake_tables import TABLES
 from analytics_core.store.object_storage import is_object_url, parse_location
-from analytics_core.store.schemas import TABLES
 
 _MISREAD: Final = (
     (re.compile(r"[\x00-\x1f\x7f]"), "its name has a control character"),

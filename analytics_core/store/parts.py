@@ -21,8 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
+from analytics_core.store.lake_tables import TableSpec
 from analytics_core.store.object_storage import client, is_object_url, parse_location
-from analytics_core.store.schemas import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deltalake import DeltaTable, Transaction
 
-from analytics_core.store.schemas import TableSpec
+from analytics_core.store.lake_tables import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import streamlit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.headers import security_headers
+from analytics_core.web.security_headers import security_headers
 
 _DIRECTIVES: Final = (
     "default-src 'self'",

@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 
 from analytics_core.model import OTHER, Answer, Metrics, Period
-from analytics_core.ui import address, formats, problems
+from analytics_core.ui import address, problems, wording
 
 BREAKDOWN = "breakdown.py"
 _TOO_LONG = 100_000_000  # for a card; its tooltip has the exact count
@@ -48,7 +48,7 @@ def revenue(answer: Answer) -> None:
     amounts = answer.totals.revenue_by_currency
     if len(amounts) > 1:
         with st.container(border=True, key="revenue", gap="xxsmall", height="stretch"):
-            listed = "".join(f"<li>{html.escape(formats.money(amounts[code], code))}</li>" for code in amounts)
+            listed = "".join(f"<li>{html.escape(wording.money(amounts[code], code))}</li>" for code in amounts)
             st.html(f'<div class="revenue"><span>Revenue</span><ul>{listed}</ul></div>')
         return
     code, amount = next(iter(amounts.items()), ("", Decimal(0)))
@@ -56,13 +56,13 @@ def revenue(answer: Answer) -> None:
     comparable = bool(amounts) and set(before) <= {code} and answer.previous_totals is not None
     st.metric(
         "Revenue",
-        formats.money(amount, code) if amounts else "–",
-        formats.change(amount, before.get(code, Decimal(0))) if comparable else None,
+        wording.money(amount, code) if amounts else "–",
+        wording.change(amount, before.get(code, Decimal(0))) if comparable else None,
         delta_color="primary",
         delta_arrow=_arrow(amount, before.get(code)) if comparable else "off",
         delta_description="vs before" if comparable else None,
         help="The value of the conversions."
-        + (f" In the period before: {formats.moneys(before)}." if answer.previous_totals else ""),
+        + (f" In the period before: {wording.moneys(before)}." if answer.previous_totals else ""),
         chart_data=_course(answer, code),
         chart_type="area",
         border=True,
@@ -79,13 +79,13 @@ def _metric(
 ) -> None:
     now = count(answer.totals)
     before = count(answer.previous_totals) if answer.previous_totals else None
-    exactly = f"{formats.exact(now)} in this period"
+    exactly = f"{wording.exact(now)} in this period"
     if before is not None:
-        exactly += f", {formats.exact(before)} in the one before"
+        exactly += f", {wording.exact(before)} in the one before"
     st.metric(
         label,
-        formats.exact(now) if now < _TOO_LONG else formats.short(now),
-        None if before is None else formats.change(now, before),
+        wording.exact(now) if now < _TOO_LONG else wording.short(now),
+        None if before is None else wording.change(now, before),
         delta_color=colour,
         delta_arrow=_arrow(now, before),
         delta_description="vs before",
@@ -116,8 +116,8 @@ def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
             filters = {} if row.key == OTHER else {dimension: address.with_filter(dimension, row.key)}
             st.page_link(
                 BREAKDOWN,
-                label=f"{formats.plain(names[row.key])} **{formats.short(count)}**",
-                help=f"{formats.exact(count)} clicks, {formats.share(count, answer.totals.clicks)} of all",
+                label=f"{wording.plain(names[row.key])} **{wording.short(count)}**",
+                help=f"{wording.exact(count)} clicks, {wording.share(count, answer.totals.clicks)} of all",
                 icon="",
                 width="stretch",
                 query_params=address.link(by=dimension, **filters),
@@ -132,7 +132,7 @@ def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
 
 def period_note(period: Period) -> str:
     """`1 Feb – 28 Feb 2026, Europe/Berlin`."""
-    return f"{formats.days(period)}, {period.timezone}"
+    return f"{wording.days(period)}, {period.timezone}"
 
 
 def _course(answer: Answer, code: str) -> list[float] | None:

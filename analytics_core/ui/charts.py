@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from analytics_core.model import Answer, Row
-from analytics_core.ui import formats
+from analytics_core.ui import wording
 
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
 TOP = 10
@@ -20,7 +20,7 @@ _HATCH = {"shape": "/", "fillmode": "replace", "size": 5, "solidity": 0.45}
 
 def clicks_over_time(answer: Answer) -> go.Figure:
     """Clicks a day, qualified below and bots hatched on top; lines instead of bars where days get too narrow."""
-    days = [formats.parse_day(row.key) for row in answer.rows]
+    days = [wording.parse_day(row.key) for row in answer.rows]
     qualified = [row.metrics.qualified_clicks for row in answer.rows]
     bots = [row.metrics.bot_clicks for row in answer.rows]
     totals = [row.metrics.clicks for row in answer.rows]
@@ -85,7 +85,7 @@ def largest_keys(answer: Answer, names: Mapping[str, str]) -> go.Figure:
         orientation="h",
         hovertemplate="%{x:,} bots<extra></extra>",
         marker={"pattern": _HATCH},
-        text=[f"{formats.short(row.metrics.clicks)}" for row in rows],
+        text=[f"{wording.short(row.metrics.clicks)}" for row in rows],
         textposition="outside",
         cliponaxis=False,
     )
@@ -116,14 +116,14 @@ def sentence(answer: Answer) -> str:
     """The answer in words, for those who do not see the chart."""
     totals = answer.totals
     said = (
-        f"{formats.exact(totals.clicks)} clicks from {formats.days(answer.query.period)}: "
-        f"{formats.exact(totals.qualified_clicks)} qualified and {formats.exact(totals.bot_clicks)} by bots."
+        f"{wording.exact(totals.clicks)} clicks from {wording.days(answer.query.period)}: "
+        f"{wording.exact(totals.qualified_clicks)} qualified and {wording.exact(totals.bot_clicks)} by bots."
     )
     top = largest(answer)
     if top is None:
         return said
-    name = formats.key_name(answer.group_by, top.key)
-    return f"{said} Largest: {name} with {formats.exact(top.metrics.clicks)}."
+    name = wording.key_name(answer.group_by, top.key)
+    return f"{said} Largest: {name} with {wording.exact(top.metrics.clicks)}."
 
 
 def largest(answer: Answer) -> Row | None:

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.rules import Door
-from analytics_core.api.clients import client_of
-from analytics_core.api.errors import error_with_id, request_id
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, InvalidTokenError, PayloadTooLargeError, TokenExpiredError
+from analytics_core.web.client_addresses import client_of
+from analytics_core.web.error_responses import error_with_id, request_id
 
 NAME = "clickledger_session"
 PATH = "/session"
@@ -42,7 +42,7 @@ async def _store(request: Request) -> Response:
         if not token:
             response.delete_cookie(NAME, place, httponly=True, samesite="strict")
             return response
-        actor = await run_in_threadpool(tokens.verify, token, shared().settings, shared().clock())
+        actor = await run_in_threadpool(user_tokens.verify, token, shared().settings, shared().clock())
     except (InvalidTokenError, TokenExpiredError) as error:
         refusal = error_with_id(request, error)
         await run_in_threadpool(_note_failure, request, error)

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analytics_core.api.download_response import DownloadResponse
-from analytics_core.api.errors import error_with_id
 from analytics_core.errors import NotFoundError
 from analytics_core.exports import Download
+from analytics_core.web.download_response import DownloadResponse
+from analytics_core.web.error_responses import error_with_id
 
 SCRIPT_PATH: Final = "/session/download.js"
 _PATH: Final = "/session/downloads/{ticket}"

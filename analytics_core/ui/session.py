@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import streamlit as st
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.openid import actor_of_claims
 from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
 from analytics_core.errors import MissingBearerTokenError
 from analytics_core.model import Answer, Freshness, Query
-from analytics_core.ui import cookie, formats
+from analytics_core.ui import cookie, wording
 from analytics_core.zones import NAMES
 
 
@@ -42,7 +42,7 @@ def openid_claims() -> dict[str, Any] | None:
 def actor() -> Actor:
     """Who is signed in. Raises what is wrong with the token: missing, invalid or expired."""
     if token():
-        return tokens.verify(token(), shared().settings, now())
+        return user_tokens.verify(token(), shared().settings, now())
     claims = openid_claims()
     if claims and claims["is_logged_in"]:
         return actor_of_claims(claims, shared().settings, now())
@@ -83,7 +83,7 @@ def freshness() -> Freshness:
 
 def names(answer: Answer) -> dict[str, str]:
     """Every key of the answer as a reader calls it."""
-    return {row.key: formats.key_name(answer.group_by, row.key) for row in answer.rows}
+    return {row.key: wording.key_name(answer.group_by, row.key) for row in answer.rows}
 
 
 def ask(query: Query) -> Answer:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.rules import Door
-from analytics_core.api.clients import client_behind
 from analytics_core.bootstrap import shared
 from analytics_core.errors import (
     ClickledgerError,
@@ -21,8 +20,9 @@ from analytics_core.errors import (
     TokenExpiredError,
 )
 from analytics_core.model import Role
-from analytics_core.ui import address, cookie, formats, problems, session, theme
+from analytics_core.ui import address, cookie, problems, session, theme, wording
 from analytics_core.ui.base_path import base_path
+from analytics_core.web.client_addresses import client_behind
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -54,7 +54,7 @@ def _end_with_token(actor: Actor) -> None:
     """Runs the page again when the token expires, so that an idle screen ends too."""
     if actor.expires_at is None:
         return
-    end = actor.expires_at + tokens.LEEWAY
+    end = actor.expires_at + user_tokens.LEEWAY
     left = min(max(end - session.now(), timedelta()), timedelta(days=1)) + timedelta(seconds=1)
 
     @st.fragment(run_every=left)
@@ -66,7 +66,7 @@ def _end_with_token(actor: Actor) -> None:
 
 
 def account_menu(actor: Actor, pages: Sequence[StreamlitPage]) -> None:
-    with st.popover(formats.plain(actor.user_id), icon=":material/account_circle:", type="tertiary"):
+    with st.popover(wording.plain(actor.user_id), icon=":material/account_circle:", type="tertiary"):
         for page in pages:
             st.page_link(page, query_params=address.link())
         if actor.is_staff:
@@ -134,7 +134,7 @@ def _demo_users() -> None:
         st.markdown("**Demo users**")
         for user_id, seat in (people | {STAFF: "Reviewer of every handle"}).items():
             st.button(
-                f"{formats.plain(user_id)} :gray[{formats.plain(seat)}]",
+                f"{wording.plain(user_id)} :gray[{wording.plain(seat)}]",
                 key=f"demo-{user_id}",
                 width="stretch",
                 on_click=_sign_in_as,
@@ -149,7 +149,7 @@ def _seat(role: Role, handles: list[str]) -> str:
 def _sign_in_as(user_id: str) -> None:
     settings = shared().settings
     _sign_in(
-        tokens.mint(
+        user_tokens.mint(
             settings, user_id, now=session.now(), lifetime=DEMO_SESSION, is_staff=user_id == STAFF, is_demo=True
         )
     )

@@ -9,8 +9,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_core.api.errors import error_with_id
 from analytics_core.errors import NotFoundError
+from analytics_core.web.error_responses import error_with_id
 
 
 class UnknownPaths:

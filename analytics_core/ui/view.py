@@ -9,7 +9,8 @@ import streamlit as st
 from analytics_core.errors import HandleNotFoundError
 from analytics_core.model import ConversionDay, Filter, Period, Query
 from analytics_core.query.parse import DEFAULT_LIMIT, MAX_DAYS, check_query
-from analytics_core.ui import address, filters, periods, session
+from analytics_core.ui import address, periods, session
+from analytics_core.ui import filter_chips as filters
 
 
 @dataclass(frozen=True, slots=True)

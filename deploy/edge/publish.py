@@ -17,10 +17,10 @@ from typing import Any, Final, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from analytics_core.attribution.redirect import in_a_header
 from analytics_core.errors import AccountsFileError, ClickledgerError, SettingsError
 from analytics_core.settings import Settings, load_settings
-from ingest.accounts import AccountsFile, HandleEntry, Link, read_accounts
+from analytics_core.tracking.short_links import in_a_header
+from ingest.accounts.accounts_file import AccountsFile, HandleEntry, Link, read_accounts
 
 SETTINGS_KEY: Final = "settings"
 VALUE_BYTES: Final = 1024

@@ -22,7 +22,7 @@ from typing import Any, Final
 import polars as pl
 
 from ingest.classify.bot_list import bot_list, compile_bot_list
-from ingest.classify.bots import bot_rules
+from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import LISTS
 
 EXAMPLES: Final = Path(__file__).parents[2] / "tests" / "unit" / "user_agents.tsv"

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import polars as pl
 
-from ingest.classify.agents import classify_user_agents
-from ingest.classify.bots import bot_rules
+from ingest.classify.bot_rules import bot_rules
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.devices import devices
 from ingest.classify.referrers import classify_referrers
 from ingest.classify.refresh import EXAMPLES
+from ingest.classify.verdicts import classify_user_agents
 
 _AGENTS: Final = 200_000
 

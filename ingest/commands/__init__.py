@@ -5,8 +5,6 @@ from typing import Final
 COMMANDS: Final = {
     "sync": "read what is new in the log sources",
     "accounts": "load handles, plans, collaborators, links and campaigns",
-    "deliver": "make the scheduled exports that are due",
-    "deliveries": "scheduled exports: add, list, runs, remove",
     "verify": "check that every line is accounted for, once",
     "compact": "merge small files; changes no number",
     "rejects": "show lines and objects that could not be read, newest first",

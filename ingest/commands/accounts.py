@@ -9,7 +9,7 @@ from dataclasses import asdict
 from analytics_core.settings import Settings
 from analytics_core.store.clock import clock_of
 from analytics_core.store.database import Database
-from ingest.accounts import load_accounts, read_accounts
+from ingest.accounts.accounts_file import load_accounts, read_accounts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from analytics_core.command_output import print_rows
 from analytics_core.settings import Settings
 from analytics_core.store.clock import clock_of
+from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
-from analytics_core.store.learnt import stamps_of
-from ingest.commands.rows import print_rows
-from ingest.compact import compact
+from ingest.compaction import compact
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

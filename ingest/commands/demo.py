@@ -7,13 +7,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from analytics_core.command_values import count
 from analytics_core.settings import Settings
 from analytics_core.store.clock import clock_of, machine_time
 from analytics_core.store.database import Database
-from ingest.accounts import load_accounts, read_accounts
-from ingest.commands.values import count
+from ingest.accounts.accounts_file import load_accounts, read_accounts
+from ingest.clicks.sync_ledger import Ledger
 from ingest.demo import describe_truth, keep_followed, make_world
-from ingest.ledger import Ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

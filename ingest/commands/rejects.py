@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from analytics_core.command_output import print_rows
+from analytics_core.command_values import count
 from analytics_core.settings import Settings
 from analytics_core.store.database import Database
-from ingest.commands.rows import print_rows
-from ingest.commands.values import count
-from ingest.ledger import Ledger
+from ingest.clicks.sync_ledger import Ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

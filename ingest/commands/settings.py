@@ -6,9 +6,9 @@ import argparse
 import re
 from typing import Final
 
+from analytics_core.command_output import print_rows
 from analytics_core.settings import Settings
 from analytics_core.zones import RELEASE
-from ingest.commands.rows import print_rows
 
 _PASSWORDS: Final = re.compile(r"(?<=://)([^/@:]*:)[^@]*(?=@)|([?&][^=&]*password=)[^&]*")  # of a URL
 

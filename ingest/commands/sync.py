@@ -10,16 +10,16 @@ from contextlib import suppress
 
 import structlog
 
+from analytics_core.command_values import seconds
 from analytics_core.errors import ClickledgerError
 from analytics_core.settings import Settings
 from analytics_core.store.clock import clock_of
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from ingest.accounts import keep_in_step
-from ingest.commands.values import seconds
-from ingest.progress import progress
+from ingest.accounts.accounts_file import keep_in_step
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
+from ingest.sync_progress import progress
 from ingest.sync_report import totals, warnings
 
 log = structlog.get_logger()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from analytics_core.command_output import print_rows
 from analytics_core.settings import Settings
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
-from ingest.commands.rows import print_rows
-from ingest.verify import verify
+from ingest.verification import verify
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

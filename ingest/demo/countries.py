@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ingest.demo.agents import DATA
+from ingest.demo.agent_templates import DATA
 from ingest.demo.chances import Chances, chances
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from ingest.demo.agents import DATA
+from ingest.demo.agent_templates import DATA
 
 _PLAN_AGE = timedelta(days=400)
 

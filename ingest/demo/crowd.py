@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ingest.demo.agents import BOT, load_agents
+from ingest.demo.agent_templates import BOT, load_agents
 from ingest.demo.chances import Rows, Weights, noise, zipf
 from ingest.demo.encoding import encode
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from ingest.demo.agents import Agents
+from ingest.demo.agent_templates import Agents
 from ingest.demo.chances import Rows, Weights, chances, zipf
 from ingest.demo.creators import Creator
 from ingest.demo.requests import REDIRECT, REDIRECT_307, Span, requests

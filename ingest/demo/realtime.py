@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analytics_core.settings import REALTIME_FIELDS
-from ingest.demo.agents import Agents
+from ingest.demo.agent_templates import Agents
 from ingest.demo.chances import noise
 from ingest.demo.countries import load_countries
 from ingest.demo.encoding import encode

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from analytics_core.query.resolve import SlotRange, shifts_of
+from analytics_core.slots import SlotRange, shifts_of
 from ingest.demo.chances import Rows, Weights, chances
 from ingest.demo.creators import Creator, Launch, Letters
 from ingest.demo.requests import Span

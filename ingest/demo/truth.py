@@ -11,7 +11,7 @@ from typing import Any, Final, TypedDict, cast
 
 import polars as pl
 
-from ingest.demo.agents import BOT, Agents
+from ingest.demo.agent_templates import BOT, Agents
 from ingest.demo.countries import load_countries
 from ingest.demo.creators import Creator
 from ingest.demo.requests import BUCKETS, Span

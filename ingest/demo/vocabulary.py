@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingest.demo.agents import DATA
+from ingest.demo.agent_templates import DATA
 from ingest.demo.chances import Chances, chances, mixed
 from ingest.demo.countries import only, spread
 from ingest.demo.creators import Creator, Strays

@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 from isal import igzip
 
-from ingest.demo.agents import load_agents
+from ingest.demo.agent_templates import load_agents
 from ingest.demo.bots import bots
 from ingest.demo.chances import allot
 from ingest.demo.creators import accounts, load_creators, load_strays
 from ingest.demo.delivery import BEFORE_COUNTRY, WITH_COUNTRY, deliveries, redeliver
-from ingest.demo.followed import follow, totals
 from ingest.demo.people import people, set_stage
+from ingest.demo.posted_events import follow, totals
 from ingest.demo.realtime import COUNTRY_FIELD, FIELDS, prepare_writer
 from ingest.demo.requests import Span
 from ingest.demo.shape import HOUR

@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 
 from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
-from ingest.cloudfront import Fields, UnknownFormatError
-from ingest.field_lists import parse_field_list
-from ingest.sources.base import Past, Source, SourceConfig, SourceObject, Unlisted, shown, why_unstorable
+from ingest.reading.field_lists import parse_field_list
+from ingest.reading.log_fields import Fields, UnknownFormatError
 from ingest.sources.files import FileSource
+from ingest.sources.log_source import Past, Source, SourceConfig, SourceObject, Unlisted, shown, why_unstorable
 from ingest.sources.s3 import S3Source
 
 __all__ = [

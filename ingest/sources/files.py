@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from analytics_core.errors import SourceError
-from ingest.sources.base import Past, SourceConfig, SourceObject, Unlisted
+from ingest.sources.log_source import Past, SourceConfig, SourceObject, Unlisted
 from ingest.sources.walk import Found, files_below, files_matching, literal_folder, why
 
 _PACKED: Final = (".gz", ".parquet")

@@ -27,8 +27,8 @@ from urllib3.exceptions import HTTPError
 
 from analytics_core.errors import SourceError
 from analytics_core.store.object_storage import client, parse_location
-from ingest.sources.base import Past, SourceConfig, SourceObject
 from ingest.sources.hours import recent_from
+from ingest.sources.log_source import Past, SourceConfig, SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef

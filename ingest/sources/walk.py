@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import Final
 
-from ingest.sources.base import Unlisted, why_unstorable
+from ingest.sources.log_source import Unlisted, why_unstorable
 
 Found = tuple[str, os.stat_result]  # a regular file: its path, and what the system says of it
 

@@ -22,7 +22,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from support.api import NOW, Api
 from support.world import World
 
-from analytics_core.access import keys, tokens
+from analytics_core.access import keys, user_tokens
 from analytics_core.errors import ClickledgerError, InvalidTokenError, StoreUnavailableError
 from analytics_core.settings import Settings
 
@@ -122,7 +122,7 @@ def test_a_token_may_last_until_the_end_of_all_times(api: Api) -> None:
 def test_the_command_line_mints_tokens_that_the_api_takes(api: Api) -> None:
     plain, staff = api.world.run_token("user_zoe"), api.world.run_token("user_zoe", "--staff", "--minutes", "5")
 
-    actors = [tokens.verify(token, api.application.settings, datetime.now(UTC)) for token in (plain, staff)]
+    actors = [user_tokens.verify(token, api.application.settings, datetime.now(UTC)) for token in (plain, staff)]
     assert [(actor.user_id, actor.is_staff) for actor in actors] == [("user_zoe", False), ("user_zoe", True)]
 
 
@@ -184,7 +184,7 @@ def test_a_key_set_verifies_its_own_keys_and_no_confusion(service: SignInService
     settings = settings_for(service, tmp_path)
     for name, key in service.keys.items():
         token = jwt.encode(CLAIMS, key, name, headers={"kid": name})
-        assert tokens.verify(token, settings, NOW).user_id == "user_ann"
+        assert user_tokens.verify(token, settings, NOW).user_id == "user_ann"
     assert service.asked == 1
 
     rsa_key = service.keys["RS256"]
@@ -207,7 +207,7 @@ def test_a_key_set_verifies_its_own_keys_and_no_confusion(service: SignInService
     }
     for name, token in wrong.items():
         with pytest.raises(InvalidTokenError):
-            pytest.fail(f"{name}: {tokens.verify(token, settings, NOW)}")
+            pytest.fail(f"{name}: {user_tokens.verify(token, settings, NOW)}")
 
 
 def hs256_with(key: bytes, headers: dict[str, str]) -> str:
@@ -229,19 +229,19 @@ def test_a_key_set_is_asked_again_for_a_new_key_but_not_for_every_made_up_one(
     new = ed25519.Ed25519PrivateKey.generate()
     old_token = jwt.encode(CLAIMS, service.keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"})
     new_token = jwt.encode(CLAIMS, new, "EdDSA", headers={"kid": "next"})
-    assert tokens.verify(old_token, settings, NOW).user_id == "user_ann"
+    assert user_tokens.verify(old_token, settings, NOW).user_id == "user_ann"
     for number in range(50):
         with pytest.raises(InvalidTokenError):
-            tokens.verify(jwt.encode(CLAIMS, new, "EdDSA", headers={"kid": f"made-up-{number}"}), settings, NOW)
+            user_tokens.verify(jwt.encode(CLAIMS, new, "EdDSA", headers={"kid": f"made-up-{number}"}), settings, NOW)
     assert service.asked == 1
 
     service.published = [service.jwk("next", new, "EdDSA")]
     later = time.monotonic() + keys.COOLDOWN_SECONDS + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert tokens.verify(new_token, settings, NOW).user_id == "user_ann"
+    assert user_tokens.verify(new_token, settings, NOW).user_id == "user_ann"
     assert service.asked == 2
     with pytest.raises(InvalidTokenError):  # withdrawn
-        tokens.verify(old_token, settings, NOW)
+        user_tokens.verify(old_token, settings, NOW)
 
 
 def test_a_key_set_that_does_not_answer_is_503_and_is_left_alone_for_a_while(
@@ -252,7 +252,7 @@ def test_a_key_set_that_does_not_answer_is_503_and_is_left_alone_for_a_while(
     token = jwt.encode(CLAIMS, service.keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"})
     for _ in range(20):
         with pytest.raises(StoreUnavailableError):
-            tokens.verify(token, settings, NOW)
+            user_tokens.verify(token, settings, NOW)
     assert service.asked == 1
 
 
@@ -268,7 +268,7 @@ def test_a_key_set_without_a_usable_key_is_as_one_that_does_not_answer(
     token = jwt.encode(CLAIMS, service.keys["EdDSA"], "EdDSA", headers={"kid": "EdDSA"})
     for _ in range(20):
         with pytest.raises(StoreUnavailableError):
-            tokens.verify(token, settings, NOW)
+            user_tokens.verify(token, settings, NOW)
     assert service.asked == 1
 
 
@@ -276,9 +276,9 @@ def test_issuer_and_audience_count_for_a_secret_too(tmp_path: Path) -> None:
     settings = World(tmp_path).settings.model_copy(update={"jwt_issuer": "us", "jwt_audience": "clickledger"})
     secret = settings.jwt_secret
     assert secret is not None
-    own = tokens.mint(settings, "user_ann", now=NOW, lifetime=timedelta(minutes=5))
+    own = user_tokens.mint(settings, "user_ann", now=NOW, lifetime=timedelta(minutes=5))
     bare = jwt.encode({"sub": "user_ann", "exp": NOW + timedelta(hours=1)}, secret.get_secret_value(), "HS256")
 
-    assert tokens.verify(own, settings, NOW).user_id == "user_ann"
+    assert user_tokens.verify(own, settings, NOW).user_id == "user_ann"
     with pytest.raises(ClickledgerError):
-        tokens.verify(bare, settings, NOW)
+        user_tokens.verify(bare, settings, NOW)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from support.api import NOW, Api
 
-from analytics_core.api.schemas import answer_json
+from analytics_core.api.answer_schemas import answer_json
 from analytics_core.model import Answer, Freshness, FreshnessStatus, Metrics, Period, Query, Row
 from analytics_core.store import tables
 from analytics_core.zones import RELEASE

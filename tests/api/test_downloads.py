@@ -23,7 +23,7 @@ from support.server import serving
 from support.servers import SERVER, running
 from support.world import World
 
-from analytics_core.store.audit import Audit
+from analytics_core.store.audit_events import Audit
 from ingest.demo.bulk import write_standard_logs
 
 LINES = 100_000

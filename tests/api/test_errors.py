@@ -14,7 +14,7 @@ from support.logs import realtime_text, requests, write
 from support.world import World
 
 from analytics_core import errors
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
 from analytics_core.store import tables
@@ -110,7 +110,7 @@ def test_a_handle_that_one_may_not_know_is_404_like_one_that_is_not_there(api: A
 def test_a_store_that_does_not_answer_is_503(world: World, broken: str) -> None:
     world.sync(write(world.folder / "a.gz", realtime_text(requests(3))))
     application = build(world.settings)
-    token = tokens.mint(
+    token = user_tokens.mint(
         world.settings, "user_ann", now=application.clock(), lifetime=timedelta(hours=1), is_staff=False
     )
     with TestClient(create_app(lambda: application), raise_server_exceptions=False) as client:
@@ -137,7 +137,9 @@ def test_a_lake_that_is_gone_is_503_and_no_zeros(world: World) -> None:
     """A disk that is not mounted, a setting that names another place: before and after a restart."""
     world.sync(write(world.folder / "a.gz", realtime_text(requests(3))))
     running = build(world.settings)
-    token = tokens.mint(world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False)
+    token = user_tokens.mint(
+        world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False
+    )
     with TestClient(create_app(lambda: running), raise_server_exceptions=False) as client:
         assert client.get("/readyz").status_code == 200
         shutil.move(world.folder / "var" / "lake", world.folder / "away")
@@ -158,7 +160,9 @@ def test_a_lake_that_was_restored_from_an_older_backup_is_503(world: World) -> N
     shutil.copytree(lake, older)
     world.sync(write(world.folder / "b.gz", realtime_text(requests(3, start=3))))
     running = build(world.settings)
-    token = tokens.mint(world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False)
+    token = user_tokens.mint(
+        world.settings, "user_ann", now=running.clock(), lifetime=timedelta(hours=1), is_staff=False
+    )
     headers, question = {"Authorization": f"Bearer {token}"}, {"groupBy": "day"}
     with TestClient(create_app(lambda: running), raise_server_exceptions=False) as client:
         assert client.get("/readyz").status_code == 200

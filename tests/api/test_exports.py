@@ -21,9 +21,10 @@ from support.world import World
 
 from analytics_core import exports
 from analytics_core.access.actors import Actor
-from analytics_core.api import create_app, download_response
+from analytics_core.api import create_app
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
+from analytics_core.web import download_response
 
 PATH = "/v2/handles/acme/analytics/export"
 DAYS = {"fromDay": "20260301", "toDay": "20260312"}

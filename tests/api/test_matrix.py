@@ -10,7 +10,7 @@ import pytest
 from support.api import NOW, PLANS, ROLES, Api
 from support.matrix import feature_of, outcome, page
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.scopes import SCOPES
 
@@ -89,7 +89,7 @@ def test_a_user_gets_what_the_page_promises(
     api: Api, demo_api: Api, name: str, role: str | None, *, plan: str, is_demo: bool
 ) -> None:
     asked = demo_api if is_demo else api
-    token = asked.token(f"user_{(role or 'eve').lower()}", **({tokens.DEMO: True} if is_demo else {}))
+    token = asked.token(f"user_{(role or 'eve').lower()}", **({user_tokens.DEMO: True} if is_demo else {}))
     action = CALLS[name].action
 
     answer = call(asked, name, plan.lower(), token)
@@ -102,7 +102,7 @@ def test_a_user_gets_what_the_page_promises(
 @pytest.mark.parametrize("name", FOR_USERS)
 def test_a_reviewer_reads_every_handle_and_changes_none(api: Api, name: str, plan: str) -> None:
     action = CALLS[name].action
-    answer = call(api, name, plan.lower(), api.token("user_sue", role=tokens.STAFF))
+    answer = call(api, name, plan.lower(), api.token("user_sue", role=user_tokens.STAFF))
     assert code_of(answer) == promised(name, outcome(action, "STAFF", plan, feature_of(action)))
 
 
@@ -165,7 +165,7 @@ def test_a_personal_access_token_does_not_open_the_routes_of_users(
 @pytest.mark.parametrize("name", FOR_TOKENS)
 @pytest.mark.parametrize("user", ["user_owner", "staff"])
 def test_a_user_token_does_not_open_the_routes_of_tokens(api: Api, name: str, user: str) -> None:
-    token = api.token(user, **({"role": tokens.STAFF} if user == "staff" else {}))
+    token = api.token(user, **({"role": user_tokens.STAFF} if user == "staff" else {}))
     assert code_of(call(api, name, "pro", token)) == (401, "invalid_token")
 
 
@@ -178,7 +178,7 @@ def test_every_route_about_a_handle_asks_who_is_there(api: Api, name: str) -> No
 
 
 def test_a_demo_user_is_nobody_where_demo_mode_is_off(api: Api) -> None:
-    token = api.token("user_owner", **{tokens.DEMO: True})
+    token = api.token("user_owner", **{user_tokens.DEMO: True})
     assert code_of(call(api, "GET /v2/handles/{handle}/analytics", "pro", token)) == (401, "invalid_token")
 
 
@@ -210,7 +210,7 @@ def test_a_token_ends_for_good_when_its_maker_leaves_the_handle(api: Api) -> Non
 
 def test_the_audit_of_the_platform_is_for_reviewers(api: Api) -> None:
     call(api, "GET /v2/handles/{handle}/analytics", "no-such-handle", "rubbish")
-    reviewer = {"Authorization": f"Bearer {api.token('user_sue', role=tokens.STAFF)}"}
+    reviewer = {"Authorization": f"Bearer {api.token('user_sue', role=user_tokens.STAFF)}"}
     owner = {"Authorization": f"Bearer {api.token('user_owner')}"}
 
     seen = api.client.get("/v2/audit", headers=reviewer)

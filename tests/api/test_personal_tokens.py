@@ -19,10 +19,10 @@ from starlette.testclient import TestClient
 from support.api import NOW, Api
 from support.world import ACCOUNTS
 
-from analytics_core.access import personal as personal_module
-from analytics_core.access import tokens
+from analytics_core.access import personal_tokens as personal_module
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
-from analytics_core.access.personal import PersonalTokens
+from analytics_core.access.personal_tokens import PersonalTokens
 from analytics_core.api import create_app
 from analytics_core.errors import InvalidTokenError
 from analytics_core.store import tables
@@ -233,7 +233,7 @@ def test_a_downgrade_leaves_tokens_to_be_seen_and_revoked(api: Api) -> None:
 def test_a_reviewer_with_a_role_of_their_own_keeps_what_it_allows(api: Api) -> None:
     settings, now = api.application.settings, api.application.clock()
     for user, status in (("user_ann", 201), ("user_sue", 403)):
-        token = tokens.mint(settings, user, now=now, lifetime=timedelta(hours=1), is_staff=True)
+        token = user_tokens.mint(settings, user, now=now, lifetime=timedelta(hours=1), is_staff=True)
         made = api.client.post(
             PATH, json={"name": "Mine", "scopes": ["analytics.read"]}, headers={"Authorization": f"Bearer {token}"}
         )

@@ -24,10 +24,10 @@ from support.posts import conversion, ctx, kept
 from support.world import ROOT, World
 
 from analytics_core.api import create_app
-from analytics_core.attribution.ctx import Context, verify
 from analytics_core.bootstrap import build
 from analytics_core.store import tables
 from analytics_core.store.links import Links
+from analytics_core.tracking.ctx import Context, verify
 
 HOST = "acme.clickledger.localhost"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1"

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from support.api import NOW, Api
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.api import create_app
 
@@ -48,7 +48,7 @@ def test_every_answer_is_as_described(
     def ask(case: schemathesis.Case) -> None:
         if is_own_handle and "handle" in case.path_parameters:
             case.path_parameters["handle"] = "acme"
-        role = {} if is_own_handle else {"role": tokens.STAFF}
+        role = {} if is_own_handle else {"role": user_tokens.STAFF}
         token = script if "/public/" in path else api.token("user_ann", **role)
         case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, excluded_checks=BEYOND_SCHEMAS)
 

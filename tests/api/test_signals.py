@@ -18,7 +18,7 @@ from support.world import World
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
 from analytics_core.store import tables
-from analytics_core.store.schemas import SIGNALS
+from analytics_core.store.lake_tables import SIGNALS
 
 DOOR = "/v2/public/chain/signals"
 SESSION = "sig_acme_1773316800_k3x9"

@@ -16,7 +16,7 @@ from support.api import NOW, Api
 from support.posts import conversion, ctx
 from support.world import World
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
 from analytics_core.zones import RELEASE
@@ -96,7 +96,7 @@ def test_nobody_else_sees_them(api: Api) -> None:
     ],
 )
 def test_days_are_asked_for_as_everywhere(api: Api, query: str, code: str | None) -> None:
-    reviewer = {"Authorization": f"Bearer {api.token('user_sue', role=tokens.STAFF)}"}
+    reviewer = {"Authorization": f"Bearer {api.token('user_sue', role=user_tokens.STAFF)}"}
     answer = api.client.get(f"/v2/posts?{query}", headers=reviewer)
 
     assert answer.json().get("error") == code

@@ -24,7 +24,7 @@ from support.logs import Request, realtime_text, write
 from support.screens import OVERVIEW, Dashboard
 from support.world import World
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
 from analytics_core.access.rates import Rates
 from analytics_core.access.rules import Action
@@ -32,10 +32,10 @@ from analytics_core.access.signins import SignIns
 from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build, shared
 from analytics_core.errors import FeatureLockedError
-from analytics_core.store.audit import AuditEvent
-from ingest.accounts import AccountsFile, load_accounts
-from ingest.deliver import deliver
-from ingest.deliveries import add
+from analytics_core.exports.scheduled_runs import deliver
+from analytics_core.exports.schedules import add
+from analytics_core.store.audit_events import AuditEvent
+from ingest.accounts.accounts_file import AccountsFile, load_accounts
 
 HANDLES = {"north": 3, "south": 50, "west": 700}  # clicks: every sum of theirs is told apart
 PEOPLE = ("ann", "bob", "eve")
@@ -221,7 +221,7 @@ class Tenants(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from([*PEOPLE, "staff"]), handle=handles, page=st.sampled_from(PAGES))
     def look_at_a_screen(self, person: str, handle: str, page: str) -> None:
-        staff = {"role": tokens.STAFF} if person == "staff" else {}
+        staff = {"role": user_tokens.STAFF} if person == "staff" else {}
         token = self.api.token(person, exp=datetime.now(UTC) + timedelta(hours=1), **staff)
         screen = Dashboard(self.api.world).open_with(token, page, handle=handle, **SHOWN)
         seen = everything_on(screen)

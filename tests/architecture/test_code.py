@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from support.world import ROOT
+
+from analytics_core import names
 
 PACKAGES = ("analytics_core", "ingest", "deploy", "pages")
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
@@ -60,3 +63,12 @@ def test_no_row_loops_over_frames() -> None:
         (path.name, call) for path in MODULES for call in calls(ast.parse(path.read_text())) if "map_elements" in call
     ]
     assert slow == []
+
+
+def test_the_edge_knows_handles_and_slugs_by_the_same_patterns() -> None:
+    script = (ROOT / "deploy" / "edge" / "redirect.js").read_text()
+    said = dict(re.findall(r"^const (\w+) = /\^(.*)\$/;$", script, re.MULTILINE))
+
+    assert said["SLUG"] == names.SLUG
+    assert said["SLUG_PATH"] == rf"\/({names.SLUG})(\/?)"
+    assert said["HANDLE"] == names.HANDLE.replace("(?:", "(")  # what it captures, nobody reads

@@ -14,9 +14,9 @@ from support.shop import Network, served, shop
 from support.world import World
 
 from analytics_core.api import create_app
-from analytics_core.attribution.ctx import Context, mint
 from analytics_core.bootstrap import Application, build
 from analytics_core.store.clock import machine_time
+from analytics_core.tracking.ctx import Context, mint
 
 ORDER = {"value": 99.99, "currency": "EUR", "key": "order-1"}
 # Pauses are noted and then last a hundredth of their time.

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from support.browser import sign_in
 from support.world import World
 
-from analytics_core.store.audit import Audit
-from analytics_core.ui import formats
+from analytics_core.store.audit_events import Audit
+from analytics_core.ui import wording
 from analytics_core.zones import local_day
 
 ELSEWHERE = ["Pacific/Kiritimati", "America/Havana"]  # 14 hours ahead of UTC; 5 behind, and no midnight on 8 March 2026
@@ -42,12 +42,12 @@ def test_charts_and_tables_print_the_days_and_times_of_the_server(elsewhere: Pag
     assert ticks.all_text_contents() == [f"{day.day} {day:%b}" for day in days]
     clicked = local_day(today.now - timedelta(days=1), "Europe/Berlin")
     elsewhere.locator(".barlayer .trace").first.locator(".point").nth(days.index(clicked)).hover(force=True)
-    expect(elsewhere.locator(".hoverlayer")).to_contain_text(f"{clicked:%A}, {formats.day(clicked)}")
+    expect(elsewhere.locator(".hoverlayer")).to_contain_text(f"{clicked:%A}, {wording.day(clicked)}")
 
     elsewhere.goto("/breakdown?by=day&period=7d")
     first_column = elsewhere.locator("[data-testid=stDataFrame] tbody td:first-child")
     expect(first_column).to_have_count(7)
-    assert first_column.all_text_contents() == [formats.day(day) for day in days]
+    assert first_column.all_text_contents() == [wording.day(day) for day in days]
 
     elsewhere.goto("/audit?handle=acme")
     told = [event.at for event in Audit(today.database).events("acme", limit=500)]

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 from support.filled import open_engine
 
-from analytics_core.engines.base import Cancellation, Scan, Statement, StreamCancelledError
 from analytics_core.engines.duckdb import DuckDBEngine
+from analytics_core.engines.engine import Cancellation, Scan, Statement, StreamCancelledError
 from analytics_core.errors import (
     ClickledgerError,
     QueryTimeoutError,
@@ -22,7 +22,7 @@ from analytics_core.errors import (
     StoreUnavailableError,
 )
 from analytics_core.store.file_cache import VanishedFileError
-from analytics_core.store.schemas import CLICKS, COVERAGE
+from analytics_core.store.lake_tables import CLICKS, COVERAGE
 
 NUMBERS = Statement("SELECT n FROM range($count) AS t(n)", pl.Schema({"n": pl.Int64}), {"count": 5}, {}, row_cap=5)
 ENDLESS = replace(

@@ -13,11 +13,11 @@ import pytest
 from support.filled import NOW, Click, Conversion, Filled, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
-from analytics_core.engines.base import Engine
+from analytics_core.engines.engine import Engine
 from analytics_core.model import Filter, Period, Query
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.query.reader import CLICK_EVENT_COLUMNS, CONVERSION_EVENT_COLUMNS
-from ingest.classify import HEAD_RULE
+from analytics_core.store.request_rules import HEAD_RULE
 
 ANN = Actor("ann")
 START = datetime(2026, 3, 1, tzinfo=UTC)

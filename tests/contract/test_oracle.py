@@ -17,11 +17,11 @@ from support import oracle
 from support.filled import NOW, Click, Conversion, Fact, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
-from analytics_core.engines.base import Engine
+from analytics_core.engines.engine import Engine
 from analytics_core.model import SEGMENTS, Answer, Filter, Metrics, Period, Query
 from analytics_core.query.catalog import GROUPINGS
-from analytics_core.query.compare import previous_total, total
-from analytics_core.store.schemas import PENDING
+from analytics_core.query.rows import previous_total, total
+from analytics_core.store.lake_tables import PENDING
 
 ANN = Actor("ann")
 

@@ -13,11 +13,11 @@ import pytest
 from support.filled import NOW, Click, Conversion, Filled, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
-from analytics_core.engines.base import Engine
+from analytics_core.engines.engine import Engine
 from analytics_core.exports import digits
 from analytics_core.model import Metrics
-from analytics_core.query.compare import total
 from analytics_core.query.parse import parse_query
+from analytics_core.query.rows import total
 
 BOOK: dict[str, Any] = tomllib.loads((Path(__file__).parent / "questions.toml").read_text())
 STAFF = Actor("sue", is_staff=True)

@@ -26,7 +26,7 @@ from support.filled import (
 )
 
 from analytics_core.access.actors import Actor
-from analytics_core.engines.base import Engine
+from analytics_core.engines.engine import Engine
 from analytics_core.errors import (
     FeatureLockedError,
     HandleNotFoundError,
@@ -37,11 +37,11 @@ from analytics_core.errors import (
 )
 from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, SegmentRules, TimeToConversion
 from analytics_core.store import tables
+from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.database import insert_missing
-from analytics_core.store.learnt import stamps_of
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from analytics_core.zones import RELEASE
-from ingest.compact import compact
+from ingest.compaction import compact
 
 ANN, BOB = Actor("ann"), Actor("bob")
 DAY = datetime(2026, 3, 10, 9, tzinfo=UTC)

@@ -11,8 +11,8 @@ import jwt
 import pytest
 from support.edge import Ask, Edge
 
-from analytics_core.attribution.ctx import Context, mint, verify
 from analytics_core.errors import InvalidCtxError
+from analytics_core.tracking.ctx import Context, mint, verify
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 SECRET, OLD, FOREIGN = "s" * 40, "o" * 40, "f" * 40

@@ -15,9 +15,9 @@ from support.logs import Request, realtime_text, write
 from support.world import ACCOUNTS, NOW, World
 
 from analytics_core.store import object_storage
-from analytics_core.store.accounts import Accounts
-from analytics_core.store.audit import Audit, AuditEvent
-from ingest.accounts import keep_in_step
+from analytics_core.store.account_lookup import Accounts
+from analytics_core.store.audit_events import Audit, AuditEvent
+from ingest.accounts.accounts_file import keep_in_step
 
 
 def changed(**changes: Any) -> dict[str, Any]:

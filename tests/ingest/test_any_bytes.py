@@ -26,11 +26,11 @@ from support.logs import (
 )
 from support.world import World
 
-from ingest.blocks import read_blocks
-from ingest.cloudfront import UnknownFormatError, read_field_list
-from ingest.gzipped import Texts
-from ingest.json_records import is_json, one_a_line
-from ingest.redirects import KnownHosts, sort_lines
+from ingest.clicks.buckets import KnownHosts, sort_lines
+from ingest.reading.blocks import read_blocks
+from ingest.reading.gzip_text import Texts
+from ingest.reading.json_records import is_json, one_a_line
+from ingest.reading.log_fields import UnknownFormatError, read_field_list
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 HOSTS = KnownHosts("clickledger.localhost", frozenset({"acme"}), {})

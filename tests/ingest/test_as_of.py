@@ -20,12 +20,13 @@ from analytics_core import exports
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
-from analytics_core.store import conversions
-from analytics_core.store.conversions import Conversion, Post
+from analytics_core.store import kept_conversions
+from analytics_core.store.commit_time import newest_stamp, stamps_of
+from analytics_core.store.kept_conversions import Conversion, Post
 from analytics_core.store.lake import Lake
-from analytics_core.store.learnt import newest_stamp, stamps_of
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, TableSpec
-from ingest import rebuild, rollups, sync
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, TableSpec
+from ingest import sync
+from ingest.rollups import catch_up, rebuild
 from ingest.sources import open_sources
 from ingest.sync import prepare
 
@@ -64,7 +65,7 @@ def post(world: World, name: str, request: Request, at: datetime) -> None:
         at=at,
     )
     with world.database.begin() as connection:
-        conversions.record(connection, [Post(row)])
+        kept_conversions.record(connection, [Post(row)])
 
 
 def test_an_answer_as_of_any_moment_of_a_sync_stays_the_same(world: World, tmp_path: Path) -> None:
@@ -174,10 +175,10 @@ def test_a_download_made_while_roll_ups_lag_is_made_again_from_its_manifest(
         with closing(exports.begin(application, query, ANN, "csv")) as found:
             return found.manifest.query["asOf"], b"".join(found.pieces())
 
-    monkeypatch.setattr(rollups, "CLICKS_AT_A_TIME", 1)
+    monkeypatch.setattr(catch_up, "CLICKS_AT_A_TIME", 1)
     watched = Watched(world.settings.lake_url, lambda: made.append(download(QUERY)))
     stamps = stamps_of(lambda: world.now + timedelta(minutes=1), world.database)
-    rollups.catch_up(watched, world.settings.segment_rules, stamps)
+    catch_up.catch_up(watched, world.settings.segment_rules, stamps)
 
     assert len(made) >= 3
     for as_of, body in made:

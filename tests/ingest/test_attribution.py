@@ -16,14 +16,15 @@ from support.logs import CHROME, GOOGLEBOT, IPHONE, START, Request, realtime_tex
 from support.world import World
 
 from analytics_core.model import SegmentRules
-from analytics_core.store import conversions as conversions_table
-from analytics_core.store import signals as signals_table
-from analytics_core.store.conversions import Conversion, Post
+from analytics_core.slots import SLOT_SECONDS
+from analytics_core.store import kept_conversions as conversions_table
+from analytics_core.store import kept_signals as signals_table
 from analytics_core.store.database import Database
-from analytics_core.store.schemas import ATTRIBUTIONS, SLOT_SECONDS
-from analytics_core.store.signals import Signal
-from ingest.attribute import standing
-from ingest.verify import verify
+from analytics_core.store.kept_conversions import Conversion, Post
+from analytics_core.store.kept_signals import Signal
+from analytics_core.store.lake_tables import ATTRIBUTIONS
+from ingest.rollups.attribution_rows import in_force
+from ingest.verification import verify
 
 RULES = SegmentRules()
 AGENTS = {CHROME: "DESKTOP", IPHONE: "MOBILE", GOOGLEBOT: "BOT"}
@@ -233,7 +234,7 @@ def counts_of(world: World) -> Counter[tuple[object, ...]]:
 
 def attributions_of(world: World) -> set[tuple[object, ...]]:
     lake = world.lake
-    rows = standing(lake.scan(lake.open(ATTRIBUTIONS), ATTRIBUTIONS))
+    rows = in_force(lake.scan(lake.open(ATTRIBUTIONS), ATTRIBUTIONS))
     assert rows["event_id"].is_unique().all()
     names = ("event_id", "handle", "slot", "click_slot", "device", "segment", "revenue", "currency")
     return set(rows.select(names).iter_rows())

@@ -14,11 +14,11 @@ from support.logs import realtime_text, requests, write
 from support.world import World
 
 from analytics_core.errors import StoreUnavailableError
-from ingest import prefetch, sync
-from ingest.prefetch import one_behind
-from ingest.progress import ProgressLines
-from ingest.rollups import catch_up
+from ingest import pipeline, sync
+from ingest.pipeline import one_behind
+from ingest.rollups.catch_up import catch_up
 from ingest.sources import open_sources
+from ingest.sync_progress import ProgressLines
 
 FILES, LINES = 6, 5
 
@@ -27,7 +27,7 @@ FILES, LINES = 6, 5
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The roll-ups lag too far after every batch, and small objects are not read together."""
     monkeypatch.setattr(sync, "CLICKS_AT_A_TIME", 1)
-    monkeypatch.setattr(prefetch, "_BUNDLE_OBJECTS", 1)
+    monkeypatch.setattr(pipeline, "_BUNDLE_OBJECTS", 1)
     for number in range(FILES):
         text = realtime_text(requests(LINES, start=LINES * number))
         write(tmp_path / "logs" / f"{number}.log", text)

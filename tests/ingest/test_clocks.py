@@ -21,9 +21,9 @@ from analytics_core.errors import InvalidAsOfError, StoreUnavailableError
 from analytics_core.model import FreshnessStatus, Period, Query
 from analytics_core.store import horizon
 from analytics_core.store.horizon import Horizon
-from ingest.progress import ProgressLines
 from ingest.sources import open_sources
 from ingest.sync import prepare
+from ingest.sync_progress import ProgressLines
 
 ANN = Actor("user_ann")
 QUERY = Query("acme", "slug", Period(date(2026, 3, 1), date(2026, 3, 31)))

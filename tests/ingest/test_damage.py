@@ -14,10 +14,10 @@ import pytest
 from support.logs import Request, json_text, realtime_text, requests, standard_text, write, write_parquet
 from support.world import NOW, World
 
-from ingest.progress import ProgressLines
 from ingest.sources import SourceObject, open_sources
 from ingest.sources.files import FileSource
 from ingest.sync import SyncResult, prepare
+from ingest.sync_progress import ProgressLines
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from support.world import ACCOUNTS, NOW, World
 
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFoundError
+from analytics_core.exports.scheduled_runs import Run, deliver
+from analytics_core.exports.schedules import add, past_runs, remove, saved
 from analytics_core.store import object_storage, tables
-from ingest.deliver import Run, deliver
-from ingest.deliveries import add, past_runs, remove, saved
 
 
 @pytest.fixture

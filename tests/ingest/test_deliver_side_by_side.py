@@ -17,8 +17,8 @@ from support import forks
 from support.logs import Request, realtime_text, write
 from support.world import World
 
+from analytics_core.exports.schedules import saved
 from analytics_core.store import tables
-from ingest.deliveries import saved
 
 # `deliver` that hangs when it first writes a file, once it has told so.
 STUCK = """

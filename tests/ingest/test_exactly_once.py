@@ -16,13 +16,13 @@ from support.logs import REALTIME, Request, realtime_text, requests, standard_te
 from support.world import ACCOUNTS, World
 
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICKS, TableSpec
-from ingest.agents import stable_hash
-from ingest.commit import recover
-from ingest.ledger import Ledger
-from ingest.progress import ProgressLines
+from analytics_core.store.lake_tables import CLICKS, TableSpec
+from ingest.clicks.commit import recover
+from ingest.clicks.sync_ledger import Ledger
+from ingest.clicks.user_agents import stable_hash
 from ingest.sources import open_sources
 from ingest.sync import prepare
+from ingest.sync_progress import ProgressLines
 
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)  # after whatever processes of their own call now
 

@@ -17,8 +17,8 @@ from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
 from ingest.sources import SourceConfig, SourceObject, Unlisted, open_sources
-from ingest.sources.base import Past
 from ingest.sources.files import FileSource
+from ingest.sources.log_source import Past
 
 
 @pytest.fixture

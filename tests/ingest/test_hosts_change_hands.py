@@ -13,7 +13,7 @@ from deltalake import Transaction
 from support.logs import Request, age, realtime_text, standard_text, write
 from support.world import ACCOUNTS, World
 
-from ingest import duplicates
+from ingest.clicks import duplicates
 
 MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
 MOVING = [Request(number, host="go.acme.example") for number in range(4)]
@@ -81,7 +81,7 @@ def test_requests_that_release_0_1_0_counted_for_two_handles_are_told_and_no_fau
     log = write(tmp_path / "1.gz", realtime_text([*MOVING, NOBODY_KNOWS_YET]))
     with monkeypatch.context() as release:  # which compared within one handle, and said nothing of others
         release.setattr(duplicates, "_SAME_DAY", ["handle", "day", "event_id"])
-        release.setattr("ingest.commit.compared", nothing_said)
+        release.setattr("ingest.clicks.commit.compared", nothing_said)
         world.sync(log)
         world.load(moved())
         world.sync(log, full=True)

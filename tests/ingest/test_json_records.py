@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from support.logs import REALTIME, Request, age, json_text, requests, write
 from support.world import World
 
-from ingest.blocks import read_blocks
-from ingest.cloudfront import read_field_list
-from ingest.gzipped import Texts
-from ingest.json_records import one_a_line
-from ingest.redirects import KnownHosts, sort_lines
+from ingest.clicks.buckets import KnownHosts, sort_lines
+from ingest.reading.blocks import read_blocks
+from ingest.reading.gzip_text import Texts
+from ingest.reading.json_records import one_a_line
+from ingest.reading.log_fields import read_field_list
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 HOSTS = KnownHosts("clickledger.localhost", frozenset({"acme"}), {})

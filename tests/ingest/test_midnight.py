@@ -12,8 +12,8 @@ from deltalake import Transaction
 from support.logs import Request, json_text, realtime_text, standard_text, write
 from support.world import World
 
-from ingest import duplicates
-from ingest.duplicates import NEAR
+from ingest.clicks import duplicates
+from ingest.clicks.duplicates import NEAR
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)  # also of a month: verify looks at one after the other
 BEFORE, AFTER = Request(1, at=MIDNIGHT - timedelta(milliseconds=1)), Request(1, at=MIDNIGHT)
@@ -120,7 +120,7 @@ def test_pairs_that_release_0_1_0_committed_are_told_and_no_fault(
 
     with monkeypatch.context() as release:  # which compared within one day, and said nothing of midnights
         release.setattr(duplicates, "NEAR", timedelta())
-        release.setattr("ingest.commit.compared", nothing_said)
+        release.setattr("ingest.clicks.commit.compared", nothing_said)
         for number, line in enumerate((BEFORE, AFTER)):
             world.sync(write(tmp_path / f"{number}.gz", realtime_text([line])))
     assert clicks_by_day(world) == {LAST_DAY: 1, FIRST_DAY: 1}

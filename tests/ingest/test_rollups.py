@@ -18,14 +18,15 @@ from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
-from analytics_core.store import conversions as conversions_table
+from analytics_core.store import kept_conversions as conversions_table
 from analytics_core.store.commit_log import ForgottenCommitError
-from analytics_core.store.conversions import Conversion, Post
+from analytics_core.store.commit_time import stamps_of
+from analytics_core.store.kept_conversions import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.learnt import stamps_of
-from analytics_core.store.schemas import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
-from ingest import agents, compact, rollups
-from ingest.rollups import versions_of
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
+from ingest import compaction
+from ingest.clicks import user_agents
+from ingest.rollups.catch_up import catch_up, versions_of
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     first = compacted()
     for table in ("click_counts", "attributions"):
         shutil.rmtree(filled.folder / "var" / "lake" / table, ignore_errors=True)
-    monkeypatch.setattr(rollups, "CLICKS_AT_A_TIME", 1)
+    monkeypatch.setattr(catch_up, "CLICKS_AT_A_TIME", 1)
     filled.sync(tmp_path / "a.gz")
     filled.sync(write(tmp_path / "copy.gz", realtime_text(requests(20))))
 
@@ -157,21 +158,21 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database)),
+        lambda world: compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database)),
     ],
     ids=["sync", "compact"],
 )
 def test_new_lists_judge_again_and_keep_the_old_verdicts(
     filled: World, monkeypatch: pytest.MonkeyPatch, bring: Callable[[World], object]
 ) -> None:
-    for module in (agents, rollups):
+    for module in (user_agents, catch_up):
         monkeypatch.setattr(module, "LIST_VERSION", "next")
-    judge = agents.classify_user_agents
+    judge = user_agents.classify_user_agents
 
     def judge_everyone_a_bot(logged: pl.Series) -> pl.DataFrame:
         return judge(logged).with_columns(bot_rule=pl.lit("own:everyone"), device=pl.lit("BOT"))
 
-    monkeypatch.setattr(agents, "classify_user_agents", judge_everyone_a_bot)
+    monkeypatch.setattr(user_agents, "classify_user_agents", judge_everyone_a_bot)
 
     bring(filled)
 
@@ -204,11 +205,11 @@ def test_a_partition_larger_than_the_memory_is_merged_in_parts(
         world.sync(write(tmp_path / f"{start}.gz", realtime_text(lines[start : start + 10])))
     before = (sorted_counts(world), world.clicks().sort("event_id"))
     files = len(files_of(world.lake.open(CLICKS)))
-    monkeypatch.setattr(compact, "MERGED_ROWS", 25)
+    monkeypatch.setattr(compaction, "MERGED_ROWS", 25)
 
-    compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
     merged = set(files_of(world.lake.open(CLICKS)))
-    compact.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
 
     assert files == 6
     assert len(merged) == 3

@@ -21,13 +21,13 @@ from analytics_core.access.actors import Actor
 from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build
 from analytics_core.model import Period, Query
+from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.lake import Lake
-from analytics_core.store.learnt import stamps_of
+from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, TableSpec
 from analytics_core.store.parts import parts_of
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS, TableSpec
-from ingest import rebuild, sync
-from ingest.held import Misfit, find_misfits
-from ingest.rollups import catch_up
+from ingest import sync
+from ingest.rollups import catch_up, rebuild
+from ingest.rollups.completeness import Misfit, find_misfits
 
 FIRST, SECOND = START, START + timedelta(days=1)
 

@@ -21,10 +21,10 @@ from analytics_core.model import Period, Query
 from analytics_core.settings import Settings
 from analytics_core.store import object_storage, tables
 from analytics_core.store.commit_log import ForgottenCommitError
-from analytics_core.store.schemas import CLICKS
-from ingest.cloudfront import read_field_list
-from ingest.ledger import Ledger
-from ingest.sources.base import SourceConfig
+from analytics_core.store.lake_tables import CLICKS
+from ingest.clicks.sync_ledger import Ledger
+from ingest.reading.log_fields import read_field_list
+from ingest.sources.log_source import SourceConfig
 from ingest.sources.s3 import S3Source
 
 pytestmark = pytest.mark.s3

@@ -20,7 +20,7 @@ from support.world import NOW, World
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.store import object_storage
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICKS
+from analytics_core.store.lake_tables import CLICKS
 
 pytestmark = pytest.mark.s3
 

@@ -24,12 +24,12 @@ from support.logs import (
 from support.world import World
 
 from analytics_core.store import tables
-from ingest.blocks import Block
-from ingest.identity import ObjectProgress
-from ingest.joined import JOINED_BYTES
-from ingest.prefetch import prefetch
-from ingest.reading import Opened, Sorting, read_objects
-from ingest.redirects import KnownHosts, Sorted, sort_lines
+from ingest.clicks.balance import ObjectProgress
+from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
+from ingest.pipeline import prefetch
+from ingest.reading.blocks import Block
+from ingest.reading.joined_blocks import JOINED_BYTES
+from ingest.reading.objects import Opened, Sorting, read_objects
 from ingest.sources import Past, SourceObject, open_sources
 
 HOSTS = KnownHosts("clickledger.localhost", frozenset({"acme"}), {})

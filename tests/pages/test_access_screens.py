@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, told
 from support.world import NOW, ROOT
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.access.openid import actor_of_claims
 from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError
@@ -25,7 +25,7 @@ TOKENS, AUDIT = "tokens.py", "audit.py"
 
 def staff(dashboard: Dashboard, page: str = "overview.py", **address: str) -> AppTest:
     now = shared().clock()
-    made = tokens.mint(dashboard.world.settings, "user_sue", now=now, lifetime=timedelta(hours=1), is_staff=True)
+    made = user_tokens.mint(dashboard.world.settings, "user_sue", now=now, lifetime=timedelta(hours=1), is_staff=True)
     return dashboard.open_with(made, page, **address)
 
 

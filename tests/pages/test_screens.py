@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, follow_today, token, told
 
 from analytics_core.store import tables
-from analytics_core.store.schemas import CLICK_COUNTS
+from analytics_core.store.lake_tables import CLICK_COUNTS
 
 BREAKDOWN = "breakdown.py"
 FUNNEL = "funnel.py"

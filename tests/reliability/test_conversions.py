@@ -23,7 +23,7 @@ from support.world import World
 
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
-from analytics_core.store.schemas import CONVERSIONS
+from analytics_core.store.lake_tables import CONVERSIONS
 
 CLIENT = httpx.Client(timeout=30)
 DOOR = "/v2/public/conversions"

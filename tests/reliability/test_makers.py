@@ -14,14 +14,14 @@ from support import old_tables
 from support.world import NOW, World
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.personal import NewToken, PersonalTokens
+from analytics_core.access.personal_tokens import NewToken, PersonalTokens
 from analytics_core.access.policy import Policy
 from analytics_core.access.rules import Action
 from analytics_core.errors import HandleNotFoundError, InvalidTokenError
 from analytics_core.store import tables
-from analytics_core.store.accounts import Account, Accounts
+from analytics_core.store.account_lookup import Account, Accounts
 from analytics_core.store.database import Database
-from ingest.accounts import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import AccountsFile, load_accounts
 
 MAKER = Actor("user_ann")
 ROUNDS = 5

@@ -19,10 +19,10 @@ from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
 from analytics_core.store import object_storage
-from ingest.progress import ProgressLines
 from ingest.sources import Source, SourceObject, open_sources
 from ingest.sources.files import FileSource
 from ingest.sync import SyncResult, prepare
+from ingest.sync_progress import ProgressLines
 
 
 @dataclass

@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from analytics_core.model import INTENT, SegmentRules
-from analytics_core.store.schemas import PENDING, SLOT_SECONDS
+from analytics_core.slots import SLOT_SECONDS
+from analytics_core.store.lake_tables import PENDING
 
 RowOf = Mapping[str, Any]
 RULES = SegmentRules()

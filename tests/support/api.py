@@ -11,7 +11,7 @@ import httpx2 as httpx
 import jwt
 from starlette.testclient import TestClient
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.bootstrap import Application
 from support.world import ACCOUNTS, World
 
@@ -46,7 +46,7 @@ class Api:
     def get(self, path: str, user: str | None = "user_ann", **parameters: str) -> httpx.Response:
         headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}
         if user == "staff":
-            headers = {"Authorization": f"Bearer {self.token(user, role=tokens.STAFF)}"}
+            headers = {"Authorization": f"Bearer {self.token(user, role=user_tokens.STAFF)}"}
         return self.client.get(path, params=parameters, headers=headers)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.api import create_app
 from analytics_core.bootstrap import build
-from ingest.deliveries import Delivery
+from analytics_core.exports.schedules import Delivery
 from support.world import World
 
 NOW = datetime(2026, 11, 16, 7, 15, tzinfo=UTC)  # the 16th in Vancouver; by its clocks of before 2026 still the 15th
@@ -27,7 +27,7 @@ def main(folder: str) -> None:
     application = build(world.settings, clock=lambda: NOW)
     every_day = Delivery("d", "acme", "daily", "csv", {}, ZONE, "reports", NOW)
     with TestClient(create_app(lambda: application)) as client:
-        token = tokens.mint(world.settings, "user_ann", now=NOW, lifetime=timedelta(hours=1))
+        token = user_tokens.mint(world.settings, "user_ann", now=NOW, lifetime=timedelta(hours=1))
         client.headers["Authorization"] = f"Bearer {token}"
         path = "/v2/handles/acme/analytics"
         answer = client.get(path, params={"groupBy": "day", **DAYS})

@@ -17,17 +17,16 @@ import polars as pl
 from deltalake import Transaction
 
 from analytics_core.access.policy import Policy
-from analytics_core.engines.base import Engine
 from analytics_core.engines.duckdb import DuckDBEngine
+from analytics_core.engines.engine import Engine
 from analytics_core.model import INTENT, SegmentRules
 from analytics_core.service import Analytics
 from analytics_core.store import tables
-from analytics_core.store.accounts import Accounts
+from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.database import Database
 from analytics_core.store.horizon import Horizon
 from analytics_core.store.lake import Lake
-from analytics_core.store.outcomes import Outcomes
-from analytics_core.store.schemas import (
+from analytics_core.store.lake_tables import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
     CLICKS,
@@ -38,9 +37,10 @@ from analytics_core.store.schemas import (
     VERDICTS,
     TableSpec,
 )
+from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
-from ingest.derive import QUARTER_HOUR, count_clicks, cover, judge
+from ingest.rollups.click_counts import QUARTER_HOUR, count_clicks, cover, judge
 from support import after
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from analytics_core.model import NOT_TRACKED, OTHER, Filter, Query
-from analytics_core.store.schemas import MONEY, UTC_MICROSECONDS
+from analytics_core.store.lake_tables import MONEY, UTC_MICROSECONDS
 from support import after, tzif
 from support.filled import Click, Conversion, Fact, Signal, click_frame, conversion_frame, signal_frame, world_of
 

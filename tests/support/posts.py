@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from analytics_core.attribution.ctx import Context, mint
 from analytics_core.settings import Settings
 from analytics_core.store import tables
 from analytics_core.store.database import Database
+from analytics_core.tracking.ctx import Context, mint
 
 
 def ctx(settings: Settings, clicked_at: datetime, **said: Any) -> str:

@@ -8,9 +8,10 @@ from decimal import Decimal
 import polars as pl
 from streamlit.testing.v1 import AppTest
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
+from analytics_core.slots import SLOT_SECONDS
 from analytics_core.store import tables
-from analytics_core.store.schemas import ATTRIBUTIONS, PENDING, SLOT_SECONDS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, PENDING
 from support.logs import CHROME, GOOGLEBOT, Request, realtime_text, write
 from support.world import ACCOUNTS, ROOT, World
 
@@ -83,7 +84,7 @@ def follow_today(world: World) -> None:
 
 
 def token(world: World, user_id: str, lifetime: timedelta = timedelta(hours=1)) -> str:
-    return tokens.mint(world.settings, user_id, now=datetime.now(UTC), lifetime=lifetime)
+    return user_tokens.mint(world.settings, user_id, now=datetime.now(UTC), lifetime=lifetime)
 
 
 def told(screen: AppTest) -> str:

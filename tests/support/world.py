@@ -22,12 +22,12 @@ from sqlalchemy import make_url
 from analytics_core.settings import Settings, with_secrets
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from analytics_core.store.schemas import CLICK_COUNTS, CLICKS
+from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS
 from analytics_core.store.syncs import Syncs
-from ingest.accounts import AccountsFile, load_accounts
-from ingest.progress import ProgressLines
+from ingest.accounts.accounts_file import AccountsFile, load_accounts
 from ingest.sources import open_sources
 from ingest.sync import SyncResult, prepare
+from ingest.sync_progress import ProgressLines
 from support import forks
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)

@@ -14,9 +14,9 @@ from support.world import ACCOUNTS, NOW, World
 
 from analytics_core.errors import AccountsFileError
 from analytics_core.store import tables
-from analytics_core.store.accounts import Accounts
+from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.links import Links
-from ingest.accounts import parse_accounts, read_accounts
+from ingest.accounts.accounts_file import parse_accounts, read_accounts
 
 
 def changed(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.classify import HEAD_RULE, LIST_VERSION, classify_user_agents
+from analytics_core.store.request_rules import HEAD_RULE
+from ingest.classify import LIST_VERSION, classify_user_agents
 from ingest.classify.bot_list import bot_list, compile_bot_list
 from ingest.classify.list_files import LISTS, read_json, read_toml
 from ingest.classify.refresh import changes, require_compilable

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_core.access import tokens
-from analytics_core.attribution.ctx import Context, claimed_handle, mint, verify
+from analytics_core.access import user_tokens
 from analytics_core.errors import InvalidCtxError, InvalidTokenError
 from analytics_core.settings import Settings
+from analytics_core.tracking.ctx import Context, claimed_handle, mint, verify
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 SECRET, OLD, FOREIGN = "s" * 40, "o" * 40, "f" * 40
@@ -142,9 +142,9 @@ def test_a_token_of_another_purpose_is_no_ctx(typ: Any) -> None:
 def test_a_user_token_is_no_ctx_and_a_ctx_is_no_user_token_even_with_one_secret() -> None:
     settings = Settings(_env_file=None, jwt_secret=SECRET, ctx_secrets=SECRET)  # type: ignore[arg-type, call-arg]
 
-    assert reason(tokens.mint(settings, "user_ann", now=NOW, lifetime=TTL)) == "malformed"
+    assert reason(user_tokens.mint(settings, "user_ann", now=NOW, lifetime=TTL)) == "malformed"
     with pytest.raises(InvalidTokenError, match="another purpose"):
-        tokens.verify(signed(CLAIMS | {"sub": "user_ann"}), settings, NOW)
+        user_tokens.verify(signed(CLAIMS | {"sub": "user_ann"}), settings, NOW)
 
 
 @pytest.mark.parametrize("claim", ["h", "s", "jti", "iat", "exp", "consent"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.accounts import read_accounts
+from ingest.accounts.accounts_file import read_accounts
 from ingest.demo.bulk import FIELDS, write_standard_logs
 
 END = datetime(2026, 3, 12, 12, tzinfo=UTC)

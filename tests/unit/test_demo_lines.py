@@ -13,7 +13,7 @@ import pytest
 
 from ingest.classify import classify_referrers, classify_user_agents
 from ingest.demo import World, make_world
-from ingest.demo.agents import BOT, load_agents
+from ingest.demo.agent_templates import BOT, load_agents
 from ingest.demo.chances import allot, noise
 from ingest.demo.creators import load_creators, load_strays
 from ingest.demo.encoding import encode

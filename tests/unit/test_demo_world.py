@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics_core.settings import Settings
-from ingest.accounts import read_accounts
+from ingest.accounts.accounts_file import read_accounts
 from ingest.demo import World, describe_truth, make_world
 from ingest.demo.creators import load_creators
 from ingest.demo.realtime import FIELDS

@@ -12,7 +12,7 @@ from analytics_core.access.plans import EXPORTS, FEATURES, has
 from analytics_core.access.policy import RULES, Action, Policy, Rule
 from analytics_core.errors import ClickledgerError, FeatureLockedError, HandleNotFoundError, InsufficientRoleError
 from analytics_core.model import Plan, Role
-from analytics_core.store.accounts import Accounts
+from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.database import Database
 
 ANN, BOB, STRANGER, STAFF = Actor("ann"), Actor("bob"), Actor("eve"), Actor("sue", is_staff=True)

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_core.engines.base import Statement
+from analytics_core.engines.engine import Statement
 from analytics_core.model import ConversionDay, Filter, Period, Query, SegmentRules
+from analytics_core.query.attribution_sql import (
+    Attributions,
+    attribution_files,
+    compile_conversions,
+    compile_currencies,
+    compile_pending,
+    compile_times,
+)
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.compile import (
     compile_all_keys,
@@ -19,16 +27,9 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
-from analytics_core.query.followed import (
-    Followed,
-    attribution_files,
-    compile_conversions,
-    compile_currencies,
-    compile_pending,
-    compile_times,
-)
-from analytics_core.query.resolve import resolve, slots_of
-from analytics_core.store.facts import FactFiles, HistoryFiles
+from analytics_core.query.resolve import resolve
+from analytics_core.slots import slots_of
+from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.snapshot import Snapshot
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -45,7 +46,7 @@ FACTS = FactFiles(
     ("verdicts.parquet",),
     HistoryFiles(SegmentRules(), ("earlier-clicks.parquet",), ("attributions.parquet",)),
 )
-FOLLOWED = Followed(("attributions.parquet",), ("EUR", "USD"))
+FOLLOWED = Attributions(("attributions.parquet",), ("EUR", "USD"))
 
 
 def statements(query: Query) -> list[Statement]:

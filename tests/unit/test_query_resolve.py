@@ -13,7 +13,8 @@ from support import tzif
 
 from analytics_core.errors import InvalidGroupByError
 from analytics_core.model import Filter, Period, Query
-from analytics_core.query.resolve import Resolved, Shift, SlotRange, resolve, shifts_of, slot_time, slots_of
+from analytics_core.query.resolve import Resolved, resolve
+from analytics_core.slots import Shift, SlotRange, shifts_of, slot_time, slots_of
 from analytics_core.zones import NAMES
 
 DAY, QUARTERS = "day", "quarter_hour"

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from analytics_core.model import NOT_TRACKED, OTHER, Period
-from analytics_core.ui import formats
+from analytics_core.ui import wording
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from analytics_core.ui import formats
     ],
 )
 def test_short_numbers_have_at_most_five_characters(count: int, text: str) -> None:
-    assert formats.short(count) == text
+    assert wording.short(count) == text
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_short_numbers_have_at_most_five_characters(count: int, text: str) -> No
     ],
 )
 def test_changes_read_as_a_person_would_say_them(now: int, before: int, text: str) -> None:
-    assert formats.change(now, before) == text
+    assert wording.change(now, before) == text
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_changes_read_as_a_person_would_say_them(now: int, before: int, text: st
     ],
 )
 def test_keys_have_names(dimension: str, key: str, name: str) -> None:
-    assert formats.key_name(dimension, key) == name
+    assert wording.key_name(dimension, key) == name
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_keys_have_names(dimension: str, key: str, name: str) -> None:
     ],
 )
 def test_periods_name_the_year_where_it_changes(first: date, last: date, text: str) -> None:
-    assert formats.days(Period(first, last)) == text
+    assert wording.days(Period(first, last)) == text
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ def test_periods_name_the_year_where_it_changes(first: date, last: date, text: s
 )
 def test_times_are_told_from_now(passed: timedelta, text: str) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert formats.ago(now - passed, now) == text
+    assert wording.ago(now - passed, now) == text
 
 
 @pytest.mark.parametrize(
     ("part", "whole", "text"), [(0, 10, "0%"), (1, 10_000, "<0.1%"), (1, 3, "33.3%"), (1, 0, "0%")]
 )
 def test_small_shares_do_not_vanish(part: int, whole: int, text: str) -> None:
-    assert formats.share(part, whole) == text
+    assert wording.share(part, whole) == text
 
 
 def test_markdown_in_keys_is_shown_not_run() -> None:
-    assert formats.plain("_a_ *b* [c](d) :x: $1") == r"\_a\_ \*b\* \[c\](d) \:x\: \$1"
+    assert wording.plain("_a_ *b* [c](d) :x: $1") == r"\_a\_ \*b\* \[c\](d) \:x\: \$1"
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_markdown_in_keys_is_shown_not_run() -> None:
     ],
 )
 def test_money_shows_every_digit(amount: str, text: str) -> None:
-    assert formats.money(Decimal(amount), "USD") == text
+    assert wording.money(Decimal(amount), "USD") == text
 
 
 def test_several_currencies_stand_side_by_side() -> None:
-    assert formats.moneys({"EUR": Decimal(5), "USD": Decimal("0.5")}) == "5 EUR, 0.50 USD"
-    assert formats.moneys({}) == "none"
+    assert wording.moneys({"EUR": Decimal(5), "USD": Decimal("0.5")}) == "5 EUR, 0.50 USD"
+    assert wording.moneys({}) == "none"
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_several_currencies_stand_side_by_side() -> None:
     [(0, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (273_600, "3 d 4 h")],
 )
 def test_seconds_read_as_a_person_would_say_them(count: int, text: str) -> None:
-    assert formats.seconds(count) == text
+    assert wording.seconds(count) == text
 
 
 @pytest.mark.parametrize(
     ("rate", "text"), [(0.0, "0%"), (0.0004, "<0.1%"), (0.125, "12.5%"), (1.0, "100.0%"), (97.48, "×97")]
 )
 def test_rates_read_as_per_cent_or_as_a_multiple(rate: float, text: str) -> None:
-    assert formats.percent(rate) == text
+    assert wording.percent(rate) == text
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_rates_read_as_per_cent_or_as_a_multiple(rate: float, text: str) -> None
 def test_a_column_of_money_has_the_decimals_of_its_currency_and_loses_none(
     amounts: list[str], currency: str, digits: int
 ) -> None:
-    assert formats.decimals([Decimal(amount) for amount in amounts], currency) == digits
+    assert wording.decimals([Decimal(amount) for amount in amounts], currency) == digits

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_core.attribution.redirect_log import RedirectLog
+from analytics_core.tracking.redirect_log import RedirectLog
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.world import World
 
-from analytics_core.access import tokens
+from analytics_core.access import user_tokens
 from analytics_core.errors import InvalidTokenError, SettingsError
 from analytics_core.settings import Settings, load_settings, with_secrets
 from analytics_core.zones import RELEASE
@@ -210,4 +210,4 @@ def test_no_token_is_minted_that_a_key_set_would_refuse(monkeypatch: pytest.Monk
     monkeypatch.setenv("CLICKLEDGER_JWKS_URL", "https://id.example/jwks.json")
     monkeypatch.setenv("CLICKLEDGER_JWT_SECRET", "s" * 40)
     with pytest.raises(InvalidTokenError, match="CLICKLEDGER_JWKS_URL is set"):
-        tokens.mint(load_settings(), "user_ann", now=datetime.now(UTC), lifetime=timedelta(hours=1))
+        user_tokens.mint(load_settings(), "user_ann", now=datetime.now(UTC), lifetime=timedelta(hours=1))

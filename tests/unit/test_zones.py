@@ -14,7 +14,7 @@ from support.world import ROOT
 from analytics_core import zones
 from analytics_core.errors import InvalidTimezoneError
 from analytics_core.model import Period
-from analytics_core.query.resolve import Shift, SlotRange, shifts_of
+from analytics_core.slots import Shift, SlotRange, shifts_of
 
 FIRST, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2036))
 SLOT = 900

@@ -1,0 +1,129 @@
+"""Filters: chips that remove them, a drawer that adds them, and narrowing to what was clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from analytics_core.bootstrap import shared
+from analytics_core.model import OTHER, Filter, Query
+from analytics_core.query.catalog import GROUPINGS
+from analytics_core.ui import address, periods, session, wording
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_popover_container import PopoverContainer
+
+DIMENSIONS = {
+    "slug": "Links",
+    "country": "Countries",
+    "referrer": "Referrers",
+    "device": "Devices",
+    "segment": "Segments",
+    "day": "Days",
+}
+
+_NAMES = {
+    "slug": "Link",
+    "country": "Country",
+    "referrer": "Referrer",
+    "referrerHost": "Referring host",
+    "device": "Device",
+    "campaignId": "Campaign",
+    "segment": "Segment",
+}
+
+
+def dimension_chooser() -> str:
+    """The dimension of a breakdown."""
+    chosen = address.read("by", "slug")
+    st.session_state["by"] = chosen if chosen in DIMENSIONS else "slug"
+    st.segmented_control(
+        "Break down by",
+        list(DIMENSIONS),
+        format_func=DIMENSIONS.__getitem__,
+        key="by",
+        required=True,
+        label_visibility="collapsed",
+        on_change=_write_dimension,
+    )
+    return st.session_state["by"]
+
+
+def narrow(dimension: str, key: str) -> None:
+    """Narrows the page to one key of a dimension: a filter, or for a day the period."""
+    if dimension == "day":
+        periods.only(wording.parse_day(key))
+    elif key != OTHER:
+        address.change(**{dimension: address.with_filter(dimension, key)})
+
+
+def chips(filters: tuple[Filter, ...]) -> None:
+    """Active filters; a click removes one."""
+    if not filters:
+        return
+    with st.container(key="chips", horizontal=True, gap="xsmall"):
+        for one in filters:
+            for value in one.values:
+                verb = "is not" if one.exclude else "is"
+                name = wording.plain(wording.key_name(one.dimension, value))
+                st.button(
+                    f"{_NAMES[one.dimension]} {verb} {name}",
+                    key=f"chip-{one.dimension}-{value}",
+                    icon=":material/close:",
+                    icon_position="right",
+                    help="Remove this filter",
+                    on_click=_remove,
+                    args=(one.dimension, value),
+                )
+
+
+def drawer() -> PopoverContainer:
+    """The button that opens the form for another filter; `fill` draws the form."""
+    return st.popover("Filter", icon=":material/filter_alt:", key="drawer", on_change="rerun")
+
+
+def fill(drawer: PopoverContainer, handle: str, query_by: Callable[[str], Query]) -> None:
+    """The form, with the values that the present view has. Nothing is asked while the drawer is closed."""
+    if not drawer.open:
+        return
+    with drawer:
+        dimension = st.selectbox("Filter by", list(_NAMES), format_func=_NAMES.__getitem__, key="filter-dimension")
+        values = _known_values(dimension, handle, query_by)
+        value = st.selectbox(
+            _NAMES[dimension],
+            tuple(values),
+            format_func=lambda value: values.get(str(value), str(value)),
+            index=None,
+            placeholder="Choose or type",
+            accept_new_options=True,
+            key=f"filter-value-{dimension}",
+        )
+        mode = st.segmented_control("Show", ["Only this", "All but this"], default="Only this", required=True)
+        st.button(
+            "Apply", type="primary", disabled=not value, on_click=_add, args=(dimension, value, mode != "Only this")
+        )
+
+
+def _known_values(dimension: str, handle: str, query_by: Callable[[str], Query]) -> dict[str, str]:
+    """Value → name. Of hosts there is no list: they are typed."""
+    if dimension == "campaignId":
+        return shared().accounts.campaigns(handle)
+    if dimension not in GROUPINGS:
+        return {}
+    names = session.names(session.ask(query_by(dimension)))
+    return {key: name for key, name in names.items() if key != OTHER}
+
+
+def _add(dimension: str, value: str, exclude: bool) -> None:
+    address.change(**{dimension: address.with_filter(dimension, value, exclude=exclude)})
+    st.session_state["drawer"] = False
+
+
+def _remove(dimension: str, value: str) -> None:
+    address.change(**{dimension: address.without_filter(dimension, value)})
+
+
+def _write_dimension() -> None:
+    address.change(by=st.session_state["by"])

@@ -1,0 +1,342 @@
+"""Loads the accounts file into the database: all of it or nothing, and twice changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+from sqlalchemy import Connection, Table, delete, select, update
+
+from analytics_core.errors import AccountsFileError, InvalidTimezoneError
+from analytics_core.model import Plan, Role
+from analytics_core.names import HANDLE, SLUG
+from analytics_core.store import tables
+from analytics_core.store.access_tokens import revoke_of_strangers
+from analytics_core.store.audit_events import record
+from analytics_core.store.database import Database, upsert
+from analytics_core.store.host_names import ascii_name, host_name
+from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.zones import check_timezone
+from ingest.accounts.account_changes import AccountState, changes, revocations, stored_state
+
+
+def _known_zone(name: str) -> str:
+    try:
+        check_timezone(name, "timezone")
+    except InvalidTimezoneError as error:
+        raise ValueError(error.message.rstrip(".")) from None
+    return name
+
+
+_SHOWN_CHARACTERS: Final = 80
+_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
+
+
+def _domain(name: str) -> str:
+    """As hosts are logged and compared: lower case, no trailing dot, an international name as browsers send it."""
+    host = ascii_name(host_name(name))
+    if not _DOMAIN.fullmatch(host):
+        raise ValueError(f"must be a domain such as go.acme.example; got {name[:_SHOWN_CHARACTERS]!r}")
+    return host
+
+
+_HAS_AUTHORITY: Final = re.compile(r"https?://[^\s\\/?#]+(?:[/?#]|\Z)", re.IGNORECASE)
+_HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+
+
+def _destination(url: str) -> str:
+    """As it stands. Browsers would also make an absolute URL of `https:shop.example`; other readers would not."""
+    with suppress(ValidationError):
+        if _HAS_AUTHORITY.match(url):
+            _HTTP_URL.validate_python(url)
+            return _text(url)
+    raise ValueError(
+        f"must be an absolute http or https URL such as https://shop.example/launch; got {url[:_SHOWN_CHARACTERS]!r}"
+    )
+
+
+def _text(value: str) -> str:
+    if "\0" in value:  # PostgreSQL takes no text with it
+        raise ValueError(f"must not hold the character U+0000; got {value[:_SHOWN_CHARACTERS]!r}")
+    return value
+
+
+Handle = Annotated[str, StringConstraints(pattern=f"^{HANDLE}$")]
+Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG}$")]
+Text = Annotated[str, AfterValidator(_text)]
+CampaignId = Annotated[Text, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
+DestinationUrl = Annotated[str, AfterValidator(_destination)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Timezone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Collaborator(_Part):
+    user_id: Text = Field(min_length=1, max_length=255)
+    role: Role
+
+
+class Campaign(_Part):
+    campaign_id: CampaignId
+    name: Text
+
+
+class Link(_Part):
+    slug: Slug
+    destination_url: DestinationUrl
+    redirect_status: Literal[302, 307] = 302
+    campaign_id: CampaignId | None = None
+    append_context_param: bool = False
+    enabled: bool = True
+    expires_at: AwareDatetime | None = None
+    title: Text | None = None
+
+
+class HandleEntry(_Part):
+    handle: Handle
+    plan: Plan
+    plan_since: AwareDatetime
+    domains: tuple[Domain, ...] = ()
+    timezone: Timezone = "UTC"
+    collaborators: tuple[Collaborator, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class AccountsFile(_Part):
+    handles: tuple[HandleEntry, ...]
+
+
+_ENTRIES: Final[dict[str, type[_Part]]] = {
+    "handles": HandleEntry,
+    "collaborators": Collaborator,
+    "campaigns": Campaign,
+    "links": Link,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many of each the file names, and how many links changed their state."""
+
+    handles: int
+    collaborators: int
+    campaigns: int
+    links: int
+    links_changed: int
+
+
+def read_accounts(place: Path | str) -> AccountsFile:
+    """The accounts of a file or of an `s3://` object.
+
+    Raises AccountsFileError, naming the key and its place, for anything that is not as the contract says.
+    """
+    return parse_accounts(str(place), read_place(str(place)))
+
+
+def keep_in_step(place: str, database: Database, public_domain: str, now: datetime) -> Loaded | None:
+    """Loads the accounts from a file or an `s3://` object; None when it is what was loaded last.
+
+    Raises AccountsFileError. Then nothing should be read: the hosts of new handles would be unknown.
+    """
+    content = read_place(place)
+    digest = hashlib.sha256(content).hexdigest()
+    kept = tables.accounts_loads
+    with database.connect() as connection:
+        if connection.execute(select(kept.c.sha256).where(kept.c.place == place)).scalar_one_or_none() == digest:
+            return None
+    loaded = load_accounts(database, parse_accounts(place, content), public_domain, now)
+    with database.begin() as connection:
+        upsert(connection, kept, [{"place": place, "sha256": digest, "loaded_at": now}])
+    return loaded
+
+
+def read_place(place: str) -> bytes:
+    """The bytes of a file or of an `s3://` object. Raises AccountsFileError."""
+    try:
+        if not is_object_url(place):
+            return Path(place).read_bytes()
+        location = parse_location(place)
+        return client().get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
+    except FileNotFoundError:
+        raise AccountsFileError(f"{place} does not exist.") from None
+    except (OSError, ClientError, BotoCoreError) as error:
+        raise AccountsFileError(f"{place} cannot be read: {error}.") from error
+
+
+def parse_accounts(path: str, content: bytes) -> AccountsFile:
+    """Raises AccountsFileError; `path` is how the error calls the file."""
+    try:
+        accounts = AccountsFile.model_validate_json(content)
+    except ValidationError as error:
+        first, *others = error.errors()
+        misspelt = next((one for one in (first, *others) if one["type"] == "extra_forbidden"), first)
+        raise AccountsFileError(f"{path}: {_place(misspelt['loc'])}: {_said(misspelt)}.") from None
+    _check_unique(path, accounts)
+    return accounts
+
+
+def _said(error: ErrorDetails) -> str:
+    got = repr(error["input"])[:_SHOWN_CHARACTERS]
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(error["loc"])
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+        case "missing":
+            return "is required"
+        case "timezone_aware":
+            return f"must be a time with its offset, such as 2026-10-01T00:00:00Z; got {got}"
+        case _:
+            return f"{error['msg']}; got {got}"
+
+
+def _unknown_key(place: Sequence[str | int]) -> str:
+    """The model of an entry is that of the list in which it stands."""
+    within = next((one for one in reversed(place[:-1]) if isinstance(one, str)), "")
+    keys = [to_camel(name) for name in _ENTRIES.get(within, AccountsFile).model_fields]
+    nearest = get_close_matches(str(place[-1]), keys, 1)
+    return f"is not a key (did you mean {nearest[0]}?)" if nearest else f"is not a key; keys are {', '.join(keys)}"
+
+
+def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> Loaded:
+    """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
+
+    Each change of a plan, a person, a zone, a domain, a campaign or a link is told to the audit log in the same
+    transaction.
+    Raises AccountsFileError for a domain that is another handle's, or lies where `{handle}.{public_domain}` do.
+    """
+    for place, entry in enumerate(accounts.handles):
+        _check_domains(f"handles[{place}].domains", entry, public_domain)
+    domain = tables.domains.c
+    with database.begin() as connection:
+        connection.execute(delete(tables.accounts_loads))  # what was in step may not be any more
+        before = {entry.handle: stored_state(connection, entry.handle) for entry in accounts.handles}
+        for entry in accounts.handles:  # one handle may take over a domain that another gives up
+            given_up = (domain.handle == entry.handle) & domain.domain.not_in(entry.domains)
+            connection.execute(delete(tables.domains).where(given_up))
+        changed = sum(_load_handle(connection, entry, before[entry.handle], now) for entry in accounts.handles)
+    entries = accounts.handles
+    return Loaded(
+        handles=len(entries),
+        collaborators=sum(len(entry.collaborators) for entry in entries),
+        campaigns=sum(len(entry.campaigns) for entry in entries),
+        links=sum(len(entry.links) for entry in entries),
+        links_changed=changed,
+    )
+
+
+def _place(location: Sequence[int | str]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "the file"
+
+
+def _check_unique(path: str, accounts: AccountsFile) -> None:
+    lists: list[tuple[str, list[str]]] = [
+        ("handle", [entry.handle for entry in accounts.handles]),
+        ("domain", [domain for entry in accounts.handles for domain in entry.domains]),
+    ]
+    for entry in accounts.handles:
+        lists += [
+            (f"slug of {entry.handle}", [link.slug for link in entry.links]),
+            (f"campaignId of {entry.handle}", [campaign.campaign_id for campaign in entry.campaigns]),
+            (f"userId of {entry.handle}", [person.user_id for person in entry.collaborators]),
+        ]
+        known = {campaign.campaign_id for campaign in entry.campaigns}
+        for link in entry.links:
+            if link.campaign_id is not None and link.campaign_id not in known:
+                raise AccountsFileError(
+                    f"{path}: {entry.handle}/{link.slug}: campaignId must name a campaign of the handle; "
+                    f"got {link.campaign_id!r}."
+                )
+    for what, values in lists:
+        twice = (
+            next((value for value in values if values.count(value) > 1), None)
+            if len(set(values)) < len(values)
+            else None
+        )
+        if twice is not None:
+            raise AccountsFileError(f"{path}: {what} {twice!r} is given twice; each must be given once.")
+
+
+def _check_domains(place: str, entry: HandleEntry, public_domain: str) -> None:
+    for name in entry.domains:
+        if name == public_domain.lower() or name.endswith(f".{public_domain.lower()}"):
+            raise AccountsFileError(f"{place}: {name} belongs to {public_domain}, where every handle has its own host.")
+
+
+def _load_handle(connection: Connection, entry: HandleEntry, before: AccountState | None, now: datetime) -> int:
+    own = {"handle": entry.handle}
+    state = {"plan": entry.plan.value, "plan_since": entry.plan_since, "timezone": entry.timezone}
+    upsert(connection, tables.handles, [own | state])
+    domain = tables.domains
+    taken = connection.execute(
+        select(domain).where(domain.c.domain.in_(entry.domains), domain.c.handle != entry.handle)
+    ).first()
+    if taken is not None:
+        raise AccountsFileError(f"{entry.handle}: the domain {taken.domain} belongs to {taken.handle}.")
+    _replace(connection, tables.domains, entry.handle, [own | {"domain": name} for name in entry.domains])
+    people = [own | {"user_id": one.user_id, "role": one.role.value} for one in entry.collaborators]
+    _replace(connection, tables.collaborators, entry.handle, people)
+    revoked = revoke_of_strangers(connection, entry.handle, now)
+    campaigns = [own | {"campaign_id": one.campaign_id, "name": one.name} for one in entry.campaigns]
+    _replace(connection, tables.campaigns, entry.handle, campaigns)
+    links_changed = _load_links(connection, entry, now)
+    after = AccountState(
+        entry.plan.value,
+        entry.plan_since,
+        entry.timezone,
+        frozenset(entry.domains),
+        {one.user_id: one.role.value for one in entry.collaborators},
+        {one.campaign_id: one.name for one in entry.campaigns},
+    )
+    record(connection, *changes(entry.handle, before, after, links_changed, now), *revocations(revoked, now))
+    return links_changed
+
+
+def _replace(connection: Connection, table: Table, handle: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(delete(table).where(table.c.handle == handle))
+    if rows:
+        connection.execute(table.insert(), list(rows))
+
+
+def _load_links(connection: Connection, entry: HandleEntry, now: datetime) -> int:
+    """Closes the rows of links that changed or are gone, and opens new ones: history is never rewritten."""
+    link = tables.links
+    rows = connection.execute(select(link).where(link.c.handle == entry.handle, link.c.valid_to.is_(None))).mappings()
+    in_force = {row["slug"]: {name: row[name] for name in Link.model_fields} for row in rows}
+    wanted = {one.slug: one.model_dump() for one in entry.links}
+    ended = [slug for slug, state in in_force.items() if wanted.get(slug) != state]
+    begun = [state for slug, state in wanted.items() if in_force.get(slug) != state]
+    for slug in ended:
+        connection.execute(
+            update(link)
+            .where(link.c.handle == entry.handle, link.c.slug == slug, link.c.valid_to.is_(None))
+            .values(valid_to=now)
+        )
+    if begun:
+        connection.execute(link.insert(), [state | {"handle": entry.handle, "valid_from": now} for state in begun])
+    return len(begun) + len(set(ended) - {state["slug"] for state in begun})

@@ -1,0 +1,44 @@
+"""One verdict a user agent: bot or person, which bot, which device. Verdicts belong to a list version."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from ingest.classify.bot_names import bot_names
+from ingest.classify.bot_rules import bot_rules
+from ingest.classify.decoding import decode_until_stable
+from ingest.classify.devices import devices
+from ingest.classify.list_files import read_json
+
+_RULES_VERSION: Final = 2  # raise it when the device rules, the exceptions or the use of the lists change
+_MANIFEST: Final = read_json("manifest.json")
+LIST_VERSION: Final = "+".join(
+    [*(f"{name}-{_MANIFEST[name]['version']}" for name in ("isbot", "crawler-user-agents")), f"rules-{_RULES_VERSION}"]
+)
+
+
+def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
+    """Verdicts on distinct agents as logged (String, no nulls), one row each in the same order.
+
+    Columns, all String: `user_agent` (as given), `decoded`, `bot_rule` (null: a person), `bot_name`, `bot_category`
+    (null: not known), `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN).
+    """
+    decoded = decode_until_stable(user_agents)
+    rules = bot_rules(decoded)
+    is_bot = rules.is_not_null()
+    names = bot_names(decoded.filter(is_bot)).with_columns(place=is_bot.arg_true())
+    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), rules, devices(decoded)])
+    return (
+        agents.with_row_index("place")
+        .join(names, on="place", how="left", maintain_order="left")
+        .select(
+            "user_agent",
+            "decoded",
+            "bot_rule",
+            "bot_name",
+            "bot_category",
+            device=pl.when(pl.col("bot_rule").is_null()).then("device").otherwise(pl.lit("BOT")),
+        )
+    )

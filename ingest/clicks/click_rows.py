@@ -1,0 +1,128 @@
+"""Candidates to facts: what a click row says, from its log line, its link and its user agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+import polars_hash as plh
+from sqlalchemy import select
+
+from analytics_core.store import tables
+from analytics_core.store.database import Database
+from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
+from ingest.classify import classify_referrers
+from ingest.clicks.buckets import CANDIDATE_COLUMNS, KnownHosts
+from ingest.clicks.user_agents import UserAgents, stable_hash
+
+OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed
+
+_VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Campaigns of links over time: handle, slug, valid_from, valid_to (null: in force now), campaign_id.
+
+    A link's first row begins in 1970.
+    """
+
+    versions: pl.DataFrame
+    have_changed: bool  # some link has more than one row
+
+    def stamp(self, clicks: pl.DataFrame) -> pl.DataFrame:
+        """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
+        keys = ["handle", "slug"]
+        if not self.have_changed:
+            stamped = clicks.join(self.versions, on=keys, how="left", maintain_order="left")
+        else:
+            placed = clicks.with_row_index("place").sort("at")
+            found = placed.join_asof(
+                self.versions.sort("valid_from"), left_on="at", right_on="valid_from", by=keys, check_sortedness=False
+            )
+            stamped = found.sort("place").drop("place")
+        is_over = (pl.col("at") >= pl.col("valid_to")).fill_null(value=False)
+        in_force = pl.when(~is_over).then("campaign_id").alias("campaign_id")
+        return stamped.with_columns(in_force).drop("valid_from", "valid_to")
+
+
+def load_links(database: Database) -> Links:
+    link = tables.links
+    with database.connect() as connection:
+        rows = connection.execute(
+            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.valid_to, link.c.campaign_id).order_by(
+                link.c.handle, link.c.slug, link.c.valid_from
+            )
+        ).all()
+    times = {"valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}
+    schema = {"handle": pl.String, "slug": pl.String, **times, "campaign_id": pl.String}
+    versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    is_first = pl.struct("handle", "slug").is_first_distinct()
+    begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
+    return Links(versions.with_columns(valid_from=begun), have_changed=not versions.select(is_first.all()).item())
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRows:
+    """What must be known to turn candidates into facts."""
+
+    agents: UserAgents
+    links: Links
+    hosts: KnownHosts
+    visitor_secret: str
+
+    def build(self, candidates: Sequence[pl.DataFrame], now: datetime) -> pl.DataFrame:
+        """CLICKS rows (without OF_COMMITS), in the candidates' order. Their user agents are in the lake then."""
+        together = pl.concat(candidates) if candidates else pl.DataFrame(schema=CANDIDATE_COLUMNS)
+        together = together.with_columns(logged_id=stable_hash("user_agent"))
+        verdicts = self.agents.judge(together.select("logged_id", "user_agent"), now)
+        judged = together.join(
+            verdicts.select("logged_id", "user_agent_id"),
+            on="logged_id",
+            how="left",
+            maintain_order="left",
+        )
+        return (
+            _with_referrer(self.links.stamp(judged), self.hosts)
+            .with_columns(
+                event_id=stable_hash("request_id"),
+                visitor=_visitor(self.visitor_secret),
+                country=_country(),
+                method=pl.col("method").str.to_uppercase(),
+            )
+            .select(name for name in CLICKS.columns if name not in OF_COMMITS)
+        )
+
+
+def _country() -> pl.Expr:
+    code = pl.col("country").str.to_uppercase()
+    known = pl.when(code.str.contains("^[A-Z]{2}$")).then(code).otherwise(pl.lit("ZZ"))
+    return pl.when(pl.col("country").is_not_null()).then(known)
+
+
+def _visitor(secret: str) -> pl.Expr:
+    """HMAC-SHA-256 over handle, client address and the user agent's id, cut to 60 bits; null without an address."""
+    message = plh.concat_str(["handle", "client_address", pl.col("user_agent_id").fill_null(0)], separator="\n")
+    digest = message.chash.hmac_sha256(key=secret)
+    identity = digest.str.slice(0, _VISITOR_HEX_DIGITS).str.to_integer(base=16, dtype=pl.Int64)
+    return pl.when(pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")).then(identity)
+
+
+def _with_referrer(clicks: pl.DataFrame, hosts: KnownHosts) -> pl.DataFrame:
+    """Referring host and domain; a handle's own hosts are `direct`, and only those: `www.` makes another host."""
+    seen = classify_referrers(clicks["referrer"].drop_nulls().unique())
+    names: list[str] = seen["sent_host"].drop_nulls().unique().to_list()
+    owners: Mapping[str, str | None] = {name: hosts.handle(name) for name in names}
+    owned = seen.with_columns(owner=pl.col("sent_host").replace_strict(owners, default=None, return_dtype=pl.String))
+    joined = clicks.rename({"referrer": "referrer_raw"}).join(
+        owned, on="referrer_raw", how="left", maintain_order="left"
+    )
+    is_own = (pl.col("owner") == pl.col("handle")).fill_null(value=False)
+    return joined.with_columns(
+        referrer=pl.when(is_own).then(pl.lit("direct")).otherwise("referrer"),
+        referrer_host=pl.when(~is_own).then("referrer_host"),
+    )
