@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
 
-from analytics_core import commands as answering
-from analytics_core.command_line import run
-from ingest.commands import COMMANDS
-
-PACKAGES: Final = {"ingest.commands": COMMANDS, "analytics_core.commands": answering.COMMANDS}
+from ingest.memory import set_up_allocators
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -18,7 +13,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def clickledger(words: Sequence[str] | None = None, prog: str = "clickledger") -> int:
-    return run(prog, "Link analytics in which every log line is accounted for.", PACKAGES, words)
+    set_up_allocators()  # before the imports below, which import Polars
+    from analytics_core import commands as answering  # noqa: PLC0415
+    from analytics_core.command_line import run  # noqa: PLC0415
+    from ingest.commands import COMMANDS  # noqa: PLC0415
+
+    packages = {"ingest.commands": COMMANDS, "analytics_core.commands": answering.COMMANDS}
+    return run(prog, "Link analytics in which every log line is accounted for.", packages, words)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -18,7 +18,7 @@ from analytics_core.store.commit_time import Stamps, stamps_of
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
-from ingest.clicks.balance import BatchSummary, Identity
+from ingest.clicks.balance import BatchSummary
 from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
 from ingest.clicks.click_rows import ClickRows, load_links
 from ingest.clicks.commit import Batch, Built, SourceMovedError, build, commit, recover
@@ -28,11 +28,12 @@ from ingest.compaction import compact_counts
 from ingest.pipeline import one_ahead, one_behind, prefetch
 from ingest.posts import carry
 from ingest.reading.blocks import Block
-from ingest.reading.objects import Finished, Reached, Sorting, Unread
+from ingest.reading.objects import Reached, Sorting, Unread
 from ingest.rollups.catch_up import CLICKS_AT_A_TIME, catch_up
-from ingest.rollups.completeness import Misfit
 from ingest.rollups.rebuild import bring_up_to_date, mend
-from ingest.sources import Past, Source, SourceObject, Unlisted, configured_sources, shown, why_unstorable
+from ingest.sources import Past, Source, configured_sources
+from ingest.sources.listing import Listing
+from ingest.sync_result import SyncRecord, SyncResult
 
 _BATCH_OBJECTS: Final = 5_000  # of one batch, about; its commit names each of them
 
@@ -45,42 +46,6 @@ class Progress(Protocol):
     def plan(self, source: str, size: int) -> None: ...
 
     def read(self, size: int) -> None: ...
-
-
-@dataclass(slots=True)
-class SyncResult:
-    """What a run did. `complete`: every source was read to its end. `failed`: objects that could not be read this time;
-    `refused`: keys of objects that are no logs as configured, and why. `misread`: sources of which all objects were,
-    lately. `empty`: sources in which nothing is, nor ever was. `foreign`: sources of which no object is of their
-    distribution, and how many there are. `waiting`: files of which the last line was left, since it may still be
-    written. `misfits`: roll-ups that did not fit the facts, and were derived anew. `unlisted`: places that could not be
-    looked at this time, and why. `errors`: what is wrong with sources that could not be read to their end whatever is
-    in them."""
-
-    batches: int = 0
-    objects: int = 0
-    identity: Identity = field(default_factory=Identity)
-    complete: bool = True
-    failed: int = 0
-    refused: dict[str, str] = field(default_factory=dict[str, str])
-    misread: list[str] = field(default_factory=list[str])
-    empty: list[str] = field(default_factory=list[str])
-    foreign: dict[str, int] = field(default_factory=dict[str, int])
-    waiting: int = 0
-    misfits: list[Misfit] = field(default_factory=list[Misfit])
-    unlisted: dict[str, str] = field(default_factory=dict[str, str])
-    errors: list[str] = field(default_factory=list[str])
-
-    def add(self, summary: BatchSummary, objects: int) -> None:
-        self.batches += 1
-        self.objects += objects
-        self.identity += summary.identity
-
-    def note(self, item: SourceObject, end: Finished) -> None:
-        self.failed += end.failed
-        self.waiting += end.last_line == "left"
-        if end.refused is not None:
-            self.refused[item.key] = end.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +74,34 @@ class Sync:
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.stamps.clock())
         carry(self.lake, self.database, self.stamps)
         agents, rules = self.facts.agents, self.settings.segment_rules
-        result = SyncResult(misfits=bring_up_to_date(self.lake, agents, rules, self.stamps))
+        record = SyncRecord()
+        record.rollups_mended(bring_up_to_date(self.lake, agents, rules, self.stamps))
         ended: dict[str, bool] = {}
         for source in sources:
-            with self._alone(source, result):
-                ended |= self._read_to_its_end(source, result, full=full)
+            with self._alone(source, record):
+                ended |= self._read_to_its_end(source, record, full=full)
         self._catch_up()
-        result.misfits += mend(self.lake, agents, rules, self.stamps.clock())
+        record.rollups_mended(mend(self.lake, agents, rules, self.stamps.clock()))
         compact_counts(self.lake)
+        result = record.result()
         self.ledger.end_run(run, self.stamps.clock(), ended, complete=result.complete)
         return result
 
     @contextmanager
-    def _alone(self, source: Source, result: SyncResult) -> Generator[None]:
+    def _alone(self, source: Source, record: SyncRecord) -> Generator[None]:
         """What is wrong with a source is noted: the others are read all the same. Not so when nothing can be stored."""
         try:
             yield
         except (StoreUnavailableError, OSError):
             raise
         except ClickledgerError as error:
-            result.errors.append(f"{error.code}: {error.message}")
-            result.complete = False
+            record.source_failed(f"{error.code}: {error.message}")
         except (Exception, PanicException) as error:  # a defect, ours or a library's
             log.exception("source_failed", source=source.config.url)
             what = f"{type(error).__name__}: {error}"
-            result.errors.append(f"internal_error: {source.config.url} could not be read to its end ({what}).")
-            result.complete = False
+            record.source_failed(f"internal_error: {source.config.url} could not be read to its end ({what}).")
 
-    def _read_to_its_end(self, source: Source, result: SyncResult, *, full: bool) -> dict[str, bool]:
+    def _read_to_its_end(self, source: Source, record: SyncRecord, *, full: bool) -> dict[str, bool]:
         """Reads what is new in one source, planned again as often as another process moves it on.
 
         When that was all: the source's url, with whether everything in it was listed.
@@ -144,56 +109,57 @@ class Sync:
         url = source.config.url
         past = self.ledger.past(url)
         everything = full or source.must_list_all(past)
-        while (is_complete := self._read_source(source, past, result, full=full, everything=everything)) is None:
+        while (is_complete := self._read_source(source, past, record, full=full, everything=everything)) is None:
             log.info("source_moved", source=url)
         if self.ledger.is_misread(url):
-            result.misread.append(url)
+            record.source_misread(url)
             is_complete = False
-        result.complete &= is_complete
+        if not is_complete:
+            record.source_incomplete()
         return {url: everything} if is_complete else {}
 
     def _read_source(
-        self, source: Source, past: Past, result: SyncResult, *, full: bool, everything: bool
+        self, source: Source, past: Past, record: SyncRecord, *, full: bool, everything: bool
     ) -> bool | None:
         """Whether every object could be read; None when another process moved the source on."""
         url = source.config.url
         committed = recover(url, self.lake, self.ledger)
-        listed = source.objects(past, everything=everything)
-        unlisted: dict[str, str] = {}
-        own = _own(source, _storable(listed, unlisted), result)
-        unread = self.ledger.unread(source, own, self.hosts_version, full=full)
-        result.unlisted |= unlisted
-        if not everything:  # the distribution may only have been quiet
-            result.foreign.pop(url, None)
-        elif not (unread or unlisted or url in result.foreign or self.ledger.knows(url)):
-            result.empty.append(url)
-        failed = result.failed
+        listing = Listing(source, past, everything=everything)
+        unread = self.ledger.unread(source, listing, self.hosts_version, full=full)
+        for place, reason in listing.unlisted.items():
+            record.place_unlisted(place, reason)
+        if everything:  # otherwise the source may only have been quiet
+            if listing.foreign:
+                record.source_foreign(url, listing.foreign)
+            elif not (unread or listing.unlisted or self.ledger.knows(url)):
+                record.source_empty(url)
+        failed = record.failed_objects
         self.progress.plan(url, sum(item.size for item, _ in unread))
         try:
             with (
                 one_behind() as begin,
-                closing(one_ahead(self._build, self._batches(source, unread, result))) as batches,
+                closing(one_ahead(self._build, self._batches(source, unread, record))) as batches,
             ):
                 clicks = 0  # that the roll-ups lack
                 for number, built in enumerate(batches, committed + 1):
                     summary = self._commit(built, url, number)
-                    result.add(summary, built.batch.ended)
+                    record.batch_committed(summary, built.batch.ended)
                     clicks += summary.identity.clicks
                     if clicks >= CLICKS_AT_A_TIME:  # a long backlog is seen before its end
                         begin(self._catch_up)
                         clicks = 0
         except SourceMovedError:
             return None
-        return result.failed == failed and not unlisted
+        return record.failed_objects == failed and not listing.unlisted
 
-    def _batches(self, source: Source, unread: Sequence[Unread], result: SyncResult) -> Generator[Batch]:
+    def _batches(self, source: Source, unread: Sequence[Unread], record: SyncRecord) -> Generator[Batch]:
         batch = Batch()
         with closing(prefetch(source, unread, Sorting(self._sort, self.hosts_version))) as stretches:
             for stretch in stretches:
                 if stretch.found is not None:
                     batch.add(stretch.found, stretch.size)
                 for reached in stretch.reached:
-                    self._note(batch, reached, result)
+                    self._note(batch, reached, record)
                 is_large = batch.size >= self.settings.batch_megabytes * 2**20
                 if is_large or len(batch.progress) >= _BATCH_OBJECTS:
                     yield batch
@@ -201,12 +167,12 @@ class Sync:
         if batch.progress:
             yield batch
 
-    def _note(self, batch: Batch, reached: Reached, result: SyncResult) -> None:
+    def _note(self, batch: Batch, reached: Reached, record: SyncRecord) -> None:
         if reached.progress is not None:
             batch.note(reached.progress)
         if reached.end is not None:
             self.progress.read(reached.item.size)
-            result.note(reached.item, reached.end)
+            record.object_finished(reached.item, reached.end)
             batch.ended += not reached.end.failed and reached.end.last_line != "left"
 
     def _sort(self, block: Block) -> Sorted:
@@ -224,30 +190,6 @@ class Sync:
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks
         )
         return summary
-
-
-def _storable(listed: Iterable[SourceObject | Unlisted], unlisted: dict[str, str]) -> Iterator[SourceObject]:
-    """The objects that were listed; notes in `unlisted` what could not be, and what the ledger could not name."""
-    for item in listed:
-        if isinstance(item, Unlisted):
-            unlisted[shown(item.place)] = item.reason
-        elif (reason := why_unstorable(item.key)) is not None:
-            unlisted[shown(item.key)] = reason
-        else:
-            yield item
-
-
-def _own(source: Source, listed: Iterable[SourceObject], result: SyncResult) -> Iterator[SourceObject]:
-    """The objects that belong to the source; notes when there are only others."""
-    own = others = 0
-    for item in listed:
-        if source.config.holds(item):
-            own += 1
-            yield item
-        else:
-            others += 1
-    if others and not own:
-        result.foreign[source.config.url] = others
 
 
 def prepare(settings: Settings, lake: Lake, database: Database, clock: Clock, progress: Progress) -> Sync:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from ingest.sync import SyncResult
+from ingest.sync_result import SyncResult
 
 _MANY_UNKNOWN: Final = 0.1  # of the redirects: more than the strays that every distribution gets
 _PLACES_TOLD: Final = 20

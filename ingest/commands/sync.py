@@ -18,9 +18,10 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from ingest.accounts.accounts_file import keep_in_step
 from ingest.sources import open_sources
-from ingest.sync import SyncResult, prepare
+from ingest.sync import prepare
 from ingest.sync_progress import progress
 from ingest.sync_report import totals, warnings
+from ingest.sync_result import SyncResult
 
 log = structlog.get_logger()
 

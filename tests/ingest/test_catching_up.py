@@ -19,6 +19,7 @@ from ingest.pipeline import one_behind
 from ingest.rollups.catch_up import catch_up
 from ingest.sources import open_sources
 from ingest.sync_progress import ProgressLines
+from ingest.sync_result import SyncResult
 
 FILES, LINES = 6, 5
 
@@ -34,7 +35,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "logs"
 
 
-def sync_file_by_file(world: World, logs: Path) -> sync.SyncResult:
+def sync_file_by_file(world: World, logs: Path) -> SyncResult:
     """Every file is a batch, or more."""
     opened = open_sources([str(logs)], None, world.settings, lambda: world.now)
     run = sync.prepare(world.settings, world.lake, world.database, lambda: world.now, ProgressLines())

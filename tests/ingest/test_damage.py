@@ -16,8 +16,9 @@ from support.world import NOW, World
 
 from ingest.sources import SourceObject, open_sources
 from ingest.sources.files import FileSource
-from ingest.sync import SyncResult, prepare
+from ingest.sync import prepare
 from ingest.sync_progress import ProgressLines
+from ingest.sync_result import SyncResult
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,14 @@ from analytics_core.store import tables
 # `deliver` that hangs when it first writes a file, once it has told so.
 STUCK = """
 import pathlib, sys, time
-from ingest import deliver
+from analytics_core.exports import scheduled_runs
 from ingest.__main__ import main
 
 def hang(*_):
     pathlib.Path(sys.argv[1]).touch()
     time.sleep(600)
 
-deliver._write = hang
+scheduled_runs._write = hang
 main(["deliver"])
 """
 

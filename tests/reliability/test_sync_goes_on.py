@@ -21,8 +21,9 @@ from support.world import World, stopped_by_permissions
 from analytics_core.store import object_storage
 from ingest.sources import Source, SourceObject, open_sources
 from ingest.sources.files import FileSource
-from ingest.sync import SyncResult, prepare
+from ingest.sync import prepare
 from ingest.sync_progress import ProgressLines
+from ingest.sync_result import SyncResult
 
 
 @dataclass

@@ -26,8 +26,9 @@ from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS
 from analytics_core.store.syncs import Syncs
 from ingest.accounts.accounts_file import AccountsFile, load_accounts
 from ingest.sources import open_sources
-from ingest.sync import SyncResult, prepare
+from ingest.sync import prepare
 from ingest.sync_progress import ProgressLines
+from ingest.sync_result import SyncResult
 from support import forks
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
