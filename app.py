@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from analytics_core import api
 from analytics_core.bootstrap import shared
 from analytics_core.logs import configure_logs
-from analytics_core.ui import cookie, pickup, problems
+from analytics_core.ui import download_pickup, problems, session_cookie
 from analytics_core.ui.base_path import base_path
 from analytics_core.ui.browser_policy import BrowserPolicy
 from analytics_core.ui.unknown_paths import UnknownPaths
@@ -33,7 +33,7 @@ async def opened(_: st.App) -> AsyncGenerator[None]:
 
 app = st.App(
     "pages/dashboard.py",
-    routes=[*api.routes(api.app, BASE), *cookie.routes(BASE), *pickup.routes(BASE)],
+    routes=[*api.routes(api.app, BASE), *session_cookie.routes(BASE), *download_pickup.routes(BASE)],
     middleware=[
         Middleware(BrowserPolicy),
         Middleware(UnknownPaths, pages=PAGES),

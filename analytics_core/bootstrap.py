@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from analytics_core.access.download_slots import DownloadSlots
+from analytics_core.access.failed_sign_ins import FailedSignIns
 from analytics_core.access.personal_tokens import PersonalTokens
 from analytics_core.access.policy import Policy
-from analytics_core.access.rates import Rates
-from analytics_core.access.signins import SignIns
+from analytics_core.access.rate_limits import RateLimits
 from analytics_core.checked_settings import read_settings
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.service import Analytics
@@ -50,8 +50,8 @@ class Application:
     personal_tokens: PersonalTokens
     audit: Audit
     outcomes: Outcomes
-    rates: Rates
-    sign_ins: SignIns
+    rates: RateLimits
+    sign_ins: FailedSignIns
     download_slots: DownloadSlots
     clock: Clock
 
@@ -93,7 +93,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         clock=clock,
     )
     writer, links = GroupCommit(database), Links(database)
-    rates, audit = Rates(settings.rate_limit_url), Audit(database)
+    rates, audit = RateLimits(settings.rate_limit_url), Audit(database)
     return Application(
         settings=settings,
         lake=lake,
@@ -111,7 +111,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Application:
         audit=audit,
         outcomes=outcomes,
         rates=rates,
-        sign_ins=SignIns(audit, accounts, rates),
+        sign_ins=FailedSignIns(audit, accounts, rates),
         download_slots=DownloadSlots(settings.downloads),
         clock=clock,
     )

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from ingest.reading.objects import Opened, Sorting, Stretch, Unread, read_objects
+from ingest.reading.objects import OpenedObject, Sorting, Stretch, UnreadObject, read_objects
 from ingest.sources import Source
 
 _WORKING = 2  # bundles that are worked on at the same time
@@ -32,7 +32,7 @@ class _Reader(threading.Thread):
     """Reads the objects of a bundle one after another."""
 
     def __init__(
-        self, source: Source, bundle: Sequence[Unread], sorting: Sorting, working: threading.Semaphore
+        self, source: Source, bundle: Sequence[UnreadObject], sorting: Sorting, working: threading.Semaphore
     ) -> None:
         super().__init__(daemon=True, name="clickledger-reader")
         self._source = source
@@ -58,14 +58,14 @@ class _Reader(threading.Thread):
     def stop(self) -> None:
         self._stopped.set()
 
-    def _opened(self) -> Generator[Opened]:
+    def _opened(self) -> Generator[OpenedObject]:
         """The objects of the bundle. Where every opening waits for a network, many are opened at the same time."""
         if not self._source.is_remote or len(self._bundle) == 1:
             for item, progress in self._bundle:
                 yield item, progress, partial(self._source.open, item)
             return
         with ThreadPoolExecutor(_FETCHING, "clickledger-fetcher") as fetchers:
-            fetched: deque[Opened] = deque()
+            fetched: deque[OpenedObject] = deque()
             for item, progress in self._bundle:
                 fetched.append((item, progress, fetchers.submit(self._source.open, item).result))
                 if len(fetched) > 2 * _FETCHING:
@@ -87,8 +87,8 @@ class _Reader(threading.Thread):
                     continue
 
 
-def prefetch(source: Source, unread: Iterable[Unread], sorting: Sorting) -> Generator[Stretch]:
-    """Every line of every object, in order; each object ends with a `Finished`. Closing it stops the threads."""
+def prefetch(source: Source, unread: Iterable[UnreadObject], sorting: Sorting) -> Generator[Stretch]:
+    """Every line of every object, in order; each object ends with an `ObjectEnd`. Closing it stops the threads."""
     waiting = _bundles(unread)
     readers: deque[_Reader] = deque()
     working = threading.Semaphore(_WORKING)
@@ -111,9 +111,9 @@ def prefetch(source: Source, unread: Iterable[Unread], sorting: Sorting) -> Gene
             reader.stop()
 
 
-def _bundles(unread: Iterable[Unread]) -> Iterator[list[Unread]]:
+def _bundles(unread: Iterable[UnreadObject]) -> Iterator[list[UnreadObject]]:
     """Small objects that follow one another together, larger ones alone."""
-    bundle: list[Unread] = []
+    bundle: list[UnreadObject] = []
     size = 0
     for one in unread:
         item = one[0]

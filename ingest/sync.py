@@ -28,10 +28,10 @@ from ingest.compaction import compact_counts
 from ingest.pipeline import one_ahead, one_behind, prefetch
 from ingest.posts import carry
 from ingest.reading.blocks import Block
-from ingest.reading.objects import Reached, Sorting, Unread
+from ingest.reading.objects import ReadObject, Sorting, UnreadObject
 from ingest.rollups.catch_up import CLICKS_AT_A_TIME, catch_up
 from ingest.rollups.rebuild import bring_up_to_date, mend
-from ingest.sources import Past, Source, configured_sources
+from ingest.sources import Source, SourceHistory, configured_sources
 from ingest.sources.listing import Listing
 from ingest.sync_result import SyncRecord, SyncResult
 
@@ -119,7 +119,7 @@ class Sync:
         return {url: everything} if is_complete else {}
 
     def _read_source(
-        self, source: Source, past: Past, record: SyncRecord, *, full: bool, everything: bool
+        self, source: Source, past: SourceHistory, record: SyncRecord, *, full: bool, everything: bool
     ) -> bool | None:
         """Whether every object could be read; None when another process moved the source on."""
         url = source.config.url
@@ -152,14 +152,14 @@ class Sync:
             return None
         return record.failed_objects == failed and not listing.unlisted
 
-    def _batches(self, source: Source, unread: Sequence[Unread], record: SyncRecord) -> Generator[Batch]:
+    def _batches(self, source: Source, unread: Sequence[UnreadObject], record: SyncRecord) -> Generator[Batch]:
         batch = Batch()
         with closing(prefetch(source, unread, Sorting(self._sort, self.hosts_version))) as stretches:
             for stretch in stretches:
                 if stretch.found is not None:
                     batch.add(stretch.found, stretch.size)
-                for reached in stretch.reached:
-                    self._note(batch, reached, record)
+                for read in stretch.objects:
+                    self._note(batch, read, record)
                 is_large = batch.size >= self.settings.batch_megabytes * 2**20
                 if is_large or len(batch.progress) >= _BATCH_OBJECTS:
                     yield batch
@@ -167,13 +167,13 @@ class Sync:
         if batch.progress:
             yield batch
 
-    def _note(self, batch: Batch, reached: Reached, record: SyncRecord) -> None:
-        if reached.progress is not None:
-            batch.note(reached.progress)
-        if reached.end is not None:
-            self.progress.read(reached.item.size)
-            record.object_finished(reached.item, reached.end)
-            batch.ended += not reached.end.failed and reached.end.last_line != "left"
+    def _note(self, batch: Batch, read: ReadObject, record: SyncRecord) -> None:
+        if read.progress is not None:
+            batch.note(read.progress)
+        if read.end is not None:
+            self.progress.read(read.item.size)
+            record.object_finished(read.item, read.end)
+            batch.ended += not read.end.failed and read.end.last_line != "left"
 
     def _sort(self, block: Block) -> Sorted:
         return sort_lines(block, self.facts.hosts, self.stamps.clock(), trailing_slash=self.settings.trailing_slash)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.clicks.balance import BatchSummary, Identity
-from ingest.reading.objects import Finished
+from ingest.reading.objects import ObjectEnd
 from ingest.rollups.completeness import Misfit
 from ingest.sources import SourceObject
 
@@ -51,7 +51,7 @@ class SyncRecord:
         self._objects += objects
         self._identity += summary.identity
 
-    def object_finished(self, item: SourceObject, end: Finished) -> None:
+    def object_finished(self, item: SourceObject, end: ObjectEnd) -> None:
         self._failed += end.failed
         self._waiting += end.last_line == "left"
         if end.refused is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from analytics_core.access.actors import Actor
 from analytics_core.access.plans import Feature
-from analytics_core.access.rules import RULES, Action, Permissions, Refusal, Refused, Rule, refusal
+from analytics_core.access.rules import RULES, Action, Permissions, PolicyRefusal, RefusalReason, Rule, refusal
 from analytics_core.errors import (
     ClickledgerError,
     FeatureLockedError,
@@ -68,13 +68,13 @@ class Policy:
             return self._accounts.find_handles(text.strip().lower(), limit)
         return tuple(one for one in self.visible_handles(actor) if text.strip().lower() in one)[:limit]
 
-    def _error(self, refused: Refused, action: Action, account: Account, role: Role | None) -> ClickledgerError:
+    def _error(self, refused: PolicyRefusal, action: Action, account: Account, role: Role | None) -> ClickledgerError:
         handle, needed = account.handle, self._rules[action].role
         if refused.feature is not None:
             return _locked(refused.feature, account)
-        if refused.why is Refusal.HANDLE:
+        if refused.why is RefusalReason.HANDLE:
             return hidden(handle)
-        if refused.why is Refusal.SCOPE:
+        if refused.why is RefusalReason.SCOPE:
             return InsufficientScopeError(f"This needs a token with the scope {action}.")
         yours = "you are a reviewer, who changes nothing" if role is None else f"yours is {role}"
         return InsufficientRoleError(f"This needs the role {needed} or above on {handle!r}; {yours}.")

@@ -83,7 +83,7 @@ KINDS: Final[Mapping[ActorKind, KindRule]] = MappingProxyType(
 )
 
 
-class Refusal(StrEnum):
+class RefusalReason(StrEnum):
     """Why not, in the words of the API's errors."""
 
     HANDLE = "handle_not_found"
@@ -93,10 +93,10 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PolicyRefusal:
     """`feature` is what the plan lacks, when that is why."""
 
-    why: Refusal
+    why: RefusalReason
     feature: Feature | None = None
 
 
@@ -110,18 +110,18 @@ class Permissions:
     scopes: frozenset[str] = frozenset()
 
 
-def refusal(permissions: Permissions, action: Action, rule: Rule) -> Refused | None:
+def refusal(permissions: Permissions, action: Action, rule: Rule) -> PolicyRefusal | None:
     """Why the actor may not; None when it may. Role and scope come before plan."""
     kind, role = permissions.kind, permissions.role
     if kind is not ActorKind.STAFF and role is None:
-        return Refused(Refusal.HANDLE)
+        return PolicyRefusal(RefusalReason.HANDLE)
     if kind is ActorKind.TOKEN and not (rule.for_tokens and covers(permissions.scopes, action)):
-        return Refused(Refusal.SCOPE)
+        return PolicyRefusal(RefusalReason.SCOPE)
     if not _role_suffices(kind, rule, role):
-        return Refused(Refusal.ROLE)
+        return PolicyRefusal(RefusalReason.ROLE)
     for feature in (rule.feature, KINDS[kind].feature):
         if feature is not None and not has(permissions.plan, feature):
-            return Refused(Refusal.FEATURE, feature)
+            return PolicyRefusal(RefusalReason.FEATURE, feature)
     return None
 
 

@@ -15,7 +15,7 @@ import jwt
 from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
 
 from analytics_core.access.actors import Actor
-from analytics_core.access.keys import key_set
+from analytics_core.access.key_set import key_set
 from analytics_core.errors import InvalidTokenError, MissingBearerTokenError, StoreUnavailableError, TokenExpiredError
 from analytics_core.settings import Settings
 

@@ -23,9 +23,9 @@ from analytics_core.api import (
     stray_post_routes,
     token_routes,
 )
-from analytics_core.api.browsers import OpenToBrowsers
+from analytics_core.api.cors import OpenCors
 from analytics_core.api.guard import Guard
-from analytics_core.api.observe import FailSafely, Observations, Observe, keep_queries_out_of_logs
+from analytics_core.api.observability import FailSafely, Observations, Observe, keep_queries_out_of_logs
 from analytics_core.bootstrap import Application
 from analytics_core.logs import configure_logs
 from analytics_core.web.error_responses import install_error_handlers
@@ -83,7 +83,7 @@ def create_app(application: Callable[[], Application]) -> FastAPI:
     app.add_middleware(redirect_routes.FindHandle, application=application)
     app.add_middleware(FailSafely)
     app.add_middleware(Guard, application=application)
-    app.add_middleware(OpenToBrowsers)
+    app.add_middleware(OpenCors)
     app.add_middleware(Observe, observations=observations)
     return app
 

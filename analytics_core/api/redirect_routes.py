@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from analytics_core import errors
 from analytics_core.bootstrap import Application
 from analytics_core.names import SLUG
-from analytics_core.tracking.realtime_line import Served, line_of
+from analytics_core.tracking.realtime_line import ServedRequest, line_of
 from analytics_core.tracking.short_links import consent_of, destination, in_force, new_request_id
 from analytics_core.web.client_addresses import client_of
 from analytics_core.web.error_responses import documented, error_response
@@ -159,7 +159,7 @@ def _answer_logged(request: Request, asked: _Asked) -> Response:
     response.headers["X-Amz-Cf-Id"] = request_id
     query = request.scope["query_string"]
     client = client_of(request.scope, application.settings.trusted_proxies)
-    served = Served(
+    served = ServedRequest(
         at=now,
         request_id=request_id,
         address=client.address,

@@ -14,7 +14,7 @@ from analytics_core import errors
 from analytics_core.api.bodies import documented_body, read_body
 from analytics_core.api.post_limits import refused_by_rate
 from analytics_core.bootstrap import Application
-from analytics_core.store.kept_signals import MOST_A_SESSION
+from analytics_core.store.signal_table import MOST_A_SESSION
 from analytics_core.web.client_addresses import client_of
 from analytics_core.web.error_responses import documented
 

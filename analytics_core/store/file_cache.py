@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.store.object_storage import client, parse_location
-from analytics_core.store.shared_look import SharedLook
+from analytics_core.store.single_flight import SingleFlight
 
 _DOWNLOADS_AT_ONCE: Final = 8
 _ABANDONED_SECONDS: Final = 3_600
@@ -43,7 +43,7 @@ class FileCache:
         self._lock = threading.Lock()
         self._sizes: OrderedDict[Path, int] = OrderedDict()  # least recently used first
         self._holds: Counter[Path] = Counter()
-        self._downloads: dict[Path, SharedLook[os.stat_result]] = {}
+        self._downloads: dict[Path, SingleFlight[os.stat_result]] = {}
         self._pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="lake-files")
         folder.mkdir(parents=True, exist_ok=True)
         self._remove_abandoned()
@@ -73,7 +73,7 @@ class FileCache:
         with self._lock:
             if path in self._sizes:
                 self._sizes.move_to_end(path)
-            download = self._downloads.setdefault(path, SharedLook(partial(_brought, url, path)))
+            download = self._downloads.setdefault(path, SingleFlight(partial(_brought, url, path)))
         try:
             found = download()
         finally:

@@ -45,7 +45,7 @@ from analytics_core.store.lake_tables import (
 )
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
-from analytics_core.store.shared_look import SharedLook
+from analytics_core.store.single_flight import SingleFlight
 from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of
 
@@ -72,8 +72,8 @@ class Lake:
         self._lock = threading.Lock()
         self._kept: dict[str, DeltaTable] = {}
         self._snapshot: tuple[tuple[int, int, int], Snapshot] | None = None
-        self._newest = SharedLook(self._newest_snapshot)
-        self._holds_counts = SharedLook(partial(self._has_log, CLICK_COUNTS))
+        self._newest = SingleFlight(self._newest_snapshot)
+        self._holds_counts = SingleFlight(partial(self._has_log, CLICK_COUNTS))
 
     def uri(self, spec: TableSpec) -> str:
         return f"{self.url}/{spec.name}"

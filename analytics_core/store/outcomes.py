@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import Select, func, select
 
 from analytics_core.store import tables
+from analytics_core.store.conversion_ledger import UNKNOWN_HANDLE
 from analytics_core.store.database import Database
 from analytics_core.store.ids import first_id
-from analytics_core.store.kept_conversions import UNKNOWN_HANDLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Final
 from iso4217 import Currency
 
 from analytics_core.errors import ClickledgerError, InvalidConversionError, InvalidCtxError, RateLimitedError
-from analytics_core.store import kept_conversions as ledger
+from analytics_core.store import conversion_ledger as ledger
+from analytics_core.store.conversion_ledger import Conversion, Outcome, Post, RecordedPost, Refusal
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.ids import time_ordered_id
-from analytics_core.store.kept_conversions import Conversion, Outcome, Post, Recorded, Refusal
 from analytics_core.tracking import ctx
 from analytics_core.tracking.posted_fields import Fields, parse_fields
 
@@ -62,11 +62,11 @@ class Conversions:
         )
         return Post(conversion, has_expired)
 
-    def record(self, post: Post) -> asyncio.Future[Recorded]:
+    def record(self, post: Post) -> asyncio.Future[RecordedPost]:
         """How the post ended, when that is durable. `expired` is for the caller to refuse."""
         return self.writer.submit(ledger.record, post)
 
-    def refuse(self, error: ClickledgerError, body: bytes, now: datetime) -> asyncio.Future[Recorded]:
+    def refuse(self, error: ClickledgerError, body: bytes, now: datetime) -> asyncio.Future[RecordedPost]:
         """Counts a post that was refused with the error."""
         return self.writer.submit(ledger.record, Refusal(_claimed_handle(body), now.date(), _outcome(error)))
 

@@ -24,7 +24,7 @@ _COUNTRY_HEADER: Final = b"cloudfront-viewer-country"
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedRequest:
     """A request and its answer. `uri` is the path as it was sent, with the query; `seconds` until the answer."""
 
     at: datetime
@@ -44,7 +44,7 @@ class Served:
     seconds: float
 
 
-def line_of(served: Served) -> bytes:
+def line_of(served: ServedRequest) -> bytes:
     """The line, with its end."""
     first = dict(reversed(served.headers))
     query = served.uri.partition(b"?")[2]

@@ -12,10 +12,10 @@ from typing import Final
 
 from analytics_core.errors import InvalidSignalError
 from analytics_core.names import HANDLE
-from analytics_core.store import kept_signals as table
+from analytics_core.store import signal_table as table
 from analytics_core.store.group_commit import GroupCommit
 from analytics_core.store.ids import time_ordered_id
-from analytics_core.store.kept_signals import Ended, Signal
+from analytics_core.store.signal_table import Signal, SignalOutcome
 from analytics_core.tracking import ctx
 from analytics_core.tracking.posted_fields import Fields, parse_fields
 
@@ -52,7 +52,7 @@ class Signals:
             at=now,
         )
 
-    def record(self, signal: Signal) -> asyncio.Future[Ended]:
+    def record(self, signal: Signal) -> asyncio.Future[SignalOutcome]:
         """How the post ended, when that is durable."""
         return self.writer.submit(table.record, signal)
 

@@ -14,7 +14,7 @@ from analytics_core.bootstrap import shared
 from analytics_core.errors import ClickledgerError, TokenExpiredError
 from analytics_core.exports import FORMATS, Download, begin
 from analytics_core.model import Query
-from analytics_core.ui import pickup, problems, session
+from analytics_core.ui import download_pickup, problems, session
 from analytics_core.ui.base_path import base_path
 
 _BEGUN, _REFUSED, _TICKETS = "downloads-begun", "download-refused", "download-tickets"  # of this session
@@ -53,7 +53,7 @@ def _begin(query: Query, actor: Actor, format_name: str) -> None:
         st.session_state[_REFUSED] = (query, error)
         return
     st.session_state.setdefault(_BEGUN, {})[format_name] = (query, download)
-    st.session_state.setdefault(_TICKETS, []).append(pickup.leave(download))
+    st.session_state.setdefault(_TICKETS, []).append(download_pickup.leave(download))
 
 
 def _fetch_begun() -> None:
@@ -61,7 +61,7 @@ def _fetch_begun() -> None:
     with st.container(key="download"):
         for ticket in st.session_state.pop(_TICKETS, ()):
             st.html(
-                f'<script src="{base_path()}{pickup.SCRIPT_PATH}" data-ticket="{ticket}"></script>',
+                f'<script src="{base_path()}{download_pickup.SCRIPT_PATH}" data-ticket="{ticket}"></script>',
                 unsafe_allow_javascript=True,
             )
 

@@ -15,7 +15,7 @@ from analytics_core.access.rules import Action
 from analytics_core.bootstrap import shared
 from analytics_core.errors import MissingBearerTokenError
 from analytics_core.model import Answer, Freshness, Query
-from analytics_core.ui import cookie, wording
+from analytics_core.ui import session_cookie, wording
 from analytics_core.zones import NAMES
 
 
@@ -26,7 +26,7 @@ def now() -> datetime:
 def token() -> str:
     """The access token of this session; empty when nobody is signed in."""
     if "token" not in st.session_state:
-        st.session_state["token"] = st.context.cookies.get(cookie.NAME, "")
+        st.session_state["token"] = st.context.cookies.get(session_cookie.NAME, "")
     return st.session_state["token"]
 
 

@@ -20,7 +20,7 @@ from analytics_core.errors import (
     TokenExpiredError,
 )
 from analytics_core.model import Role
-from analytics_core.ui import address, cookie, problems, session, theme, wording
+from analytics_core.ui import address, problems, session, session_cookie, theme, wording
 from analytics_core.ui.base_path import base_path
 from analytics_core.web.client_addresses import client_behind
 
@@ -177,6 +177,6 @@ def _carry_cookie() -> None:
     # A script of its own: the content security policy lets none run that stands in the page.
     with st.container(key="cookie"):
         st.html(
-            f'<script src="{base_path()}{cookie.SCRIPT_PATH}" data-token="{html.escape(token)}"></script>',
+            f'<script src="{base_path()}{session_cookie.SCRIPT_PATH}" data-token="{html.escape(token)}"></script>',
             unsafe_allow_javascript=True,
         )

@@ -140,7 +140,7 @@ _ENTRIES: Final[dict[str, type[_Part]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedAccounts:
     """How many of each the file names, and how many links changed their state."""
 
     handles: int
@@ -158,7 +158,7 @@ def read_accounts(place: Path | str) -> AccountsFile:
     return parse_accounts(str(place), read_place(str(place)))
 
 
-def keep_in_step(place: str, database: Database, public_domain: str, now: datetime) -> Loaded | None:
+def keep_in_step(place: str, database: Database, public_domain: str, now: datetime) -> LoadedAccounts | None:
     """Loads the accounts from a file or an `s3://` object; None when it is what was loaded last.
 
     Raises AccountsFileError. Then nothing should be read: the hosts of new handles would be unknown.
@@ -223,7 +223,7 @@ def _unknown_key(place: Sequence[str | int]) -> str:
     return f"is not a key (did you mean {nearest[0]}?)" if nearest else f"is not a key; keys are {', '.join(keys)}"
 
 
-def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> Loaded:
+def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> LoadedAccounts:
     """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
 
     Each change of a plan, a person, a zone, a domain, a campaign or a link is told to the audit log in the same
@@ -241,7 +241,7 @@ def load_accounts(database: Database, accounts: AccountsFile, public_domain: str
             connection.execute(delete(tables.domains).where(given_up))
         changed = sum(_load_handle(connection, entry, before[entry.handle], now) for entry in accounts.handles)
     entries = accounts.handles
-    return Loaded(
+    return LoadedAccounts(
         handles=len(entries),
         collaborators=sum(len(entry.collaborators) for entry in entries),
         campaigns=sum(len(entry.campaigns) for entry in entries),

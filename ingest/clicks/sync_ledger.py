@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, null, or_, select, un
 from analytics_core.store import tables
 from analytics_core.store.database import Database, insert_missing, upsert
 from ingest.clicks.balance import BatchSummary, ObjectProgress
-from ingest.sources import Past, Source, SourceConfig, SourceObject
+from ingest.sources import Source, SourceConfig, SourceHistory, SourceObject
 
 _LISTED_A_QUERY: Final = 10_000
 _VERSIONS_AN_OBJECT: Final = 3  # more, between two keys, are looked up one by one
@@ -82,12 +82,12 @@ class Ledger:
         with self._database.connect() as connection:
             return connection.execute(select(func.max(batch.c.number)).where(batch.c.source == source)).scalar() or 0
 
-    def past(self, source: str) -> Past:
+    def past(self, source: str) -> SourceHistory:
         """What earlier runs know of the source."""
         read = tables.source_syncs
         begun = select(func.max(read.c.started_at)).where(read.c.source == source, read.c.complete)
         with self._database.connect() as connection:
-            return Past(
+            return SourceHistory(
                 read_at=connection.execute(begun).scalar(),
                 listed_at=connection.execute(begun.where(read.c.listed_all)).scalar(),
             )

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from analytics_core.model import INTENT
 from analytics_core.store import tables
+from analytics_core.store.conversion_ledger import Conversion, Post, Refusal, record
 from analytics_core.store.database import Database, insert_missing
-from analytics_core.store.kept_conversions import Conversion, Post, Refusal, record
 from ingest.demo.creators import Creator
 from ingest.demo.realtime import request_ids
 from ingest.demo.vocabulary import Vocabulary

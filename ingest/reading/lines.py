@@ -24,14 +24,14 @@ _Numbered = tuple[int, bytes]  # a line and its number
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedLines:
     """`lines` has LINE_COLUMNS; `rejected` has REJECTED_COLUMNS. Together they are the lines of the block."""
 
     lines: pl.DataFrame
     rejected: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED_COLUMNS))
 
 
-def parse(block: Block) -> Parsed:
+def parse(block: Block) -> ParsedLines:
     """Reads one block. Blank lines are no lines; everything else is in one of the two frames."""
     match block.content:
         case Tabbed(text, fields):
@@ -43,7 +43,7 @@ def parse(block: Block) -> Parsed:
         case Unreadable(text):
             return _reject_all(text, block.first_line, "no_field_list")
         case Rejected(line_number, reason, raw):
-            return Parsed(_no_lines(), _rejected_frame([Rejected(line_number, reason, raw)]))
+            return ParsedLines(_no_lines(), _rejected_frame([Rejected(line_number, reason, raw)]))
 
 
 def with_raw(rejected: pl.DataFrame, block: Block) -> pl.DataFrame:
@@ -72,9 +72,10 @@ def _rejected_frame(rejected: Sequence[Rejected]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=REJECTED_COLUMNS)
 
 
-def _reject_all(text: bytes, first_line: int, reason: str) -> Parsed:
+def _reject_all(text: bytes, first_line: int, reason: str) -> ParsedLines:
     lines = enumerate(text.decode("utf-8", "replace").split("\n"), first_line)
-    return Parsed(_no_lines(), _rejected_frame([Rejected(number, reason, raw) for number, raw in lines if raw.strip()]))
+    rejected = [Rejected(number, reason, raw) for number, raw in lines if raw.strip()]
+    return ParsedLines(_no_lines(), _rejected_frame(rejected))
 
 
 def _no_lines() -> pl.DataFrame:
@@ -85,7 +86,7 @@ def _no_lines() -> pl.DataFrame:
 # --- tab-separated --------------------------------------------------------------------------------------------------
 
 
-def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
+def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> ParsedLines:
     """Reads the text as columns at once; the few lines with another number of columns are looked at one by one."""
     if not _is_plain(text):
         return _parse_lines(text.decode("utf-8", "replace").split("\n"), fields, first_line, is_utf8=_is_utf8(text))
@@ -94,7 +95,7 @@ def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
     lines, places = rows.drop(_ODD), rows[_ODD].arg_true()
     tabs = (rows.height - places.len()) * (len(fields.names) - 1)
     if places.is_empty() and count_byte(text, b"\t") == tabs:
-        return Parsed(lines)
+        return ParsedLines(lines)
     every = text.split(b"\n")
     odd = [every[place] for place in places.to_list()]
     if count_byte(text, b"\t") != tabs + sum(line.count(b"\t") for line in odd):
@@ -103,7 +104,7 @@ def _parse_tabbed(text: bytes, fields: Fields, first_line: int) -> Parsed:
     rest = _parse_lines([line.decode() for line in odd], fields, numbers)
     even = lines.filter(~rows[_ODD])
     lines = even if rest.lines.is_empty() else pl.concat([even, rest.lines]).sort("line_number")
-    return Parsed(lines, rest.rejected)
+    return ParsedLines(lines, rest.rejected)
 
 
 def _is_plain(text: bytes) -> bool:
@@ -136,7 +137,7 @@ def _columns(text: bytes, fields: Fields) -> pl.LazyFrame:
     )
 
 
-def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, is_utf8: bool = True) -> Parsed:
+def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, is_utf8: bool = True) -> ParsedLines:
     """Looks at every line: what makes it unreadable, and what can be mended. `numbers`: of each line, or the first."""
     columns = len(fields.names)
     content = pl.col("text")
@@ -168,10 +169,10 @@ def _parse_lines(lines: list[str], fields: Fields, numbers: int | pl.Series, *, 
         "line_number", "reason", raw=content.str.slice(0, RAW_CHARACTERS)
     )
     if good.is_empty():
-        return Parsed(_no_lines(), rejected)
+        return ParsedLines(_no_lines(), rejected)
     padded = good.select(content + pl.lit("\t-").repeat_by(columns - pl.col("columns")).list.join(""))
     rows = _columns("\n".join(padded["text"].to_list()).encode(), fields)
-    return Parsed(to_lines(rows, fields, good["line_number"]), rejected)
+    return ParsedLines(to_lines(rows, fields, good["line_number"]), rejected)
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -185,7 +186,7 @@ def _is_utf8(text: bytes) -> bool:
 # --- JSON lines and Parquet -----------------------------------------------------------------------------------------
 
 
-def _parse_json(content: JsonLines, first_line: int) -> Parsed:
+def _parse_json(content: JsonLines, first_line: int) -> ParsedLines:
     good: list[_Numbered] = []
     rejected: list[Rejected] = []
     for number, line in enumerate(content.text.split(b"\n"), first_line):
@@ -201,7 +202,7 @@ def _parse_json(content: JsonLines, first_line: int) -> Parsed:
                 rejected.append(read)
             case numbers, rows:
                 lines.append(_named_rows(rows, content.fields, numbers))
-    return Parsed(pl.concat(lines), _rejected_frame(sorted(rejected, key=lambda one: one.line_number)))
+    return ParsedLines(pl.concat(lines), _rejected_frame(sorted(rejected, key=lambda one: one.line_number)))
 
 
 def _read_json(good: list[_Numbered], keys: Mapping[str, str]) -> Iterator[tuple[pl.Series, pl.DataFrame] | Rejected]:
@@ -257,10 +258,10 @@ def _no_constant(name: str) -> None:
 _JSON: Final = json.JSONDecoder(parse_constant=_no_constant)  # NaN, Infinity
 
 
-def _parse_rows(rows: pa.Table, fields: Fields, first_line: int) -> Parsed:
+def _parse_rows(rows: pa.Table, fields: Fields, first_line: int) -> ParsedLines:
     numbers = pl.int_range(first_line, first_line + rows.num_rows, eager=True)
     try:
-        return Parsed(_named_rows(_as_text(rows), fields, numbers))
+        return ParsedLines(_named_rows(_as_text(rows), fields, numbers))
     except pa.ArrowInvalid:  # bytes that are no text: the other rows are none the worse
         raw = pl.DataFrame({name: _raw(rows[name]) for name in rows.column_names})
     is_text = pl.Series([all(map(_is_utf8, row)) for row in raw.iter_rows()], dtype=pl.Boolean)
@@ -269,7 +270,7 @@ def _parse_rows(rows: pa.Table, fields: Fields, first_line: int) -> Parsed:
         for number, row in zip(numbers.filter(~is_text), raw.filter(~is_text).iter_rows(), strict=True)
     ]
     whole = _as_text(rows.filter(is_text.to_arrow()))
-    return Parsed(_named_rows(whole, fields, numbers.filter(is_text)), _rejected_frame(refused))
+    return ParsedLines(_named_rows(whole, fields, numbers.filter(is_text)), _rejected_frame(refused))
 
 
 def _as_text(rows: pa.Table) -> pl.DataFrame:

@@ -22,8 +22,8 @@ from ingest.sources import Source, SourceObject
 
 _REASON_CHARACTERS: Final = 255  # what the ledger keeps of why an object was refused
 
-Unread = tuple[SourceObject, ObjectProgress]  # an object, and where to go on with it
-Opened = tuple[SourceObject, ObjectProgress, Callable[[], IO[bytes]]]
+UnreadObject = tuple[SourceObject, ObjectProgress]  # an object, and where to go on with it
+OpenedObject = tuple[SourceObject, ObjectProgress, Callable[[], IO[bytes]]]
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ class Sorting:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ObjectEnd:
     """The end of an object: read whole, refused as a whole (why), or unreadable this time (`failed`).
 
     `last_line`: unless it is ended, the object is read on when it has grown.
@@ -49,12 +49,12 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReadObject:
     """How far an object was read: None when no further than before. `end`: None when more of it is to come."""
 
     item: SourceObject
     progress: ObjectProgress | None
-    end: Finished | None
+    end: ObjectEnd | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Stretch:
 
     found: Sorted | None
     size: int
-    reached: tuple[Reached, ...]
+    objects: tuple[ReadObject, ...]
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class _Reading:
     progress: ObjectProgress
     open: Callable[[], IO[bytes]]
     blocks: list[Block] = field(default_factory=list[Block])
-    end: Finished | None = None
+    end: ObjectEnd | None = None
     has_moved: bool = False  # on since it was last told
 
     def move(self, progress: ObjectProgress) -> None:
@@ -84,19 +84,19 @@ class _Reading:
 
     def fail(self) -> None:
         log.exception("object_unreadable", key=self.item.key)
-        self.end = Finished(failed=True)
+        self.end = ObjectEnd(failed=True)
 
-    def reached(self) -> Reached:
+    def reached(self) -> ReadObject:
         end = self.end
         if end is not None and not end.failed and end.last_line == "ended":
             self.move(replace(self.progress, complete=True, refused=end.refused))
-        told = Reached(self.item, self.progress if self.has_moved else None, end)
+        told = ReadObject(self.item, self.progress if self.has_moved else None, end)
         self.has_moved = False
         return told
 
 
-def read_objects(objects: Iterable[Opened], source: Source, sorting: Sorting) -> Iterator[Stretch]:
-    """Every line of every object, in order; each object ends with a `Finished`."""
+def read_objects(objects: Iterable[OpenedObject], source: Source, sorting: Sorting) -> Iterator[Stretch]:
+    """Every line of every object, in order; each object ends with an `ObjectEnd`."""
     waiting: list[_Reading] = []
     size = 0
     before: Block | None = None  # of those that wait
@@ -151,12 +151,12 @@ def _blocks(reading: _Reading, source: Source) -> Generator[Block]:
             fields, position = source.config.fields, reading.progress.position
             last_line = yield from read_blocks(stream, fields, position, size=item.size, is_growing=item.is_growing)
     except UnknownFormatError as error:
-        reading.end = Finished(refused=str(error).replace("\0", "\ufffd")[:_REASON_CHARACTERS])
+        reading.end = ObjectEnd(refused=str(error).replace("\0", "\ufffd")[:_REASON_CHARACTERS])
     except OSError as error:
         log.warning("object_unreadable", key=item.key, error=str(error))
-        reading.end = Finished(failed=True)
+        reading.end = ObjectEnd(failed=True)
     except (Exception, PanicException):  # a defect of a reader, ours or a library's: the other objects go on
         log.exception("object_unreadable", key=item.key)
-        reading.end = Finished(failed=True)
+        reading.end = ObjectEnd(failed=True)
     else:
-        reading.end = Finished(last_line=last_line)
+        reading.end = ObjectEnd(last_line=last_line)

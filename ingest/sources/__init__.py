@@ -16,15 +16,23 @@ from analytics_core.settings import Settings
 from ingest.reading.field_lists import parse_field_list
 from ingest.reading.log_fields import Fields, UnknownFormatError
 from ingest.sources.files import FileSource
-from ingest.sources.log_source import Past, Source, SourceConfig, SourceObject, Unlisted, shown, why_unstorable
+from ingest.sources.log_source import (
+    Source,
+    SourceConfig,
+    SourceHistory,
+    SourceObject,
+    UnlistedPlace,
+    shown,
+    why_unstorable,
+)
 from ingest.sources.s3 import S3Source
 
 __all__ = [
-    "Past",
     "Source",
     "SourceConfig",
+    "SourceHistory",
     "SourceObject",
-    "Unlisted",
+    "UnlistedPlace",
     "configured_sources",
     "open_sources",
     "shown",

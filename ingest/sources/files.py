@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from analytics_core.errors import SourceError
-from ingest.sources.log_source import Past, SourceConfig, SourceObject, Unlisted
+from ingest.sources.log_source import SourceConfig, SourceHistory, SourceObject, UnlistedPlace
 from ingest.sources.walk import Found, files_below, files_matching, literal_folder, why
 
 _PACKED: Final = (".gz", ".parquet")
@@ -36,12 +36,12 @@ class FileSource:
         self.config = config
         self._place = place
 
-    def must_list_all(self, past: Past) -> bool:  # noqa: ARG002  (a listing is cheap here)
+    def must_list_all(self, past: SourceHistory) -> bool:  # noqa: ARG002  (a listing is cheap here)
         return True
 
-    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject | Unlisted]:  # noqa: ARG002
+    def objects(self, past: SourceHistory, *, everything: bool) -> Iterator[SourceObject | UnlistedPlace]:  # noqa: ARG002
         for found in self._found():
-            if isinstance(found, Unlisted):
+            if isinstance(found, UnlistedPlace):
                 yield found
             else:
                 item = _listed(*found)
@@ -74,7 +74,7 @@ class FileSource:
     def open(self, item: SourceObject) -> IO[bytes]:
         return _open(item.key)
 
-    def _found(self) -> Iterator[Found | Unlisted]:
+    def _found(self) -> Iterator[Found | UnlistedPlace]:
         try:
             status = os.stat(self._place)  # noqa: PTH116  (a string, as in the walk)
         except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +89,7 @@ class FileSource:
             else:
                 raise SourceError(f"{self._place} is not a regular file; a source is {_PLACES}.")
 
-    def _matching(self) -> Iterator[Found | Unlisted]:
+    def _matching(self) -> Iterator[Found | UnlistedPlace]:
         has_magic = glob.has_magic(self._place)
         place = literal_folder(self._place) if has_magic else self._place
         if not has_magic or not Path(place).is_dir():

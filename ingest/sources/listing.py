@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingest.sources.log_source import Past, Source, SourceObject, Unlisted, shown, why_unstorable
+from ingest.sources.log_source import Source, SourceHistory, SourceObject, UnlistedPlace, shown, why_unstorable
 
 
 class Listing:
     """The objects that belong to a source, one by one. What else was met is known once they were all given."""
 
-    def __init__(self, source: Source, past: Past, *, everything: bool) -> None:
+    def __init__(self, source: Source, past: SourceHistory, *, everything: bool) -> None:
         self._source = source
         self._past = past
         self._everything = everything
@@ -19,7 +19,7 @@ class Listing:
 
     def __iter__(self) -> Iterator[SourceObject]:
         for item in self._source.objects(self._past, everything=self._everything):
-            if isinstance(item, Unlisted):
+            if isinstance(item, UnlistedPlace):
                 self.unlisted[shown(item.place)] = item.reason
             elif (reason := why_unstorable(item.key)) is not None:
                 self.unlisted[shown(item.key)] = reason

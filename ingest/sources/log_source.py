@@ -34,7 +34,7 @@ class SourceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class SourceHistory:
     """What earlier runs know of a source. Times are those at which runs began."""
 
     read_at: datetime | None = None  # the last run that read it to its end
@@ -52,7 +52,7 @@ class SourceObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlisted:
+class UnlistedPlace:
     """A place in a source that could not be looked at this time, and why: the next run tries it again."""
 
     place: str
@@ -84,11 +84,11 @@ class Source(Protocol):
         """Whether every opening of an object waits for a network."""
         ...
 
-    def must_list_all(self, past: Past) -> bool:
+    def must_list_all(self, past: SourceHistory) -> bool:
         """Whether listing what is recent would not do."""
         ...
 
-    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject | Unlisted]:
+    def objects(self, past: SourceHistory, *, everything: bool) -> Iterator[SourceObject | UnlistedPlace]:
         """What the source holds now, in a stable order; unless `everything`, recent keys suffice.
 
         Raises SourceError when it cannot be listed.

@@ -28,7 +28,7 @@ from urllib3.exceptions import HTTPError
 from analytics_core.errors import SourceError
 from analytics_core.store.object_storage import client, parse_location
 from ingest.sources.hours import recent_from
-from ingest.sources.log_source import Past, SourceConfig, SourceObject
+from ingest.sources.log_source import SourceConfig, SourceHistory, SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
@@ -50,13 +50,13 @@ class S3Source:
         self._location = parse_location(config.url)
         self._clock = clock
 
-    def must_list_all(self, past: Past) -> bool:
+    def must_list_all(self, past: SourceHistory) -> bool:
         if past.read_at is None or past.listed_at is None:
             return True
         now = self._clock()  # a listing of later was one by a clock that was ahead
         return not timedelta() <= now - past.listed_at < _LIST_ALL_EVERY
 
-    def objects(self, past: Past, *, everything: bool) -> Iterator[SourceObject]:
+    def objects(self, past: SourceHistory, *, everything: bool) -> Iterator[SourceObject]:
         if everything or past.read_at is None:
             found = self._all()
         else:

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import Final
 
-from ingest.sources.log_source import Unlisted, why_unstorable
+from ingest.sources.log_source import UnlistedPlace, why_unstorable
 
 Found = tuple[str, os.stat_result]  # a regular file: its path, and what the system says of it
 
@@ -32,7 +32,7 @@ _Pattern = tuple[str, ...]  # of names below a folder: one a level, or _ANY_DEPT
 _Patterns = frozenset[_Pattern]
 
 
-def files_below(folder: str) -> Iterator[Found | Unlisted]:
+def files_below(folder: str) -> Iterator[Found | UnlistedPlace]:
     """Every file below a folder."""
     return _Walk().files(folder, frozenset([_EVERYTHING]))
 
@@ -43,7 +43,7 @@ def literal_folder(pattern: str) -> str:
     return folder
 
 
-def files_matching(pattern: str) -> Iterator[Found | Unlisted]:
+def files_matching(pattern: str) -> Iterator[Found | UnlistedPlace]:
     """Every file that a glob with an absolute path matches; `**` stands for any number of folders."""
     folder, parts = _split(pattern)
     return _Walk().files(folder, frozenset([parts]))
@@ -81,38 +81,38 @@ class _Walk:
         self._found: set[tuple[int, int]] = set()
         self._links: deque[_Link] = deque()
 
-    def files(self, folder: str, patterns: _Patterns) -> Iterator[Found | Unlisted]:
+    def files(self, folder: str, patterns: _Patterns) -> Iterator[Found | UnlistedPlace]:
         yield from self._below(_Folder(folder, patterns), by_link=False)
         while self._links:
             yield from self._follow(self._links.popleft())
 
-    def _below(self, start: _Folder, *, by_link: bool) -> Iterator[Found | Unlisted]:
-        waiting: list[Iterator[Found | Unlisted | _Folder]] = [iter((start,))]
+    def _below(self, start: _Folder, *, by_link: bool) -> Iterator[Found | UnlistedPlace]:
+        waiting: list[Iterator[Found | UnlistedPlace | _Folder]] = [iter((start,))]
         while waiting:
             match next(waiting[-1], None):
                 case None:
                     waiting.pop()
                 case _Folder(path, patterns):
                     waiting.append(iter(self._look_into(path, patterns, by_link=by_link)))
-                case Unlisted() as unlisted:
+                case UnlistedPlace() as unlisted:
                     yield unlisted
                 case path, status:
                     if self._is_new(status, by_link=by_link):
                         yield path, status
 
-    def _follow(self, link: _Link) -> Iterator[Found | Unlisted]:
+    def _follow(self, link: _Link) -> Iterator[Found | UnlistedPlace]:
         try:
             status = os.stat(link.path)  # noqa: PTH116  (names are strings here: a Path costs more than the call)
         except FileNotFoundError:
-            yield Unlisted(link.path, "it is a link to nothing")
+            yield UnlistedPlace(link.path, "it is a link to nothing")
         except OSError as error:
-            yield Unlisted(link.path, why(error))
+            yield UnlistedPlace(link.path, why(error))
         else:
             if stat.S_ISDIR(status.st_mode):
                 match _folder(link.path, link.patterns) if link.patterns else None:
                     case _Folder() as folder:
                         yield from self._below(folder, by_link=True)
-                    case Unlisted() as unlisted:
+                    case UnlistedPlace() as unlisted:
                         yield unlisted
                     case None:
                         return
@@ -132,7 +132,7 @@ class _Walk:
         self._found.add(identity)
         return True
 
-    def _look_into(self, folder: str, patterns: _Patterns, *, by_link: bool) -> list[Found | Unlisted | _Folder]:
+    def _look_into(self, folder: str, patterns: _Patterns, *, by_link: bool) -> list[Found | UnlistedPlace | _Folder]:
         try:
             status = os.stat(folder)  # noqa: PTH116
             place = status.st_dev, status.st_ino, patterns
@@ -144,16 +144,16 @@ class _Walk:
                     return self._entries(folder, patterns)
             return self._entries(folder, patterns, is_last_try=True)
         except OSError as error:
-            return [Unlisted(folder, why(error))]
+            return [UnlistedPlace(folder, why(error))]
 
     def _entries(
         self, folder: str, patterns: _Patterns, *, is_last_try: bool = False
-    ) -> list[Found | Unlisted | _Folder]:
+    ) -> list[Found | UnlistedPlace | _Folder]:
         """What is wanted in a folder, in the order of names.
 
         Raises OSError when it cannot be looked into, and _ChangedError unless it is the last try.
         """
-        found: list[Found | Unlisted | _Folder] = []
+        found: list[Found | UnlistedPlace | _Folder] = []
         links: list[_Link] = []
         wanted = _wanted(patterns)
         with os.scandir(folder) as entries:
@@ -180,13 +180,13 @@ def why(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _folder(path: str, patterns: _Patterns) -> _Folder | Unlisted:
+def _folder(path: str, patterns: _Patterns) -> _Folder | UnlistedPlace:
     """A folder, unless nothing in it could have a name that the ledger holds."""
     reason = why_unstorable(path)
-    return _Folder(path, patterns) if reason is None else Unlisted(path, reason)
+    return _Folder(path, patterns) if reason is None else UnlistedPlace(path, reason)
 
 
-def _file(entry: os.DirEntry[str], *, is_last_try: bool) -> Found | Unlisted:
+def _file(entry: os.DirEntry[str], *, is_last_try: bool) -> Found | UnlistedPlace:
     try:
         status = entry.stat(follow_symlinks=False)
     except PermissionError:  # it is the folder that does not permit it
@@ -194,12 +194,12 @@ def _file(entry: os.DirEntry[str], *, is_last_try: bool) -> Found | Unlisted:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not is_last_try:
             raise _ChangedError from None
-        return Unlisted(entry.path, why(error))
+        return UnlistedPlace(entry.path, why(error))
     return (entry.path, status) if stat.S_ISREG(status.st_mode) else _no_file(entry.path)
 
 
-def _no_file(path: str) -> Unlisted:
-    return Unlisted(path, "it is not a regular file")
+def _no_file(path: str) -> UnlistedPlace:
+    return UnlistedPlace(path, "it is not a regular file")
 
 
 def _wanted(patterns: _Patterns) -> Callable[[str], tuple[bool, _Patterns]]:

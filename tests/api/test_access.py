@@ -22,7 +22,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from support.api import NOW, Api
 from support.world import World
 
-from analytics_core.access import keys, user_tokens
+from analytics_core.access import key_set, user_tokens
 from analytics_core.errors import ClickledgerError, InvalidTokenError, StoreUnavailableError
 from analytics_core.settings import Settings
 
@@ -236,7 +236,7 @@ def test_a_key_set_is_asked_again_for_a_new_key_but_not_for_every_made_up_one(
     assert service.asked == 1
 
     service.published = [service.jwk("next", new, "EdDSA")]
-    later = time.monotonic() + keys.COOLDOWN_SECONDS + 1
+    later = time.monotonic() + key_set.COOLDOWN_SECONDS + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert user_tokens.verify(new_token, settings, NOW).user_id == "user_ann"
     assert service.asked == 2

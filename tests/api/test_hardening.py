@@ -16,7 +16,7 @@ from support.api import Api
 from support.logs import realtime_text, requests, write
 from support.world import World
 
-from analytics_core.access.rates import Rates
+from analytics_core.access.rate_limits import RateLimits
 from analytics_core.api import create_app
 from analytics_core.errors import SettingsError
 
@@ -26,7 +26,7 @@ QUESTION = {"groupBy": "day", "fromDay": "20260301", "toDay": "20260312"}
 
 def test_a_caller_is_told_what_is_left_and_when_there_is_more(api: Api) -> None:
     settings = api.application.settings.model_copy(update={"query_rate": "5/minute"})
-    limited = replace(api.application, settings=settings, rates=Rates("memory://"))
+    limited = replace(api.application, settings=settings, rates=RateLimits("memory://"))
     with TestClient(create_app(lambda: limited)) as client:
         mine = replace(api, client=client)
         answers = [mine.get(NUMBERS, **QUESTION) for _ in range(7)]
@@ -45,7 +45,7 @@ def test_a_caller_is_told_what_is_left_and_when_there_is_more(api: Api) -> None:
 
 
 def test_a_store_of_rates_that_does_not_answer_holds_nobody_back(api: Api) -> None:
-    lost = replace(api.application, rates=Rates("redis://127.0.0.1:1/0"))
+    lost = replace(api.application, rates=RateLimits("redis://127.0.0.1:1/0"))
     with TestClient(create_app(lambda: lost)) as client:
         answer = replace(api, client=client).get(NUMBERS, **QUESTION)
     assert answer.status_code == 200
@@ -54,7 +54,7 @@ def test_a_store_of_rates_that_does_not_answer_holds_nobody_back(api: Api) -> No
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://host"])
 def test_a_wrong_store_of_rates_stops_the_start(url: str) -> None:
     with pytest.raises(SettingsError, match="CLICKLEDGER_RATE_LIMIT_URL"):
-        Rates(url)
+        RateLimits(url)
 
 
 def test_a_body_has_a_largest_size_announced_or_not(api: Api) -> None:

@@ -26,9 +26,9 @@ from support.world import World
 
 from analytics_core.access import user_tokens
 from analytics_core.access.actors import Actor
-from analytics_core.access.rates import Rates
+from analytics_core.access.failed_sign_ins import FailedSignIns
+from analytics_core.access.rate_limits import RateLimits
 from analytics_core.access.rules import Action
-from analytics_core.access.signins import SignIns
 from analytics_core.api import create_app
 from analytics_core.bootstrap import Application, build, shared
 from analytics_core.errors import FeatureLockedError
@@ -285,7 +285,7 @@ def test_behind_a_proxy_one_address_does_not_hide_what_others_try(api: Api) -> N
     behind = replace(
         api.application,
         settings=api.application.settings.model_copy(update={"trusted_proxies": 1}),
-        sign_ins=SignIns(api.application.audit, api.application.accounts, Rates("memory://")),
+        sign_ins=FailedSignIns(api.application.audit, api.application.accounts, RateLimits("memory://")),
     )
     before = len(failures(api, "zed"))
     with TestClient(create_app(lambda: behind)) as client:

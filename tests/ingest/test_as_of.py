@@ -20,9 +20,9 @@ from analytics_core import exports
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
-from analytics_core.store import kept_conversions
+from analytics_core.store import conversion_ledger
 from analytics_core.store.commit_time import newest_stamp, stamps_of
-from analytics_core.store.kept_conversions import Conversion, Post
+from analytics_core.store.conversion_ledger import Conversion, Post
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, TableSpec
 from ingest import sync
@@ -65,7 +65,7 @@ def post(world: World, name: str, request: Request, at: datetime) -> None:
         at=at,
     )
     with world.database.begin() as connection:
-        kept_conversions.record(connection, [Post(row)])
+        conversion_ledger.record(connection, [Post(row)])
 
 
 def test_an_answer_as_of_any_moment_of_a_sync_stays_the_same(world: World, tmp_path: Path) -> None:

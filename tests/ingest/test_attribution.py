@@ -17,12 +17,12 @@ from support.world import World
 
 from analytics_core.model import SegmentRules
 from analytics_core.slots import SLOT_SECONDS
-from analytics_core.store import kept_conversions as conversions_table
-from analytics_core.store import kept_signals as signals_table
+from analytics_core.store import conversion_ledger as conversions_table
+from analytics_core.store import signal_table as signals_table
+from analytics_core.store.conversion_ledger import Conversion, Post
 from analytics_core.store.database import Database
-from analytics_core.store.kept_conversions import Conversion, Post
-from analytics_core.store.kept_signals import Signal
 from analytics_core.store.lake_tables import ATTRIBUTIONS
+from analytics_core.store.signal_table import Signal
 from ingest.rollups.attribution_rows import in_force
 from ingest.verification import verify
 

@@ -16,9 +16,9 @@ import pytest
 from support.logs import realtime_text, requests, write
 from support.world import World, stopped_by_permissions
 
-from ingest.sources import SourceConfig, SourceObject, Unlisted, open_sources
+from ingest.sources import SourceConfig, SourceObject, UnlistedPlace, open_sources
 from ingest.sources.files import FileSource
-from ingest.sources.log_source import Past
+from ingest.sources.log_source import SourceHistory
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def ran(world: World, *words: str | bytes) -> tuple[int, int, str]:
     return done.returncode, read, done.stderr
 
 
-def listed(place: Path | str) -> list[SourceObject | Unlisted]:
+def listed(place: Path | str) -> list[SourceObject | UnlistedPlace]:
     [source] = open_sources([str(place)], None, World(Path("/nowhere")).settings, lambda: World(Path()).now)
-    return list(source.objects(Past(), everything=True))
+    return list(source.objects(SourceHistory(), everything=True))
 
 
 # --- permissions ----------------------------------------------------------------------------------------------------
@@ -289,14 +289,14 @@ def source_of(world: World, place: Path) -> FileSource:
 def test_a_folder_that_vanishes_while_others_are_listed_is_told(world: World, tmp_path: Path) -> None:
     for part, name in enumerate("abc"):
         log(tmp_path / "logs" / name / "log.gz", part)
-    walk = source_of(world, tmp_path / "logs").objects(Past(), everything=True)
+    walk = source_of(world, tmp_path / "logs").objects(SourceHistory(), everything=True)
 
     first = next(walk)
     shutil.rmtree(tmp_path / "logs" / "b")
     rest = list(walk)
 
     assert isinstance(first, SourceObject)
-    assert rest[0] == Unlisted(str(tmp_path / "logs" / "b"), "it vanished meanwhile")
+    assert rest[0] == UnlistedPlace(str(tmp_path / "logs" / "b"), "it vanished meanwhile")
     assert isinstance(rest[1], SourceObject)
     assert rest[1].key == str(tmp_path / "logs" / "c" / "log.gz")
 
@@ -304,7 +304,7 @@ def test_a_folder_that_vanishes_while_others_are_listed_is_told(world: World, tm
 def test_a_file_that_becomes_a_pipe_before_it_is_opened_stops_nobody(world: World, tmp_path: Path) -> None:
     path = log(tmp_path / "a.gz")
     source = source_of(world, path)
-    [item] = source.objects(Past(), everything=True)
+    [item] = source.objects(SourceHistory(), everything=True)
     path.unlink()
     os.mkfifo(path)
 

@@ -18,10 +18,10 @@ from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
-from analytics_core.store import kept_conversions as conversions_table
+from analytics_core.store import conversion_ledger as conversions_table
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.commit_time import stamps_of
-from analytics_core.store.kept_conversions import Conversion, Post
+from analytics_core.store.conversion_ledger import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import compaction

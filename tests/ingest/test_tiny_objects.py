@@ -29,8 +29,8 @@ from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
 from ingest.pipeline import prefetch
 from ingest.reading.blocks import Block
 from ingest.reading.joined_blocks import JOINED_BYTES
-from ingest.reading.objects import Opened, Sorting, read_objects
-from ingest.sources import Past, SourceObject, open_sources
+from ingest.reading.objects import OpenedObject, Sorting, read_objects
+from ingest.sources import SourceHistory, SourceObject, open_sources
 
 HOSTS = KnownHosts("clickledger.localhost", frozenset({"acme"}), {})
 SHORT = ("date", "time", "x-host-header", "cs-uri-stem", "sc-status", "x-edge-request-id", "cs(User-Agent)")
@@ -164,7 +164,7 @@ def test_a_batch_is_bounded_by_its_objects_too(world: World, tmp_path: Path) -> 
 
 def unread(world: World, place: Path) -> list[tuple[SourceObject, ObjectProgress]]:
     [source] = open_sources([str(place)], None, world.settings, lambda: world.now)
-    listed = source.objects(Past(), everything=True)
+    listed = source.objects(SourceHistory(), everything=True)
     return [(item, ObjectProgress(item.key, item.version)) for item in listed if isinstance(item, SourceObject)]
 
 
@@ -190,7 +190,7 @@ def test_lines_that_cannot_be_sorted_cost_their_object_alone(world: World, tmp_p
 
     stretches = list(prefetch(source, unread(world, tmp_path / "*.gz"), Sorting(poisoned(world), "")))
 
-    reached = [one for stretch in stretches for one in stretch.reached if one.end is not None]
+    reached = [one for stretch in stretches for one in stretch.objects if one.end is not None]
     failed = [Path(one.item.key).stem for one in reached if one.end is not None and one.end.failed]
     assert failed == [str(place)]
     assert [Path(one.item.key).stem for one in reached] == [str(number) for number in range(7)]
@@ -206,14 +206,14 @@ def test_a_large_object_that_cannot_be_sorted_ends_there(world: World, tmp_path:
     write(tmp_path / "a.log", "".join(lines))
     write(tmp_path / "b.log", realtime_text([Request(50_000)]))
     [source] = open_sources([str(tmp_path / "*.log")], None, world.settings, lambda: world.now)
-    opened: list[Opened] = [
+    opened: list[OpenedObject] = [
         (item, progress, partial(source.open, item)) for item, progress in unread(world, tmp_path / "*.log")
     ]
     assert len("".join(lines)) > 2 * JOINED_BYTES
 
     stretches = list(read_objects(opened, source, Sorting(poisoned(world), "")))
 
-    ends = [one.end for stretch in stretches for one in stretch.reached if one.end is not None]
+    ends = [one.end for stretch in stretches for one in stretch.objects if one.end is not None]
     assert [end.failed for end in ends] == [True, False]
     sorted_lines = [stretch.found.candidates.height for stretch in stretches if stretch.found is not None]
     assert 0 < sum(sorted_lines) < 30_001
@@ -229,6 +229,6 @@ def test_an_object_that_vanishes_among_others_fails_alone(world: World, tmp_path
 
     stretches = list(prefetch(source, items, Sorting(sort, "")))
 
-    reached = [one for stretch in stretches for one in stretch.reached]
+    reached = [one for stretch in stretches for one in stretch.objects]
     assert [Path(one.item.key).stem for one in reached if one.end and one.end.failed] == ["07"]
     assert sum(stretch.found.candidates.height for stretch in stretches if stretch.found) == 19

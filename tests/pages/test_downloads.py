@@ -13,14 +13,14 @@ from streamlit.testing.v1 import AppTest
 from support.screens import Dashboard, told
 
 from analytics_core.bootstrap import shared
-from analytics_core.ui import pickup
+from analytics_core.ui import download_pickup
 
 BREAKDOWN = "breakdown.py"
 
 
 @pytest.fixture
 def browser() -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=pickup.routes("/stats"))) as client:
+    with TestClient(Starlette(routes=download_pickup.routes("/stats"))) as client:
         yield client
 
 
@@ -30,7 +30,7 @@ def click(screen: AppTest, label: str) -> AppTest:
 
 def address(screen: AppTest) -> str:
     """What the script on the page has the browser fetch."""
-    (script,) = [one.value for one in screen.html if pickup.SCRIPT_PATH in one.value]
+    (script,) = [one.value for one in screen.html if download_pickup.SCRIPT_PATH in one.value]
     ticket = re.search(r'data-ticket="([^"]+)"', script)
     assert ticket is not None
     return f"/stats/session/downloads/{ticket[1]}"
@@ -50,7 +50,9 @@ def test_a_click_begins_a_download_that_can_be_fetched_once(dashboard: Dashboard
     assert (again.status_code, again.json()["error"]) == (404, "not_found")
     assert again.json()["requestId"] == again.headers["X-Request-Id"]
     assert "CSV: complete, 2 rows." in told(screen.run())
-    assert not [one for one in screen.html if pickup.SCRIPT_PATH in one.value]  # drawn again, it is not fetched again
+    assert not [
+        one for one in screen.html if download_pickup.SCRIPT_PATH in one.value
+    ]  # drawn again, it is not fetched again
 
 
 def test_a_download_that_cannot_begin_says_why_on_the_page(dashboard: Dashboard) -> None:
@@ -69,7 +71,7 @@ def test_a_download_that_cannot_begin_says_why_on_the_page(dashboard: Dashboard)
 
 
 def test_a_download_that_nobody_fetches_is_given_up(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickup, "_PICKUP_SECONDS", 0.05)
+    monkeypatch.setattr(download_pickup, "_PICKUP_SECONDS", 0.05)
     screen = click(dashboard.open(page=BREAKDOWN, handle="acme"), "Download CSV")
 
     for _ in range(600):

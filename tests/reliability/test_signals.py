@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from support.world import World
 
 from analytics_core.store.ids import time_ordered_id
-from analytics_core.store.kept_signals import MOST_A_SESSION, Signal, record
+from analytics_core.store.signal_table import MOST_A_SESSION, Signal, record
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 

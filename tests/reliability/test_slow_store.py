@@ -24,7 +24,7 @@ ASKED = {"groupBy": "slug", "fromDay": "20260301", "toDay": "20260331"}
 
 
 @dataclass
-class Served:
+class ServedRequest:
     base: str
     token: str
     store: SlowStore
@@ -57,7 +57,7 @@ OTHERS = [201, 200, 302, 200, 200]
 
 
 @contextmanager
-def waiting(served: Served, count: int) -> Iterator[list[Future[httpx.Response]]]:
+def waiting(served: ServedRequest, count: int) -> Iterator[list[Future[httpx.Response]]]:
     """As many questions, and looks whether the service is ready, all of them asked."""
     served.store.asked.clear()
     with ThreadPoolExecutor(2 * count) as pool:
@@ -70,7 +70,7 @@ def waiting(served: Served, count: int) -> Iterator[list[Future[httpx.Response]]
 
 
 @pytest.fixture(scope="module")
-def served(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedRequest]:
     with slow_store.before(s3_endpoint) as store:
         bucket = {**s3.KEYS, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": store.endpoint}
         lake = {"CLICKLEDGER_LAKE": f"s3://{s3.new_bucket(s3_endpoint)}/lake"}
@@ -80,12 +80,12 @@ def served(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         client = httpx.Client(timeout=150, limits=httpx.Limits(max_connections=200))
         with running(there, *SERVER) as (base, _), client:
             token = ctx(there.settings, datetime.now(UTC))
-            made = Served(base, there.run_token("user_ann"), store, token, client)
+            made = ServedRequest(base, there.run_token("user_ann"), store, token, client)
             assert made.question().json()["totals"]["clicks"] == 20
             yield made
 
 
-def test_a_store_that_is_silent_keeps_nobody_else_waiting(served: Served) -> None:
+def test_a_store_that_is_silent_keeps_nobody_else_waiting(served: ServedRequest) -> None:
     served.store.answers.clear()
     with waiting(served, 50) as questions:
         assert [served.others(number) for number in range(2)] == [OTHERS] * 2
@@ -100,7 +100,7 @@ def test_a_store_that_is_silent_keeps_nobody_else_waiting(served: Served) -> Non
     assert served.answers_again()
 
 
-def test_a_store_that_is_slow_makes_its_own_answers_late(served: Served) -> None:
+def test_a_store_that_is_slow_makes_its_own_answers_late(served: ServedRequest) -> None:
     served.store.seconds = 0.5  # of each of dozens of answers
     with waiting(served, 20) as questions:
         assert served.others(2) == OTHERS

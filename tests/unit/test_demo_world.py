@@ -20,7 +20,7 @@ from ingest.demo import World, describe_truth, make_world
 from ingest.demo.creators import load_creators
 from ingest.demo.realtime import FIELDS
 from ingest.demo.truth import NOT_TRACKED
-from ingest.sources import Past, open_sources
+from ingest.sources import SourceHistory, open_sources
 
 END = datetime(2026, 3, 12, 12, tzinfo=UTC)
 DOMAIN = "clickledger.localhost"
@@ -153,7 +153,7 @@ def test_ingest_reads_the_accounts_and_the_sources(world: World) -> None:
     *logs, redirects = sources
     assert [len(source.config.fields.names) for source in logs] == [45, 46]
     assert redirects.config.url == str(world.folder.parent / "redirect-logs")
-    found = [item.key for source in logs for item in source.objects(Past(), everything=True)]
+    found = [item.key for source in logs for item in source.objects(SourceHistory(), everything=True)]
     assert sorted(found) == sorted(str(path) for path in world.logs)
     assert 24 <= len(found) <= 200
 

@@ -12,7 +12,7 @@ from analytics_core.errors import LinkExpiredError, NotFoundError
 from analytics_core.settings import REALTIME_FIELDS
 from analytics_core.store.links import Link
 from analytics_core.tracking.ctx import Context, mint, verify
-from analytics_core.tracking.realtime_line import Served, line_of
+from analytics_core.tracking.realtime_line import ServedRequest, line_of
 from analytics_core.tracking.short_links import destination, in_force, new_request_id, with_ctx
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_a_line_has_every_canonical_field_encoded_as_cloudfront_does() -> None:
         (b"cloudfront-viewer-country", b"DE"),
         (b"accept", b"*/*"),
     ]
-    served = Served(
+    served = ServedRequest(
         at=NOW,
         request_id="id==",
         address="2001:db8::1",

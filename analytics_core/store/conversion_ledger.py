@@ -63,7 +63,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedPost:
     """How a post ended. `conversion_id` is that of the first post with the key; '' when the post was refused."""
 
     outcome: Outcome
@@ -84,7 +84,7 @@ class _Ledger:
     inserted: set[str] = field(default_factory=set[str])
 
 
-def record(connection: Connection, posts: Sequence[Post | Refusal]) -> list[Recorded]:
+def record(connection: Connection, posts: Sequence[Post | Refusal]) -> list[RecordedPost]:
     """Inserts new conversions, finds the first of those that are known, and counts every post."""
     arrived = [one for one in posts if isinstance(one, Post)]
     ledger = _Ledger()
@@ -129,18 +129,18 @@ def _find(connection: Connection, keys: set[tuple[str, str]], ledger: _Ledger) -
     ledger.kept.update(((row.handle, row.idempotency_key), _Kept(row.conversion_id, row.content)) for row in rows)
 
 
-def _recorded(post: Post | Refusal, ledger: _Ledger) -> Recorded:
+def _recorded(post: Post | Refusal, ledger: _Ledger) -> RecordedPost:
     if isinstance(post, Refusal):
-        return Recorded(post.outcome)
+        return RecordedPost(post.outcome)
     conversion, kept = post.conversion, ledger.kept.get(post.conversion.key)
     if kept is None:
-        return Recorded("expired")
+        return RecordedPost("expired")
     if conversion.conversion_id in ledger.inserted:
-        return Recorded("accepted", kept.conversion_id)
-    return Recorded("duplicate" if conversion.content == kept.content else "key_reused", kept.conversion_id)
+        return RecordedPost("accepted", kept.conversion_id)
+    return RecordedPost("duplicate" if conversion.content == kept.content else "key_reused", kept.conversion_id)
 
 
-def _count(connection: Connection, posts: Sequence[Post | Refusal], recorded: Sequence[Recorded]) -> None:
+def _count(connection: Connection, posts: Sequence[Post | Refusal], recorded: Sequence[RecordedPost]) -> None:
     claimed = {one.claimed_handle for one in posts if isinstance(one, Refusal) and one.claimed_handle}
     known = _known(connection, claimed)
     counts: Counter[tuple[str, date, Outcome]] = Counter()

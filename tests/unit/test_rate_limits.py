@@ -7,7 +7,7 @@ import threading
 import pytest
 from limits import RateLimitItemPerHour, RateLimitItemPerSecond
 
-from analytics_core.access.rates import Rates
+from analytics_core.access.rate_limits import RateLimits
 
 HOUR = RateLimitItemPerHour(120)
 
@@ -22,7 +22,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.parametrize("begin", [0.0, 1.0, 1_795.0, 3_595.0])  # of whatever hour of the clock
 def test_no_hour_has_more_than_the_limit_and_none_less(seconds: list[float], begin: float) -> None:
-    rates = Rates("memory://")
+    rates = RateLimits("memory://")
     start = seconds[0] - seconds[0] % 3_600 + begin
     seconds[0] = start
     assert [rates.take(HOUR, "a").is_within for _ in range(121)] == [True] * 120 + [False]
@@ -35,7 +35,7 @@ def test_no_hour_has_more_than_the_limit_and_none_less(seconds: list[float], beg
 
 
 def test_counting_starts_no_threads_and_forgets_who_is_over(seconds: list[float]) -> None:
-    rates = Rates("memory://")
+    rates = RateLimits("memory://")
     rates.take(RateLimitItemPerSecond(1), "first")
     before = threading.active_count()
     for caller in range(2_000):
@@ -51,7 +51,7 @@ def test_counting_starts_no_threads_and_forgets_who_is_over(seconds: list[float]
 
 
 def test_threads_that_count_at_once_let_nobody_through(seconds: list[float]) -> None:
-    rates = Rates("memory://")
+    rates = RateLimits("memory://")
     passed: list[bool] = []
 
     def ask() -> None:

@@ -14,7 +14,7 @@ _KEPT_SECONDS: Final = 1  # … is given for so long to all who ask: they have w
 _T = TypeVar("_T")
 
 
-class SharedLook(Generic[_T]):
+class SingleFlight(Generic[_T]):
     """Who asks while a look is under way gets what the next one finds: never what was looked at before it asked.
 
     So nobody waits longer than two looks, and of a store that is silent for one, however many ask.

@@ -13,7 +13,7 @@ PREFIX: Final = "/v2/public/"
 _PREFLIGHT_SECONDS: Final = 86_400
 
 
-class OpenToBrowsers:
+class OpenCors:
     """ASGI middleware: CORS for every answer under PREFIX, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from analytics_core.store import shared_look
-from analytics_core.store.shared_look import SharedLook
+from analytics_core.store import single_flight
+from analytics_core.store.single_flight import SingleFlight
 
 
 class Store:
@@ -32,7 +32,7 @@ class Store:
 
 def asked_while_looking(store: Store, pool: ThreadPoolExecutor) -> list[Future[int]]:
     """What one gets who asks first, and nineteen who ask while it is looked for that one."""
-    look = SharedLook(store.look)
+    look = SingleFlight(store.look)
     first = pool.submit(look)
     assert store.asked.acquire(timeout=30)
     others = [pool.submit(look) for _ in range(19)]
@@ -52,8 +52,8 @@ def test_who_asks_while_a_look_is_under_way_gets_what_the_next_one_finds() -> No
 
 
 def test_a_failure_that_took_long_is_told_to_all_who_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_look, "_SLOW_SECONDS", 0)
-    monkeypatch.setattr(shared_look, "_KEPT_SECONDS", 30)
+    monkeypatch.setattr(single_flight, "_SLOW_SECONDS", 0)
+    monkeypatch.setattr(single_flight, "_KEPT_SECONDS", 30)
     store = Store()
     store.is_broken = True
     with ThreadPoolExecutor(20) as pool:
@@ -69,7 +69,7 @@ def test_a_failure_that_came_at_once_is_forgotten_at_once() -> None:
     store = Store()
     store.answers.set()
     store.is_broken = True
-    look = SharedLook(store.look)
+    look = SingleFlight(store.look)
     with pytest.raises(OSError, match="away"):
         look()
     store.is_broken = False

@@ -8,7 +8,7 @@ from typing import Final
 
 from limits import RateLimitItemPerMinute
 
-from analytics_core.access.rates import Rates
+from analytics_core.access.rate_limits import RateLimits
 from analytics_core.errors import ClickledgerError
 from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.audit_events import Audit, AuditEvent
@@ -18,8 +18,8 @@ UNKNOWN: Final = "(unknown)"  # a token that proves nobody names nobody, whateve
 _KEPT: Final = RateLimitItemPerMinute(10, namespace="failed-sign-ins")
 
 
-class SignIns:
-    def __init__(self, audit: Audit, accounts: Accounts, rates: Rates) -> None:
+class FailedSignIns:
+    def __init__(self, audit: Audit, accounts: Accounts, rates: RateLimits) -> None:
         self._audit = audit
         self._accounts = accounts
         self._rates = rates

@@ -15,7 +15,7 @@ MOST_A_SESSION: Final = 200
 
 _ONE_AT_A_TIME: Final = 0x5349474E414C53  # PostgreSQL's advisory lock of who counts signals: any number of our own
 
-Ended = Literal["accepted", "session_full"]
+SignalOutcome = Literal["accepted", "session_full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Signal:
         return self.handle, self.session_id
 
 
-def record(connection: Connection, signals: Sequence[Signal]) -> list[Ended]:
+def record(connection: Connection, signals: Sequence[Signal]) -> list[SignalOutcome]:
     """Appends the signals whose session has room; how each of them ended.
 
     What claims a handle that does not exist, and has no ctx of it, is kept aside: it is written like any other, so that
@@ -51,7 +51,7 @@ def record(connection: Connection, signals: Sequence[Signal]) -> list[Ended]:
         connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
     handles = _known(connection, {one.handle for one in signals})
     sizes = _sizes(connection, {one.session for one in signals})
-    ended: list[Ended] = []
+    ended: list[SignalOutcome] = []
     rows: list[dict[str, Any]] = []
     for one in signals:
         size = sizes.get(one.session, 0)

@@ -60,7 +60,7 @@ class _Memory(MemoryStorage):
                 del self.events[key]
 
 
-class Rates:
+class RateLimits:
     """Counts requests by caller. Where Redis does not answer, nobody is held back: the numbers matter more."""
 
     def __init__(self, url: str) -> None:
