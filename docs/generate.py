@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analytics_core.access.actors import ActorKind
 from analytics_core.access.plans import FEATURES, PLANS, has
-from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Permissions, Refusal, refusal
+from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Permissions, RefusalReason, refusal
 from analytics_core.access.scopes import SCOPES, covers
 from analytics_core.model import Plan, Role, SegmentRules
 from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
@@ -69,11 +69,11 @@ def access_page() -> str:
         for action, rule in RULES.items()
     )
     plans = "\n".join(
-        f"| `{one.name}` | {' | '.join(_yes(has(plan, one), Refusal.FEATURE) for plan in PLANS)} | {one.opens} |"
+        f"| `{one.name}` | {' | '.join(_yes(has(plan, one), RefusalReason.FEATURE) for plan in PLANS)} | {one.opens} |"
         for one in FEATURES.values()
     )
     scopes = "\n".join(
-        f"| `{scope}` | {' | '.join(_yes(covers([scope], one), Refusal.SCOPE) for one in _FOR_TOKENS)} |"
+        f"| `{scope}` | {' | '.join(_yes(covers([scope], one), RefusalReason.SCOPE) for one in _FOR_TOKENS)} |"
         for scope in SCOPES
     )
     kinds = "\n".join(
@@ -131,7 +131,7 @@ def _outcome(action: Action, standing: Permissions) -> str:
     return "yes" if refused is None else f"`{refused.why}`"
 
 
-def _yes(is_open: bool, otherwise: Refusal) -> str:
+def _yes(is_open: bool, otherwise: RefusalReason) -> str:
     return "yes" if is_open else f"`{otherwise}`"
 
 

@@ -43,3 +43,24 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_the_readme_names_every_command_of_ingest() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [name for name in COMMANDS if name not in readme] == []
+
+
+def test_each_word_occurs_in_the_modules_that_are_named_beside_it() -> None:
+    rows = re.findall(r"^\| ([\w-]+) \| .+ \| (`[^|]+`) \|$", (ROOT / "docs" / "words.md").read_text(), re.MULTILINE)
+    assert len(rows) >= 20
+    absent = [
+        (word, module)
+        for word, modules in rows
+        for module in re.findall("`([^`]+)`", modules)
+        if not re.search(word.replace("-", "[-_]?"), (ROOT / module).read_text(), re.IGNORECASE)
+    ]
+    assert absent == []
+    assert sorted({word for word, _ in rows}) == sorted(word for word, _ in rows), "a word has one meaning"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:analytics_core|ingest|tests|docs|deploy|pages|benchmarks|findings)/[\w./-]*)`", page.read_text()
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
