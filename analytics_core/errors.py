@@ -184,6 +184,10 @@ class StoreUnavailableError(ClickledgerError):
     status = 503
 
 
+class LakeFormatError(StoreUnavailableError):
+    """The lake is not of a format that this program may write to; nothing was written."""
+
+
 def lake_unavailable(error: Exception) -> StoreUnavailableError:
     """What a driver's error about the lake means to whoever asked."""
     return StoreUnavailableError(f"The lake does not answer ({type(error).__name__}); nothing was lost.")

@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
 from analytics_core.store.driver_errors import CommitConflictError
+from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import (
     ATTRIBUTIONS,
@@ -61,7 +62,9 @@ class Compaction:
 
 
 def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]:
-    """Compacts every table, then deletes files that no version of the last seven days needs."""
+    """Compacts every table, then deletes files that no version of the last seven days needs. Raises LakeFormatError,
+    like a sync."""
+    grow(lake)
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
     for misfit in bring_up_to_date(lake, UserAgents(lake), rules, stamps):
         log.error("rollups_derived_anew", because=str(misfit))

@@ -93,6 +93,7 @@ def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
     facts = pl.DataFrame(rows, schema=kinds).with_columns(
         day=pl.col("at").dt.date(),
         click_event_id=stable_hash("click_id"),
+        key_hash=pl.lit(None, dtype=pl.Int64),
     )
     if "value_e4" in kinds:
         facts = facts.with_columns(value=pl.col("value_e4").cast(MONEY) / pl.lit(10_000))

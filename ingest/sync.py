@@ -17,6 +17,7 @@ from analytics_core.store.clock import Clock
 from analytics_core.store.commit_time import Stamps, stamps_of
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
+from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake
 from ingest.clicks.balance import BatchSummary
 from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
@@ -64,13 +65,15 @@ class Sync:
     def run(self, sources: Sequence[Source], *, full: bool = False) -> SyncResult:
         """Reads every source to its end. What cannot be read now, of a source or all of it, is left for the next run.
 
-        Raises StoreUnavailableError when the lake or the database does not answer.
+        Raises StoreUnavailableError when the lake or the database does not answer, and LakeFormatError before anything
+        is written when a newer program wrote to the lake.
         """
         with answering():
             return self._run(sources, full=full)
 
     def _run(self, sources: Sequence[Source], *, full: bool) -> SyncResult:
         configs = [source.config for source in sources]
+        grow(self.lake)
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.stamps.clock())
         carry(self.lake, self.database, self.stamps)
         agents, rules = self.facts.agents, self.settings.segment_rules

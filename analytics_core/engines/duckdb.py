@@ -112,8 +112,13 @@ def _written(statement: Statement, local: Mapping[str, str]) -> tuple[str, dict[
 
 
 def _relation(name: str, scan: Scan) -> str:
+    """The columns are told: else they would be those of the first file, and others may have more or fewer."""
     if scan.files:
-        return f"read_parquet($files_{name}, hive_partitioning = false)"
+        told = ", ".join(
+            f"'{column}': {{name: '{column}', type: '{_TYPES[kind.base_type()]}', default_value: NULL}}"
+            for column, kind in scan.spec.stored.items()
+        )
+        return f"read_parquet($files_{name}, hive_partitioning = false, schema = MAP {{{told}}})"
     columns = ", ".join(f"NULL::{_TYPES[kind.base_type()]} AS {column}" for column, kind in scan.spec.columns.items())
     return f"(SELECT {columns} WHERE false)"
 

@@ -33,6 +33,7 @@ from analytics_core.store.commit_log import (
 from analytics_core.store.commit_time import Stamp
 from analytics_core.store.derivation import derivation_of
 from analytics_core.store.driver_errors import CommitConflictError, translated
+from analytics_core.store.lake_format import check_format, table_properties
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
 from analytics_core.store.lake_tables import (
     ATTRIBUTIONS,
@@ -42,6 +43,7 @@ from analytics_core.store.lake_tables import (
     COVERAGE,
     UTC_MICROSECONDS,
     TableSpec,
+    delta_schema,
 )
 from analytics_core.store.object_storage import holds_objects, is_object_url, log_options, scan_options
 from analytics_core.store.parts import Part, write_parts
@@ -112,7 +114,11 @@ class Lake:
         unless the table itself forbids it."""
         while (table := self.open(spec)).metadata().configuration.get(_CLEANS_LOG) != "false":
             with suppress(CommitConflictError), translated():  # another compaction forbids it, too
-                table.alter.set_table_properties({_CLEANS_LOG: "false"})
+                table.alter.set_table_properties(
+                    {_CLEANS_LOG: "false"},
+                    commit_properties=commit_properties((), {REARRANGED: "true"}),
+                    post_commithook_properties=AFTER_COMMIT,
+                )
 
     def clean_log(self, spec: TableSpec) -> None:
         """Removes commits that a checkpoint of more than 30 days ago replaces. Of those in storage delta-rs takes the
@@ -130,9 +136,11 @@ class Lake:
         try:
             return _OpenedTable.create(
                 table_uri(self.uri(spec)),
-                schema=Schema.from_arrow(pl.DataFrame(schema=spec.schema).to_arrow().schema),
+                schema=Schema.from_arrow(delta_schema(spec)),
                 mode="ignore",
                 partition_by=list(spec.partition_by),
+                configuration=table_properties(spec),
+                raise_if_key_not_exists=False,  # it is our own
                 storage_options=log_options(self.url),
             )
         except CommitFailedError:  # another process made it at the same moment
@@ -164,8 +172,9 @@ class Lake:
 
         Raises CommitConflictError when any other commit came in between, so that what was decided by reading the
         table (duplicates, the next batch number) is decided again; and when there was an answer as of the stamp or
-        later.
+        later. Raises LakeFormatError when a newer program has made more of the table.
         """
+        check_format(table, spec)
         said = [*transactions, Transaction(_APPENDED, table.version() + 1)]
         if learnt is not None:
             frame = frame.with_columns(learnt_at=pl.lit(learnt.at, dtype=UTC_MICROSECONDS))
@@ -199,6 +208,7 @@ class Lake:
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Like `append`, but all rows of the table give way to those of the files that `write` gave."""
+        check_format(table, spec)
         with translated():
             self._by_current_keys(table, spec).create_write_transaction(
                 list(written),
@@ -224,6 +234,7 @@ class Lake:
 
         Frames are written one at a time. delta-rs' own `optimize` is no way to do this: two at once double the rows.
         """
+        check_format(table, spec)
         with translated():
             written = [
                 part
@@ -248,13 +259,14 @@ class Lake:
         """A lazy frame over files of a table, partition columns included."""
         if not paths:
             return pl.LazyFrame(schema=spec.schema)
-        stored = {name: kind for name, kind in spec.columns.items() if name not in spec.partition_by}
         partitions = {name: kind for name, kind in spec.columns.items() if name in spec.partition_by}
         beside = dict.fromkeys(partition_names(self.url), pl.String)
         frame = pl.scan_parquet(
             list(paths),
             glob=False,
-            schema=stored,
+            schema=spec.stored,
+            missing_columns="insert",
+            extra_columns="ignore",  # of a newer program
             hive_partitioning=bool(partitions),
             hive_schema={**beside, **partitions} if partitions else None,
             **scan_options(self.url),

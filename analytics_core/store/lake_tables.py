@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 from polars.datatypes import DataType, DataTypeClass
 
 UTC_MICROSECONDS: Final = pl.Datetime("us", "UTC")
@@ -15,21 +16,34 @@ MONEY: Final = pl.Decimal(38, 4)
 @dataclass(frozen=True, slots=True)
 class TableSpec:
     """One Delta table. `columns` is also the order in which frames are written; the Delta log keeps the least and
-    the greatest value of `bounds` for every file."""
+    the greatest value of `bounds` for every file. `later`: the last columns, which came after release 0.1.0. Lakes get
+    them when they are first written to; files from before lack them, which reads as null."""
 
     name: str
     columns: dict[str, DataType | DataTypeClass]
     partition_by: tuple[str, ...] = ()
     row_group_rows: int = 131_072
     bounds: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pl.Schema:
         return pl.Schema(self.columns)
 
+    @property
+    def stored(self) -> dict[str, DataType | DataTypeClass]:
+        """The columns that are in its files; those of partitions are in the names of folders."""
+        return {name: kind for name, kind in self.columns.items() if name not in self.partition_by}
+
+
+def delta_schema(spec: TableSpec) -> pa.Schema:
+    """The columns as the Delta log has them."""
+    return pl.DataFrame(schema=spec.schema).to_arrow().schema
+
 
 # One row a click, never changed. A null country, referrer or user_agent_id means that the source's log did not carry
-# the field; `ZZ`, `direct` and the id of an empty agent mean that it did and the value was absent.
+# the field; `ZZ`, `direct` and the id of an empty agent mean that it did and the value was absent. So do the later
+# columns, which also are null for what was read before they came.
 CLICKS: Final = TableSpec(
     "clicks",
     {
@@ -49,9 +63,24 @@ CLICKS: Final = TableSpec(
         "source": pl.String,
         "batch": pl.Int64,
         "learnt_at": UTC_MICROSECONDS,
+        "trigger": pl.String,  # 'qr' where the short link's query has `qr`, else 'link'
+        "utm_source": pl.String,  # of the short link's query, else of the destination in force; '(none)' in neither
+        "utm_medium": pl.String,
+        "utm_campaign": pl.String,
+        "purpose": pl.String,  # 'prefetch', 'prerender' or 'none', as the request's headers say
+        "asn": pl.Int64,
+        "protocol": pl.String,  # 'http' or 'https'
+        "edge_result": pl.String,  # x-edge-result-type as sent: CloudFront may add values
+        "fetch_mode": pl.String,  # Sec-Fetch-Mode and Sec-Fetch-Dest: a value of the standard, '(none)' or 'other'
+        "fetch_dest": pl.String,
+        "referrer_sent_host": pl.String,  # as the browser sent it; '' where it sent none
     },
     partition_by=("day",),
     bounds=("handle", "at", "learnt_at"),
+    later=(
+        *("trigger", "utm_source", "utm_medium", "utm_campaign", "purpose", "asn", "protocol", "edge_result"),
+        *("fetch_mode", "fetch_dest", "referrer_sent_host"),
+    ),
 )
 
 # One row an accepted conversion, as its ctx and its post tell it; never changed.
@@ -70,9 +99,11 @@ CONVERSIONS: Final = TableSpec(
         "value": MONEY,
         "currency": pl.String,  # null: a conversion without a value
         "learnt_at": UTC_MICROSECONDS,
+        "key_hash": pl.Int64,  # first 60 bits of HMAC-SHA-256 over its idempotency key
     },
     partition_by=("day",),
     bounds=("handle", "at"),
+    later=("key_hash",),
 )
 
 # One row an accepted signal. Without a ctx, click_event_id, clicked_at, slug and consent are null.
@@ -112,8 +143,11 @@ VERDICTS: Final = TableSpec(
         "bot_name": pl.String,
         "bot_category": pl.String,
         "device": pl.String,
+        "browser": pl.String,  # null: nobody has looked yet
+        "os": pl.String,
     },
     partition_by=("list_version",),
+    later=("browser", "os"),
 )
 
 # The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times

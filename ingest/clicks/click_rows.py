@@ -93,6 +93,7 @@ class ClickRows:
                 visitor=_visitor(self.visitor_secret),
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
+                **{name: pl.lit(None, dtype=CLICKS.columns[name]) for name in CLICKS.later},
             )
             .select(name for name in CLICKS.columns if name not in OF_COMMITS)
         )
