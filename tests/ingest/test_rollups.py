@@ -26,7 +26,8 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import compaction
 from ingest.clicks import user_agents
-from ingest.rollups.catch_up import catch_up, versions_of
+from ingest.rollups import catch_up
+from ingest.rollups.catch_up import versions_of
 
 
 @pytest.fixture

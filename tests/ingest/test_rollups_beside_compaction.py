@@ -89,7 +89,7 @@ def test_a_compaction_beside_catching_up_changes_no_number(
         rearrange(world.lake, FIRST.date())
         world.sync(log(world, 2))
 
-    catch_up(
+    catch_up.catch_up(
         Interrupted(world.settings.lake_url, opening),
         world.settings.segment_rules,
         stamps_of(lambda: NOW, world.database),
