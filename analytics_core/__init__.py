@@ -18,6 +18,8 @@ from analytics_core.model import (
     Sort,
 )
 
+__version__ = "0.2.0"  # of the package: the build reads it here
+
 __all__ = [
     "NOT_TRACKED",
     "OTHER",

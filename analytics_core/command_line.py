@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from analytics_core import __version__
 from analytics_core.checked_settings import read_settings
 from analytics_core.errors import ClickledgerError
 
@@ -45,6 +46,7 @@ def parser(
 ) -> argparse.ArgumentParser:
     """Takes the arguments of the commands that are `named`; without names, of all."""
     made = argparse.ArgumentParser(prog=prog, description=description)
+    made.add_argument("--version", action="version", version=f"clickledger {__version__}")
     made.add_argument(
         "--print-completion",
         action=_PrintCompletion,

@@ -18,6 +18,7 @@ from sqlalchemy import URL
 
 from analytics_core.errors import SettingsError
 from analytics_core.model import SegmentRules
+from analytics_core.validation import complaint
 
 REALTIME_FIELDS = (
     "timestamp,c-ip,s-ip,time-to-first-byte,sc-status,sc-bytes,cs-method,cs-protocol,cs-host,cs-uri-stem,cs-bytes,"
@@ -40,78 +41,145 @@ class Settings(BaseSettings):
     )
 
     state: Path = Field(
-        default=Path("var"), description="folder of the embedded defaults: lake, database, made secrets"
+        default=Path("var"),
+        description="The folder of the lake, the database and the made secrets, unless they are put elsewhere.",
     )
-    lake: str = Field(default="", description="a folder or s3://bucket/prefix; default <state>/lake")
+    lake: str = Field(
+        default="", description="The place of the lake: a folder, or s3://bucket/prefix. By default it is <state>/lake."
+    )
     database_url: str = Field(
-        default="", description="sqlite:///… or postgresql+psycopg://…; default SQLite in <state>"
+        default="",
+        description="The database: sqlite:///… or postgresql+psycopg://…. By default it is an SQLite file in <state>.",
     )
-    public_domain: str = Field(default="clickledger.localhost", description="short links live on {handle}.<this>")
+    public_domain: str = Field(
+        default="clickledger.localhost",
+        description="The domain of short links: those of a handle live on https://{handle}.<this domain>/.",
+    )
     trailing_slash: bool = Field(
-        default=False, description="short links also answer, and count, with a slash at their end: /launch/"
+        default=False,
+        description="Whether short links also answer, and count, with a slash at their end: /launch/ as /launch.",
     )
-    engine: Literal["duckdb"] = Field(default="duckdb", description="what answers queries")
+    engine: Literal["duckdb"] = Field(default="duckdb", description="The engine that answers queries.")
 
-    production: bool = Field(default=False, description="refuse to start without secrets of its own")
-    demo: bool = Field(default=False, description="offer demo users on the sign-in screen")
+    production: bool = Field(default=False, description="Whether a start without secrets of its own is refused.")
+    demo: bool = Field(
+        default=False, description="Whether the sign-in screen offers demo users, whom anybody may sign in as."
+    )
 
-    jwt_secret: SecretStr | None = Field(default=None, description="HS256 secret of user JWTs")
-    jwks_url: str | None = Field(default=None, description="https:// key set of user JWTs, instead of a secret")
-    jwt_issuer: str | None = Field(default=None, description="required iss, when set")
+    jwt_secret: SecretStr | None = Field(
+        default=None, description="The HS256 secret that user tokens (JWT) are signed with."
+    )
+    jwks_url: str | None = Field(
+        default=None,
+        description="The https:// URL of the key set that user tokens are signed with, instead of a secret.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None, description="The iss that user tokens must have. Without it any is accepted."
+    )
     jwt_audience: str | None = Field(
-        default=None, description="required aud, when set; a key set in production needs it"
+        default=None,
+        description="The aud that user tokens must have. Without it any is accepted; a key set in production needs it.",
     )
     ctx_secrets: SecretStr | None = Field(
-        default=None, description="secrets of ctx tokens, comma separated: the first signs, all verify"
+        default=None, description="The secrets of ctx tokens, with commas between: the first signs, all of them verify."
     )
-    ctx_ttl_minutes: int = Field(default=15, ge=1, description="a ctx token expires so many minutes after its click")
-    sign_in_claim: str = Field(default="sub", description="OpenID Connect claim that is the user id: sub or email")
-    staff_users: str = Field(default="", description="user ids (a,b) whom OpenID Connect signs in as reviewers")
-    token_secret: SecretStr | None = Field(default=None, description="key of the hash of personal access tokens")
-    visitor_secret: SecretStr | None = Field(default=None, description="key of the visitor hash")
+    ctx_ttl_minutes: int = Field(
+        default=15, ge=1, description="The minutes after its click at which a ctx token expires."
+    )
+    sign_in_claim: str = Field(default="sub", description="The OpenID Connect claim that is the user id: sub or email.")
+    staff_users: str = Field(
+        default="", description="The user ids, with commas between, whom OpenID Connect signs in as reviewers."
+    )
+    token_secret: SecretStr | None = Field(
+        default=None, description="The key of the hash with which personal access tokens are stored."
+    )
+    visitor_secret: SecretStr | None = Field(
+        default=None,
+        description="The key of the hash that tells visitors apart. Another key makes every visitor a new one.",
+    )
 
-    segment_vip_conversions: int = Field(default=3, ge=1, description="a vip has so many conversions …")
-    segment_vip_days: int = Field(default=365, ge=1, description="… in so many days")
-    segment_customer_days: int = Field(default=30, ge=1, description="a customer has a conversion in so many days")
+    segment_vip_conversions: int = Field(
+        default=3, ge=1, description="The least number of conversions that make a visitor a vip."
+    )
+    segment_vip_days: int = Field(
+        default=365, ge=1, description="The days before a click in which the conversions of a vip must lie."
+    )
+    segment_customer_days: int = Field(
+        default=30, ge=1, description="The days before a click in which a customer has a conversion."
+    )
     segment_engaged_confidence: float = Field(
-        default=0.5, ge=0, le=1, description="an engaged prospect has an intent signal of this confidence …"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The least confidence of an intent signal that makes a visitor an engaged prospect.",
     )
-    segment_engaged_clicks: int = Field(default=3, ge=1, description="… or so many clicks …")
-    segment_engaged_days: int = Field(default=7, ge=1, description="… in so many days")
-    segment_returning_days: int = Field(default=30, ge=1, description="a returning visitor has a click in so many days")
+    segment_engaged_clicks: int = Field(
+        default=3, ge=1, description="The least number of clicks that make a visitor an engaged prospect."
+    )
+    segment_engaged_days: int = Field(
+        default=7, ge=1, description="The days before a click in which those clicks, or that signal, must lie."
+    )
+    segment_returning_days: int = Field(
+        default=30, ge=1, description="The days before a click in which a returning visitor has another click."
+    )
 
-    sla_minutes: int = Field(default=60, ge=1, description="FRESH up to so many minutes after a complete sync")
-    realtime_fields: str = Field(default=REALTIME_FIELDS, description="field list of real-time sources that name none")
+    sla_minutes: int = Field(
+        default=60, ge=1, description="The minutes after a complete sync for which the numbers are FRESH."
+    )
+    realtime_fields: str = Field(
+        default=REALTIME_FIELDS, description="The field list of real-time sources that name none of their own."
+    )
     sources: Path | None = Field(
-        default=None, description="sources.toml: url, fields, sampling, look-back hours, distribution"
+        default=None,
+        description="The sources.toml file with the log sources: url, fields, sampling, look-back hours, distribution.",
     )
     lookback_hours: int = Field(
-        default=48, ge=1, description="hours before the last complete sync that are listed again on S3"
+        default=48,
+        ge=1,
+        description="The hours before the last complete sync that are listed again on S3, for objects that came late.",
     )
     batch_megabytes: int = Field(
-        default=48, ge=1, le=512, description="log text of one batch; bounds the memory of ingest"
+        default=48, ge=1, le=512, description="The megabytes of log text in one batch. It bounds the memory of a sync."
     )
-    rate_limit_url: str = Field(default="memory://", description="where requests are counted: memory:// or redis://…")
+    rate_limit_url: str = Field(
+        default="memory://",
+        description="The place where requests are counted: memory:// in each process, redis://… for all of them.",
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
-        description="proxies in front: the client is so many addresses from the right of X-Forwarded-For",
+        description="The number n of proxies in front: the client is the n-th of X-Forwarded-For from the right.",
     )
     redirect_logs: Path | None = Field(
-        default=None, description="folder of the logs of redirects served here; default <state>/redirect-logs"
+        default=None,
+        description="The folder of the logs of short links answered here. By default it is <state>/redirect-logs.",
     )
-    accounts: str = Field(default="", description="accounts file, or s3:// object, that every sync loads first")
-    query_rate: str = Field(default="1200/minute", description="requests that one access token may send to the API")
-    head_seconds: float = Field(default=10.0, gt=0, description="time in which the head of a request must arrive")
-    body_kilobytes: int = Field(default=64, ge=1, description="largest body of a request to the API")
-    body_seconds: float = Field(default=10.0, gt=0, description="time in which the body of a request must arrive")
+    accounts: str = Field(default="", description="The accounts file, or s3:// object, that every sync loads first.")
+    query_rate: str = Field(
+        default="1200/minute", description="The requests that one access token may send to the API."
+    )
+    head_seconds: float = Field(
+        default=10.0, gt=0, description="The seconds in which the head of a request must arrive."
+    )
+    body_kilobytes: int = Field(
+        default=64, ge=1, description="The kilobytes that the body of a request to the API may have."
+    )
+    body_seconds: float = Field(
+        default=10.0, gt=0, description="The seconds in which the body of a request must arrive."
+    )
     downloads: int = Field(
-        default=8, ge=1, description="downloads that a process makes at a time; half of them at most for one handle"
+        default=8,
+        ge=1,
+        description="The downloads that a process makes at a time; one handle has half of them at most.",
     )
-    query_seconds: float = Field(default=30.0, gt=0, description="time limit of one query")
-    query_memory_megabytes: int = Field(default=1024, ge=128, description="memory limit of the query engine")
+    query_seconds: float = Field(default=30.0, gt=0, description="The seconds that one query may take.")
+    query_memory_megabytes: int = Field(
+        default=1024, ge=128, description="The megabytes of memory that the query engine may use."
+    )
     file_cache_megabytes: int = Field(
-        default=4096, ge=64, description="disk for files of a lake under s3://, kept in <state>/lake-files"
+        default=4096,
+        ge=64,
+        description="The megabytes of disk for files of a lake under s3://, which are kept in <state>/lake-files.",
     )
 
     @field_validator("public_domain")
@@ -125,11 +193,16 @@ class Settings(BaseSettings):
         """Who can change the key set on its way can sign in as anybody."""
         if url is None:
             return None
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:  # a host that begins as an IPv6 address and does not end as one
+            raise ValueError(
+                f"must be an https:// URL, or http:// on this machine; got a URL that cannot be read ({error})"
+            ) from None
         host = parts.hostname or ""
         if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
             raise ValueError(
-                "it must be an https:// URL, or http:// on this machine (localhost, 127.0.0.1, [::1]); "
+                "must be an https:// URL, or http:// on this machine (localhost, 127.0.0.1, [::1]); "
                 f"got the scheme {parts.scheme!r} and the host {host!r}"
             )
         return url
@@ -147,7 +220,9 @@ class Settings(BaseSettings):
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and min(len(key.encode()) for key in _split(secret)) < SHORTEST_SECRET:
-            raise ValueError(f"each secret must have {SHORTEST_SECRET} bytes or more")
+            raise ValueError(
+                f"must be secrets of {SHORTEST_SECRET} bytes or more, with commas between; one of them is shorter"
+            )
         return secret
 
     @property
@@ -203,7 +278,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "CLICKLEDGER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise SettingsError(f"{name} {complaint(first, is_secret=first['loc'][0] in _SECRETS)}.") from None
     return with_secrets(settings)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from analytics_core.errors import InvalidParameterError, PayloadTooLargeError
+from analytics_core.validation import complaint
 
 LARGEST_BODY: Final = 16 * 1024
 REFUSED_BODY: Final = "clickledger.refused_body"  # of a scope: why there is no body
@@ -30,7 +31,7 @@ async def read_body(request: Request) -> bytes:
             else:
                 return bytes(body)
         except ClientDisconnect:
-            raise InvalidParameterError("The connection was closed in the middle of the body.") from None
+            raise InvalidParameterError("The connection was closed before the whole body had arrived.") from None
     raise PayloadTooLargeError(f"The body must have at most {LARGEST_BODY:,} bytes.")
 
 
@@ -41,7 +42,7 @@ def parsed_body(body: bytes, schema: type[_Schema]) -> _Schema:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "The body"
-        raise InvalidParameterError(f"{where}: {first['msg']}.") from None
+        raise InvalidParameterError(f"{where} {complaint(first)}.") from None
 
 
 def documented_body(schema: type[BaseModel]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import IO, Literal
 from uuid import uuid4
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import select
 
 from analytics_core import exports
@@ -26,7 +25,13 @@ from analytics_core.model import Period
 from analytics_core.store import tables
 from analytics_core.store.database import upsert
 from analytics_core.store.locks import alone
-from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.store.object_storage import (
+    check_installed,
+    client,
+    is_object_url,
+    parse_location,
+    storage_errors,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def _run(application: Application, delivery: Delivery, period: Period) -> Run:
         file = _write(delivery.place, download)
     except ClickledgerError as error:
         return ended("failed", reason=f"{error.code}: {error.message}")
-    except (OSError, ClientError, BotoCoreError) as error:
+    except (OSError, *storage_errors()) as error:
         return ended("failed", reason=f"{delivery.place} cannot be written: {error}")
     return ended("delivered", file=file, export_id=download.manifest.id)
 
@@ -118,6 +123,7 @@ def _put_file(folder: str, name: str, content: IO[bytes]) -> str:
 
 
 def _put_object(prefix: str, name: str, content: IO[bytes]) -> str:
+    check_installed(prefix)
     location = parse_location(f"{prefix.rstrip('/')}/{name}")
     client().upload_fileobj(content, location.bucket, location.key)
     return f"s3://{location.bucket}/{location.key}"

@@ -26,7 +26,7 @@ from analytics_core.store import tables
 from analytics_core.store.audit_events import AuditEvent, record
 from analytics_core.store.database import Database
 from analytics_core.store.locks import alone
-from analytics_core.store.object_storage import is_object_url, parse_location
+from analytics_core.store.object_storage import check_installed, is_object_url, parse_location
 from analytics_core.zones import check_timezone, local_day
 
 Every = Literal["daily", "weekly"]
@@ -83,6 +83,7 @@ def add(application: Application, *, handle: str, every: Every, format_name: str
             f"A delivery goes by its own periods and gives every row: leave out {name}. "
             f"It has {', '.join(sorted(_SAVED))}."
         )
+    check_installed(place)
     now = application.clock()
     timezone = given.pop("tz", account.timezone)
     check_timezone(timezone)

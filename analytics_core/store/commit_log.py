@@ -17,14 +17,18 @@ from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import orjson
-from botocore.exceptions import BotoCoreError, ClientError
 
 from analytics_core.errors import StoreUnavailableError, lake_unavailable
-from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.store.object_storage import (
+    client,
+    is_object_url,
+    names_no_object,
+    parse_location,
+    storage_errors,
+)
 
 REARRANGED: Final = "rearranged"  # in the metadata of a commit that says nothing new
 _VERSION: Final = re.compile(r"\d{20}(?=\.json$)")
-_MISSING: Final = frozenset({"404", "NoSuchKey"})
 _READ_AT_ONCE: Final = 16  # commits of a table in a bucket
 
 
@@ -115,8 +119,8 @@ def _read(url: str, table_url: str, version: int) -> bytes:
             return client().get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         except FileNotFoundError as error:
             raise ForgottenCommitError(table_url, version) from error
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _MISSING:
+        except storage_errors() as error:
+            if names_no_object(error):
                 raise ForgottenCommitError(table_url, version) from error
             raise
 
@@ -125,5 +129,5 @@ def _read(url: str, table_url: str, version: int) -> bytes:
 def _store_translated() -> Generator[None]:
     try:
         yield
-    except (BotoCoreError, ClientError, OSError) as error:
+    except (OSError, *storage_errors()) as error:
         raise lake_unavailable(error) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ def upsert(
 
 
 def check_database(url: str) -> URL:
-    """Raises SettingsError for what names no database of ours."""
+    """Raises SettingsError for a URL that names no database of ours, or one whose driver is not installed."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -83,6 +84,11 @@ def check_database(url: str) -> URL:
         raise SettingsError(
             "CLICKLEDGER_DATABASE_URL must be sqlite:////folder/file or postgresql+psycopg://user@host/database, with "
             "what is special in a name encoded (%23 for #)."
+        )
+    if not _is_file(parsed) and find_spec("psycopg") is None:
+        raise SettingsError(
+            "CLICKLEDGER_DATABASE_URL names a PostgreSQL server, for which psycopg must be installed; it is not. "
+            "Install the extra postgresql: pip install 'clickledger[postgresql]'."
         )
     return parsed
 

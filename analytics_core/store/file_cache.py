@@ -19,15 +19,12 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from analytics_core.errors import StoreUnavailableError
-from analytics_core.store.object_storage import client, parse_location
+from analytics_core.store.object_storage import client, names_no_object, parse_location, storage_errors
 from analytics_core.store.single_flight import SingleFlight
 
 _DOWNLOADS_AT_ONCE: Final = 8
 _ABANDONED_SECONDS: Final = 3_600
-_MISSING: Final = frozenset({"404", "NoSuchKey"})
 
 
 class VanishedFileError(Exception):
@@ -126,11 +123,9 @@ def _download(url: str, path: Path) -> None:
     try:
         client(attempts=2).download_file(place.bucket, place.key, str(partial))
         partial.replace(path)
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+    except storage_errors() as error:
+        if names_no_object(error):
             raise VanishedFileError(url) from error
-        raise StoreUnavailableError("The lake's object storage refused a file; nothing was lost.") from error
-    except BotoCoreError as error:
-        raise StoreUnavailableError("The lake's object storage does not answer; nothing was lost.") from error
+        raise StoreUnavailableError("The lake's object storage did not give a file; nothing was lost.") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from analytics_core.errors import SettingsError
 from analytics_core.store.lake_tables import TABLES
-from analytics_core.store.object_storage import is_object_url, parse_location
+from analytics_core.store.object_storage import check_installed, is_object_url, parse_location
 
 _MISREAD: Final = (
     (re.compile(r"[\x00-\x1f\x7f]"), "its name has a control character"),
@@ -27,6 +27,7 @@ def check_lake(url: str) -> None:
     reason = _reason(url, _key_segments(url) if is_object_url(url) else list(_absolute(url).parts))
     if reason is not None:
         raise SettingsError(f"The lake cannot lie in {url!r}: {reason}. Name another place with CLICKLEDGER_LAKE.")
+    check_installed(url)
 
 
 def partition_names(url: str) -> tuple[str, ...]:

@@ -1,21 +1,27 @@
-"""Access to S3-compatible storage: credentials and endpoint as boto3 finds them, in the words of each library."""
+"""Access to S3-compatible storage: credentials and endpoint as boto3 finds them, in the words of each library.
+
+boto3 comes with the extra `s3`. It is imported where it is needed: a lake in a folder starts without it.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
-from analytics_core.errors import StoreUnavailableError
+from analytics_core.errors import SettingsError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from boto3 import Session
     from mypy_boto3_s3 import S3Client
 
+_MISSING: Final = frozenset({"404", "NoSuchKey"})  # codes of a store's errors
 _CONNECT_SECONDS: Final = 5
 _SILENT_SECONDS: Final = 10  # between two bytes of an answer
 _CONNECTIONS: Final = 32  # of one client at the same time: so many objects are fetched
@@ -34,6 +40,30 @@ class Location(NamedTuple):
 
 def is_object_url(url: str) -> bool:
     return url.startswith("s3://")
+
+
+def check_installed(url: str) -> None:
+    """Raises SettingsError for an s3:// URL where boto3, which the extra `s3` brings, is not installed."""
+    if is_object_url(url) and find_spec("boto3") is None:
+        raise SettingsError(
+            f"{url} is in object storage, for which boto3 must be installed; it is not. Install the extra s3: "
+            "pip install 'clickledger[s3]'."
+        )
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What boto3 raises when a store refuses, or does not answer. Whoever was not given a client meets none of it."""
+    if "botocore" not in sys.modules:
+        return ()
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    return (BotoCoreError, ClientError)
+
+
+def names_no_object(error: Exception) -> bool:
+    """Whether a store's error says that there is no object of that key."""
+    response = getattr(error, "response", None) or {}
+    return response.get("Error", {}).get("Code") in _MISSING
 
 
 def parse_location(url: str) -> Location:
@@ -66,7 +96,7 @@ def client(*, attempts: int = 5) -> S3Client:
 @cache
 def _session() -> Session:
     """One for the process, so that whatever gives it temporary keys is asked once for each of them."""
-    import boto3  # noqa: PLC0415  (takes a sixth of the start of every command, which a folder's need not wait for)
+    import boto3  # noqa: PLC0415  (a sixth of the start of every command, and an extra)
 
     return boto3.Session()
 
@@ -141,11 +171,9 @@ def holds_objects(prefix: str) -> bool:
     """Whether there is an object below `prefix` (s3://bucket/key), or a file in the folder. Raises OSError."""
     if not is_object_url(prefix):
         return Path(prefix).is_dir() and any(Path(prefix).iterdir())
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     place = parse_location(f"{prefix}/")
     try:
         found = client(attempts=2).list_objects_v2(Bucket=place.bucket, Prefix=place.key, MaxKeys=1)
-    except (BotoCoreError, ClientError) as error:
+    except storage_errors() as error:
         raise OSError(f"{prefix} cannot be listed") from error
     return bool(found.get("Contents"))

@@ -17,12 +17,11 @@ from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_core.store.lake_tables import TableSpec
-from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.store.object_storage import client, is_object_url, parse_location, storage_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def _store(url: str, body: memoryview) -> None:
         place = parse_location(url)
         try:
             client().put_object(Bucket=place.bucket, Key=place.key, Body=io.BytesIO(body))
-        except (BotoCoreError, ClientError) as error:
+        except storage_errors() as error:
             raise OSError(f"{url} could not be written") from error
         return
     path = Path(url)

@@ -9,12 +9,14 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from analytics_core import errors
 from analytics_core.errors import ClickledgerError, InvalidParameterError, NotFoundError
+from analytics_core.validation import complaint
 
 REQUEST_ID: Final = "clickledger.request_id"  # of a scope: the X-Request-Id of its answer
 
@@ -79,9 +81,9 @@ async def _on_our_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return error_response(request, InvalidParameterError(f"{where}: {first['msg']}."))
+    first: ErrorDetails = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "The body"
+    return error_response(request, InvalidParameterError(f"{where} {complaint(first)}."))
 
 
 def _allowed(request: Request) -> str:

@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
@@ -36,7 +35,8 @@ from analytics_core.store.access_tokens import revoke_of_strangers
 from analytics_core.store.audit_events import record
 from analytics_core.store.database import Database, upsert
 from analytics_core.store.host_names import ascii_name, host_name
-from analytics_core.store.object_storage import client, is_object_url, parse_location
+from analytics_core.store.object_storage import check_installed, client, is_object_url, parse_location, storage_errors
+from analytics_core.validation import complaint
 from analytics_core.zones import check_timezone
 from ingest.accounts.account_changes import AccountState, changes, revocations, stored_state
 
@@ -180,11 +180,12 @@ def read_place(place: str) -> bytes:
     try:
         if not is_object_url(place):
             return Path(place).read_bytes()
+        check_installed(place)
         location = parse_location(place)
         return client().get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
     except FileNotFoundError:
         raise AccountsFileError(f"{place} does not exist.") from None
-    except (OSError, ClientError, BotoCoreError) as error:
+    except (OSError, *storage_errors()) as error:
         raise AccountsFileError(f"{place} cannot be read: {error}.") from error
 
 
@@ -201,18 +202,7 @@ def parse_accounts(path: str, content: bytes) -> AccountsFile:
 
 
 def _said(error: ErrorDetails) -> str:
-    got = repr(error["input"])[:_SHOWN_CHARACTERS]
-    match error["type"]:
-        case "extra_forbidden":
-            return _unknown_key(error["loc"])
-        case "value_error":
-            return error["msg"].removeprefix("Value error, ")
-        case "missing":
-            return "is required"
-        case "timezone_aware":
-            return f"must be a time with its offset, such as 2026-10-01T00:00:00Z; got {got}"
-        case _:
-            return f"{error['msg']}; got {got}"
+    return _unknown_key(error["loc"]) if error["type"] == "extra_forbidden" else complaint(error)
 
 
 def _unknown_key(place: Sequence[str | int]) -> str:

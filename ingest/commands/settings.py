@@ -26,6 +26,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         }
         for name, value in settings
     ]
-    rows.append({"name": "tzdata", "value": RELEASE, "meaning": "release of the time zones; no setting"})
-    print_rows(rows, as_json=arguments.json)
+    rows.append({"name": "tzdata", "value": RELEASE, "meaning": "The release of the time zones. It is no setting."})
+    print_rows(rows, as_json=arguments.json, widths={"value": 24, "meaning": 46})
     return 0

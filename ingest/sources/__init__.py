@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from analytics_core.errors import SourceError
 from analytics_core.settings import Settings
+from analytics_core.store.object_storage import check_installed
 from ingest.reading.field_lists import parse_field_list
 from ingest.reading.log_fields import Fields, UnknownFormatError
 from ingest.sources.files import FileSource
@@ -25,7 +26,6 @@ from ingest.sources.log_source import (
     shown,
     why_unstorable,
 )
-from ingest.sources.s3 import S3Source
 
 __all__ = [
     "Source",
@@ -76,6 +76,9 @@ def _open(config: SourceConfig, clock: Callable[[], datetime]) -> Source:
     if not separator:
         return FileSource(config, config.url)
     if scheme == "s3":
+        check_installed(config.url)
+        from ingest.sources.s3 import S3Source  # noqa: PLC0415  (imports boto3's parts)
+
         return S3Source(config, clock)
     raise SourceError(f"A source must be a file, a folder, a glob or s3://bucket/prefix; got {config.url}.")
 

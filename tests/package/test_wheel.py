@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
+from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from packaging.requirements import Requirement
 from support.api import free_port
 from support.server import started
 from support.world import ROOT
 
+from analytics_core import __version__
 from analytics_core.commands import COMMANDS as ANSWERING
 from ingest.commands import COMMANDS as READING
 
 
 @pytest.fixture(scope="module")
 def clickledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of an environment with the wheel, which takes what it depends on from that of the tests."""
+    """The command of an environment with the wheel and what it depends on without extras, and nothing else: links to
+    those packages of the tests' environment."""
     folder = tmp_path_factory.mktemp("package")
     checkout = folder / "checkout"
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
@@ -40,8 +46,33 @@ def clickledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [packages] = (folder / "elsewhere").glob("lib/python*/site-packages")
     [wheel] = folder.glob("*.whl")
     subprocess.run([*pip, "--python", bin_ / "python", "install", "--quiet", "--no-deps", wheel], check=True)
-    (packages / "dependencies.pth").write_text(str(Path(httpx.__file__).parents[1]))
+    installed = Path(httpx.__file__).parents[1]
+    for name in top_level_names(packages):
+        if not (packages / name).exists():
+            (packages / name).symlink_to(installed / name)
     return bin_ / "clickledger"
+
+
+def top_level_names(packages: Path) -> set[str]:
+    """What lies in `site-packages` of everything that the wheel there depends on, extras left out."""
+    [metadata] = packages.glob("clickledger-*.dist-info")
+    waiting = [Requirement(text) for text in PathDistribution(metadata).requires or ()]
+    looked_at: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        found = distribution(requirement.name)
+        names |= {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}
+        for extra in {"", *requirement.extras} - {extra for name, extra in looked_at if name == found.name}:
+            looked_at.add((found.name, extra))
+            for text in found.requires or ():
+                needed = Requirement(text)
+                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                    needed.marker = None
+                    waiting.append(needed)
+    return names
 
 
 @pytest.fixture
@@ -95,3 +126,61 @@ def test_commands_and_options_complete(
         )
         done = subprocess.run(["bash", "-c", script], input=printed, capture_output=True, text=True, check=True)
         assert done.stdout.split() == ["verify"]
+
+
+def test_its_release_is_told(clickledger: Path, environment: dict[str, str]) -> None:
+    told = subprocess.run(
+        [clickledger, "--version"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert told == f"clickledger {__version__}\n"
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+STORE = "s3://bucket/prefix"
+NO_BOTO = "is in object storage, for which boto3 must be installed; it is not. Install the extra s3: "
+
+
+@pytest.mark.parametrize(
+    ("words", "setting", "refusal"),
+    [
+        (("sync", "--source", STORE), {}, f"{STORE} {NO_BOTO}pip install 'clickledger[s3]'."),
+        (("verify",), {"CLICKLEDGER_LAKE": STORE}, f"{STORE} {NO_BOTO}pip install 'clickledger[s3]'."),
+        (("accounts", "s3://a/b.json"), {}, f"s3://a/b.json {NO_BOTO}pip install 'clickledger[s3]'."),
+        (
+            ("deliveries", "add", "--handle", "acme", "--query", "groupBy=day", "--to", STORE),
+            {},
+            f"{STORE} {NO_BOTO}pip install 'clickledger[s3]'.",
+        ),
+        (
+            ("verify",),
+            {"CLICKLEDGER_DATABASE_URL": "postgresql://ann@localhost/clickledger"},
+            "CLICKLEDGER_DATABASE_URL names a PostgreSQL server, for which psycopg must be installed; it is not. "
+            "Install the extra postgresql: pip install 'clickledger[postgresql]'.",
+        ),
+    ],
+)
+def test_a_place_that_needs_an_extra_is_refused_with_its_name(
+    clickledger: Path, environment: dict[str, str], words: tuple[str, ...], setting: dict[str, str], refusal: str
+) -> None:
+    folder = Path(environment["HOME"])
+    accounts = {"handles": [{"handle": "acme", "plan": "PRO", "planSince": "2026-01-01T00:00:00Z"}]}
+    (folder / "accounts.json").write_text(json.dumps(accounts))
+    subprocess.run([clickledger, "accounts", "accounts.json"], env=environment, cwd=folder, check=True)
+
+    done = subprocess.run(
+        [clickledger, *words], env=environment | setting, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (1, f"invalid_settings: {refusal}\n")
+
+
+def test_what_is_depended_on_is_pinned_with_all_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    depended_on = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    pinned = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+
+    assert {Requirement(text).name for text in depended_on} - set(pinned) == set()

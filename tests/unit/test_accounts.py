@@ -76,7 +76,10 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
             "destinatonUrl: is not a key (did you mean destinationUrl?).",
         ),
         ({"planSince": "2026-10-01T00:00:00"}, "such as 2026-10-01T00:00:00Z; got '2026-10-01T00:00:00'"),
-        ({"links": [{"slug": "a b", "destinationUrl": "https://a.example/"}]}, "'^[A-Za-z0-9_-]{4,24}$'; got 'a b'"),
+        (
+            {"links": [{"slug": "a b", "destinationUrl": "https://a.example/"}]},
+            "must be of the form ^[A-Za-z0-9_-]{4,24}$; got 'a b'",
+        ),
         ({"plan": "GOLD"}, "handles[0].plan"),
         ({"planSince": "2026-01-01T00:00:00"}, "handles[0].planSince"),
         *(
