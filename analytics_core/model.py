@@ -12,9 +12,12 @@ from typing import Literal
 
 import polars as pl
 
+from analytics_core.metrics import COUNTS
 from analytics_core.zones import local_midnight
 
 NOT_TRACKED = "(not tracked)"
+NO_CAMPAIGN = "(none)"
+PENDING = "(pending)"  # the dimensions of what came before its click's log line
 SEGMENTS = ("new", "returning", "engaged_prospect", "customer", "vip", "unknown")
 INTENT = "intent"  # the signal key that counts as an impression
 OTHER = "(other)"
@@ -278,11 +281,7 @@ def rows_frame(rows: Iterable[Row], currencies: Sequence[str], *, impressions: b
     values = [
         (
             row.key,
-            row.metrics.clicks,
-            row.metrics.qualified_clicks,
-            row.metrics.bot_clicks,
-            row.metrics.conversions,
-            *([row.metrics.impressions] if impressions else []),
+            *(getattr(row.metrics, metric.attribute) for metric in COUNTS if impressions or not metric.optional),
             *(row.metrics.revenue_by_currency.get(code, Decimal(0)) for code in currencies),
         )
         for row in rows
@@ -291,7 +290,7 @@ def rows_frame(rows: Iterable[Row], currencies: Sequence[str], *, impressions: b
 
 
 def row_schema(currencies: Sequence[str], *, impressions: bool) -> pl.Schema:
-    counts = ("clicks", "qualifiedClicks", "botClicks", "conversions", *(("impressions",) if impressions else ()))
+    counts = (metric.name for metric in COUNTS if impressions or not metric.optional)
     return pl.Schema(
         {"key": pl.String}
         | dict.fromkeys(counts, pl.Int64)

@@ -18,7 +18,7 @@ from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics,
 from analytics_core.quality.confidence import Evidence, confidence
 from analytics_core.quality.freshness import freshness
 from analytics_core.quality.funnel import final_through, stages
-from analytics_core.query.catalog import EVENT, tracked_dimension
+from analytics_core.query.catalog import EVENT
 from analytics_core.query.export_rows import Export, Frames, lacking
 from analytics_core.query.parse import check_as_of, check_query
 from analytics_core.query.plan_text import explain
@@ -189,7 +189,7 @@ class Analytics:
             rows=rows if query.group_by else (),
             totals=totals,
             previous_totals=previous_total(rows) if resolved.previous else None,
-            tracked_from=first_days.get((query.group_by and tracked_dimension(query.group_by)) or ""),
+            tracked_from=first_days.get(resolved.dimension.tracked_as) if query.group_by else None,
             freshness=current,
             confidence=self._confidence(query, totals, current, first_days, snapshot) if query.confidence else None,
             data_version=self._facts.version(snapshot),

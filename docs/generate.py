@@ -9,8 +9,10 @@ from analytics_core.access.actors import ActorKind
 from analytics_core.access.plans import FEATURES, PLANS, has
 from analytics_core.access.rules import KINDS, ROLES, RULES, Action, Permissions, RefusalReason, refusal
 from analytics_core.access.scopes import SCOPES, covers
+from analytics_core.dimensions import DIMENSIONS
+from analytics_core.metrics import METRICS
 from analytics_core.model import Plan, Role, SegmentRules
-from analytics_core.query.catalog import DEFINITIONS_VERSION, DIMENSIONS, METRICS
+from analytics_core.query.catalog import DEFINITIONS_VERSION
 from analytics_core.settings import Settings
 
 DOCS = Path(__file__).parent
@@ -19,14 +21,13 @@ DOCS = Path(__file__).parent
 def metrics_page() -> str:
     metrics = "\n".join(f"| `{metric.name}` | {metric.definition} |" for metric in METRICS)
     rules = SegmentRules()
-    words = {True: "yes", False: "no"}
     dimensions = "\n".join(
-        f"| `{one.name}` | {words[one.groups]} | {words[one.filters]} | {one.definition} |"
-        for one in DIMENSIONS.values()
+        f"| {one.label} | {_word(one.name, one.groups)} | {_word(one.word, one.filters)} | {one.definition} |"
+        for one in DIMENSIONS
     )
     return f"""# Metrics and dimensions
 
-Generated from the catalog that answers are made from (`analytics_core/query/catalog.py`).
+Generated from the rows that answers are made from (`analytics_core/metrics.py`, `analytics_core/dimensions.py`).
 Definitions version {DEFINITIONS_VERSION}. Counts are exact integers,
 money is exact decimals: replaying, re-delivering or re-ordering logs or conversions never changes a number.
 
@@ -58,6 +59,10 @@ that holds:
 Clicks whose log did not carry a dimension are counted under `(not tracked)`, conversions whose click's log line has not
 arrived under `(pending)`, rows beyond a limit under `(other)`: every breakdown adds up to the totals.
 """
+
+
+def _word(word: str, is_there: bool) -> str:
+    return f"`{word}`" if is_there else ""
 
 
 def access_page() -> str:

@@ -23,7 +23,7 @@ if not answer.totals.clicks:
     number_notices.nothing_yet(session.freshness())
     st.stop()
 
-with cards.card(filter_chips.DIMENSIONS[dimension], note=cards.period_note(shown.period)):
+with cards.card(filter_chips.plural(dimension), note=cards.period_note(shown.period)):
     cards.legend()
     breakdown_table.chart(answer, names)
     breakdown_table.rows(answer, names)

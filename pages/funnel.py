@@ -21,7 +21,7 @@ if totals.impressions or totals.clicks or totals.conversions:
         funnel_cards.finality(answer, steps)
         number_notices.special_keys(answer)
     if split:
-        with cards.card(f"Funnel by {filter_chips.DIMENSIONS[split].lower()}"):
+        with cards.card(f"Funnel by {filter_chips.plural(split).lower()}"):
             funnel_cards.rows(answer)
 else:
     number_notices.nothing_yet(session.freshness())

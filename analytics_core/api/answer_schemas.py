@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from analytics_core.exports import money
+from analytics_core.metrics import COUNTS
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Period, Posts, Query, Row
 from analytics_core.query.parse import filter_text
 from analytics_core.store.outcomes import StrayPosts
@@ -234,13 +235,9 @@ def _with_previous(metrics: Metrics, previous: Metrics | None, query: Query) -> 
 
 
 def _metrics(metrics: Metrics, query: Query) -> dict[str, Any]:
-    body = {
-        "clicks": metrics.clicks,
-        "qualifiedClicks": metrics.qualified_clicks,
-        "botClicks": metrics.bot_clicks,
-        "conversions": metrics.conversions,
-    }
-    return body | _money(metrics) | ({"impressions": metrics.impressions} if query.shows_impressions else {})
+    shown = [one for one in COUNTS if query.shows_impressions or not one.optional]
+    counts = {one.name: getattr(metrics, one.attribute) for one in shown}
+    return counts | _money(metrics)
 
 
 def _money(metrics: Metrics) -> dict[str, Any]:

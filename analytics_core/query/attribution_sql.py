@@ -14,35 +14,21 @@ from typing import Final
 import polars as pl
 
 from analytics_core.engines.engine import Scan, Statement
-from analytics_core.model import ConversionDay, Filter, Query
+from analytics_core.metrics import sums_of
+from analytics_core.model import PENDING, ConversionDay, Filter, Query
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters
+from analytics_core.query.event_columns import CONVERSION_COLUMNS, schema_of, selected
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange, slot_time
-from analytics_core.store.lake_tables import ATTRIBUTIONS, MONEY, PENDING, UTC_MICROSECONDS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, MONEY
 from analytics_core.store.snapshot import Snapshot
 
 CURRENCIES: Final = pl.Schema({"currency": pl.String, "has_money": pl.Boolean})
 TIMES: Final = pl.Schema({"median_seconds": pl.Int64, "p90_seconds": pl.Int64, "pending": pl.Int64})
 PENDING_COUNT: Final = pl.Schema({"pending": pl.Int64})
-CONVERSION_EVENTS: Final = pl.Schema(
-    {
-        "at": UTC_MICROSECONDS,
-        "slug": pl.String,
-        "campaignId": pl.String,
-        "country": pl.String,
-        "device": pl.String,
-        "referrer": pl.String,
-        "referrerHost": pl.String,
-        "segment": pl.String,
-        "eventType": pl.String,
-        "value": MONEY,
-        "currency": pl.String,
-        "secondsFromClick": pl.Int64,
-        "pending": pl.Boolean,
-    }
-)
 
 _MOST_CURRENCIES: Final = 1_000
-_CLICK_COUNTS: Final = ("clicks", "bot_clicks")
+_CLICK_COUNTS: Final = sums_of("clicks")
+_COUNTS: Final = sums_of("attributions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +47,7 @@ class Attributions:
         counts: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(_CLICK_COUNTS, pl.Int64)
         if not self.files:
             return counts
-        more = dict.fromkeys(("conversions", "impressions"), pl.Int64)
+        more = dict.fromkeys(_COUNTS, pl.Int64)
         return counts | more | {revenue_column(place): MONEY for place in range(len(self.currencies))}
 
     @property
@@ -98,7 +84,7 @@ def compile_currencies(handle: str, query: Query, covered: SlotRange, files: tup
     sql = (
         "SELECT currency, sum(revenue) <> 0 AS has_money "
         f"FROM ({_events(handle, query, covered, bound)}) AS events GROUP BY currency "
-        "HAVING sum(conversions) <> 0 OR sum(impressions) <> 0 ORDER BY currency"
+        f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in _COUNTS)} ORDER BY currency"
     )
     return Statement(sql, CURRENCIES, bound.values, Attributions(files).scans, row_cap=_MOST_CURRENCIES)
 
@@ -110,7 +96,8 @@ def attribution_rows(handle: str, query: Query, covered: SlotRange, attributions
         for place, code in enumerate(attributions.currencies)
     )
     return (
-        f"SELECT slot, {DIMENSION_COLUMNS}, 0 AS clicks, 0 AS bot_clicks, conversions, impressions{amounts} "
+        f"SELECT slot, {DIMENSION_COLUMNS}, {', '.join(f'0 AS {name}' for name in _CLICK_COUNTS)}, "
+        f"{', '.join(_COUNTS)}{amounts} "
         f"FROM ({_events(handle, query, covered, bound)}) AS events"
     )
 
@@ -149,14 +136,11 @@ def compile_conversions(
     bound = Bound()
     names = f"{DIMENSION_COLUMNS}, events.at, event_id, event_type, seconds, currency"
     sql = (
-        'SELECT events.at, slug, campaign_id AS "campaignId", country, device, referrer, '
-        'referrer_host AS "referrerHost", segment, event_type AS "eventType", '
-        "CAST(sum(revenue) AS DECIMAL(38, 4)) AS value, currency, "
-        f'seconds AS "secondsFromClick", segment = {bound(PENDING)} AS pending '
+        f"SELECT {selected(CONVERSION_COLUMNS)} "
         f"FROM ({_events(handle, query, covered, bound)}) AS events WHERE event_type IS NOT NULL "
         f"GROUP BY {names} HAVING sum(conversions) > 0 ORDER BY events.at, event_id"
     )
-    return Statement(sql, CONVERSION_EVENTS, bound.values, Attributions(files).scans, row_cap=None)
+    return Statement(sql, schema_of(CONVERSION_COLUMNS), bound.values, Attributions(files).scans, row_cap=None)
 
 
 def compile_pending(handle: str, days: SlotRange, files: tuple[str, ...]) -> Statement:

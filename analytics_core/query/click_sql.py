@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from analytics_core.dimensions import CUBE
 from analytics_core.engines.engine import Scan
 from analytics_core.model import SegmentRules
 from analytics_core.query.conditions import Bound
@@ -14,6 +15,7 @@ from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
 from analytics_core.store.request_rules import request_rule_sql
 
+_OF_CLICKS: Final = ", ".join(f"click.{one.column}" for one in CUBE if one.origin in ("log", "link"))
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 
 
@@ -21,8 +23,7 @@ def single_clicks(handle: str, covered: SlotRange, as_of: datetime | None, files
     """Single clicks in the columns of the roll-ups. `segment` is null unless the files hold the visitors' history."""
     rule = _rule()
     sql = (
-        f"SELECT {slot_sql('click.at')} AS slot, click.slug, "
-        "click.campaign_id, click.country, click.referrer, click.referrer_host, click.at, click.event_id, "
+        f"SELECT {slot_sql('click.at')} AS slot, {_OF_CLICKS}, click.at, click.event_id, "
         f"click.status, {rule} AS bot_rule, CASE WHEN {rule} IS NULL THEN verdict.device ELSE 'BOT' END AS device, "
         f"1 AS clicks, CASE WHEN {rule} IS NULL THEN 0 ELSE 1 END AS bot_clicks "
         f"FROM {_click_of('clicks')} WHERE click.handle = {bound(handle)} "

@@ -24,29 +24,15 @@ from analytics_core.query.attribution_sql import (
 )
 from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
+from analytics_core.query.event_columns import CLICK_COLUMNS, schema_of, selected
 from analytics_core.query.parse import MAX_DAYS
 from analytics_core.query.resolve import Resolved
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange
 from analytics_core.store.fact_files import FactFiles
-from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE, UTC_MICROSECONDS
+from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE
 from analytics_core.store.snapshot import Snapshot
 
 FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
-EVENTS: Final = pl.Schema(
-    {
-        "at": UTC_MICROSECONDS,
-        "slug": pl.String,
-        "campaignId": pl.String,
-        "country": pl.String,
-        "device": pl.String,
-        "bot": pl.Boolean,
-        "botRule": pl.String,
-        "referrer": pl.String,
-        "referrerHost": pl.String,
-        "status": pl.Int16,
-        "segment": pl.String,
-    }
-)
 
 Source = Snapshot | FactFiles  # the roll-ups of a snapshot, or the facts behind them
 
@@ -110,12 +96,10 @@ def compile_events(
     bound = Bound()
     single = single_clicks(handle, covered, as_of, files, bound)
     sql = (
-        'SELECT single_clicks.at, slug, campaign_id AS "campaignId", country, '
-        "coalesce(device, 'UNKNOWN') AS device, bot_clicks = 1 AS bot, bot_rule AS \"botRule\", referrer, "
-        'referrer_host AS "referrerHost", status, segment '
-        f"FROM ({single}) AS single_clicks{where(filters, bound)} ORDER BY single_clicks.at, event_id"
+        f"SELECT {selected(CLICK_COLUMNS)} FROM ({single}) AS events{where(filters, bound)} "
+        "ORDER BY events.at, event_id"
     )
-    return Statement(sql, EVENTS, bound.values, fact_scans(files), row_cap=None)
+    return Statement(sql, schema_of(CLICK_COLUMNS), bound.values, fact_scans(files), row_cap=None)
 
 
 def compile_first_days(handle: str, snapshot: Snapshot) -> Statement:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from analytics_core.dimensions import CUBE_COLUMNS
 from analytics_core.engines.engine import Value
 from analytics_core.model import Filter
-from analytics_core.query.catalog import DIMENSIONS
+from analytics_core.query.catalog import FILTERS
 from analytics_core.slots import Shift, SlotRange
 
-DIMENSION_COLUMNS: Final = "slug, campaign_id, country, device, referrer, referrer_host, segment"
+DIMENSION_COLUMNS: Final = ", ".join(CUBE_COLUMNS)
 
 
 class Bound:
@@ -44,7 +45,7 @@ def and_filters(filters: Sequence[Filter], bound: Bound) -> str:
 
 
 def _condition(one: Filter, bound: Bound) -> str:
-    dimension = DIMENSIONS[one.dimension]
+    dimension = FILTERS[one.dimension]
     value = f"coalesce({', '.join(dimension.columns)}, {bound(dimension.absent)})"
     wanted = ", ".join(bound(item) for item in one.values)
     return f"{value} {'NOT IN' if one.exclude else 'IN'} ({wanted})"

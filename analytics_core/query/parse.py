@@ -23,7 +23,7 @@ from analytics_core.errors import (
 )
 from analytics_core.model import ConversionDay, Events, Filter, Period, Query, Sort
 from analytics_core.names import SLUG
-from analytics_core.query.catalog import DIMENSIONS, EVENT, FILTERS, GROUPINGS, grouping
+from analytics_core.query.catalog import EVENT, FILTERS, GROUPINGS, grouping
 from analytics_core.zones import check_timezone, local_day
 
 DEFAULT_DAYS: Final = 30
@@ -124,7 +124,7 @@ def _mixed(dimension: str) -> InvalidParameterError:
 
 
 def _spelled(dimension: str, value: str) -> str:
-    return value if value.startswith("(") else DIMENSIONS[dimension].spelling(value)
+    return value if value.startswith("(") else FILTERS[dimension].spelling(value)
 
 
 def _check_filter(one: Filter) -> None:
@@ -139,7 +139,7 @@ def _check_filter(one: Filter) -> None:
         for slug in one.values:
             if not _SLUG.fullmatch(slug):
                 raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; got {slug[:40]!r}.")
-    known = DIMENSIONS[name].values
+    known = FILTERS[name].values
     for value in one.values:
         if known and value not in known:
             raise InvalidParameterError(f"{name} must be one of {', '.join(known)}; got {value[:40]!r}.")

@@ -10,9 +10,9 @@ from typing import Final
 import polars as pl
 
 from analytics_core.engines.engine import Cancellation, Engine
+from analytics_core.metrics import COUNTS, sums_of
 from analytics_core.model import Query, Row, SegmentRules, TimeToConversion, row_schema, rows_frame
 from analytics_core.query.attribution_sql import (
-    CONVERSION_EVENTS,
     NO_ATTRIBUTIONS,
     Attributions,
     attribution_files,
@@ -22,9 +22,8 @@ from analytics_core.query.attribution_sql import (
     compile_times,
     revenue_column,
 )
-from analytics_core.query.catalog import tracked_dimension
+from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.query.compile import (
-    EVENTS,
     Source,
     compile_all_keys,
     compile_days,
@@ -32,14 +31,15 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
+from analytics_core.query.event_columns import CLICK_COLUMNS, CONVERSION_COLUMNS, schema_of
 from analytics_core.query.resolve import Resolved
 from analytics_core.query.rows import all_day_rows, day_rows, key_rows
 from analytics_core.slots import SlotRange, day_slots, slot_time, slots_of
 from analytics_core.store.fact_files import Facts
 from analytics_core.store.snapshot import Snapshot
 
-CLICK_EVENT_COLUMNS: Final = pl.Schema({**EVENTS, "at": pl.String})
-CONVERSION_EVENT_COLUMNS: Final = pl.Schema({**CONVERSION_EVENTS, "at": pl.String})
+CLICK_EVENT_COLUMNS: Final = pl.Schema({**schema_of(CLICK_COLUMNS), "at": pl.String})
+CONVERSION_EVENT_COLUMNS: Final = pl.Schema({**schema_of(CONVERSION_COLUMNS), "at": pl.String})
 
 _CHUNK_ROWS: Final = 20_000
 
@@ -143,18 +143,18 @@ class Reader:
 
 def tracked_dimensions(query: Query) -> frozenset[str]:
     """What the answer depends on and logs may lack, as coverage names it."""
-    asked = (query.group_by, *(one.dimension for one in query.filters))
-    names = (tracked_dimension(name) for name in asked if name is not None)
-    return frozenset(name for name in names if name is not None)
+    asked = [FILTERS[one.dimension] for one in query.filters]
+    if query.group_by is not None:
+        asked.append(GROUPINGS[query.group_by])
+    return frozenset(one.tracked_as for one in asked if one.tracked_as)
 
 
 def _named(counts: pl.DataFrame, attributions: Attributions, columns: pl.Schema) -> pl.DataFrame:
     """Counts under the names of the metrics."""
     zero = pl.lit(0, dtype=pl.Int64)
     return counts.with_columns(
-        qualifiedClicks=pl.col("clicks") - pl.col("bot_clicks"),
-        botClicks=pl.col("bot_clicks"),
-        **({} if attributions.files else {"conversions": zero, "impressions": zero}),
+        **{name: zero for name in sums_of("attributions") if not attributions.files},
+        **{one.name: pl.sql_expr(one.derivation or one.attribute) for one in COUNTS if one.kept_with == "clicks"},
         **{f"revenue_{code}": pl.col(revenue_column(place)) for place, code in enumerate(attributions.currencies)},
     ).select(pl.col(name).cast(kind) for name, kind in columns.items())
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from analytics_core.dimensions import Dimension
 from analytics_core.model import Query, Sort
-from analytics_core.query.catalog import DIMENSIONS, Dimension, grouping
+from analytics_core.query.catalog import FILTERS, grouping
 from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slots_of
 
 DAY_GRAIN: Final = "day"
@@ -42,7 +43,7 @@ def resolve(query: Query) -> Resolved:
     current = slots_of(query.period)
     previous = slots_of(query.period.previous()) if query.compare else None
     shifts = shifts_of(query.period.timezone, SlotRange((previous or current).start, current.end))
-    needs_quarter_hours = _filters_by_host(query) or (
+    needs_quarter_hours = any(FILTERS[one.dimension].quarter_hours_only for one in query.filters) or (
         dimension.name == "day" and any(shift.slots % SLOTS_PER_DAY for shift in shifts)
     )
     ranges = [one for one in (previous, current) if one is not None]
@@ -55,10 +56,6 @@ def resolve(query: Query) -> Resolved:
         reads={QUARTER_HOUR_GRAIN: tuple(ranges)} if needs_quarter_hours else _mixed_grains(ranges),
         shifts=shifts,
     )
-
-
-def _filters_by_host(query: Query) -> bool:
-    return any("referrer_host" in DIMENSIONS[one.dimension].columns for one in query.filters)
 
 
 def _mixed_grains(ranges: list[SlotRange]) -> dict[str, tuple[SlotRange, ...]]:

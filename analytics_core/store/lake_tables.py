@@ -9,8 +9,12 @@ import polars as pl
 import pyarrow as pa
 from polars.datatypes import DataType, DataTypeClass
 
+from analytics_core.dimensions import CUBE_COLUMNS
+from analytics_core.metrics import sums_of
+
 UTC_MICROSECONDS: Final = pl.Datetime("us", "UTC")
 MONEY: Final = pl.Decimal(38, 4)
+_DIMENSIONS: Final = dict.fromkeys(CUBE_COLUMNS, pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ VERDICTS: Final = TableSpec(
 # The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times
 # (every batch appends its own; a late fact that moves clicks to another segment appends negative counts for the old
 # one); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
-# first quarter hour. `referrer_host` is kept in the quarter-hour grain only.
+# first quarter hour, and lacks the dimensions that are kept in the quarter-hour grain only.
 CLICK_COUNTS: Final = TableSpec(
     "click_counts",
     {
@@ -161,15 +165,8 @@ CLICK_COUNTS: Final = TableSpec(
         "month": pl.String,  # 'yyyy-mm', UTC
         "handle": pl.String,
         "slot": pl.Int32,
-        "slug": pl.String,
-        "campaign_id": pl.String,
-        "country": pl.String,
-        "device": pl.String,
-        "referrer": pl.String,
-        "referrer_host": pl.String,
-        "segment": pl.String,
-        "clicks": pl.Int64,
-        "bot_clicks": pl.Int64,
+        **_DIMENSIONS,
+        **dict.fromkeys(sums_of("clicks"), pl.Int64),
     },
     partition_by=("grain", "month"),
     row_group_rows=32_768,
@@ -187,13 +184,7 @@ ATTRIBUTIONS: Final = TableSpec(
         "handle": pl.String,
         "slot": pl.Int32,  # quarter hour in which it happened
         "click_slot": pl.Int32,  # quarter hour of the click, as the ctx says; null without a ctx
-        "slug": pl.String,
-        "campaign_id": pl.String,
-        "country": pl.String,
-        "device": pl.String,
-        "referrer": pl.String,
-        "referrer_host": pl.String,
-        "segment": pl.String,
+        **_DIMENSIONS,
         "event_id": pl.String,  # conversion_id or signal_id
         "event_type": pl.String,  # null: an impression
         "at": UTC_MICROSECONDS,
@@ -202,9 +193,8 @@ ATTRIBUTIONS: Final = TableSpec(
         "consent": pl.String,
         "visitor": pl.Int64,  # of the click; null while pending, for bots, and where consent was denied
         "seconds": pl.Int64,  # from the click (as the ctx says) to the conversion; null: an impression
-        "conversions": pl.Int64,
-        "impressions": pl.Int64,
-        "revenue": MONEY,  # of this row's conversions
+        **dict.fromkeys(sums_of("attributions"), pl.Int64),
+        **dict.fromkeys(sums_of("attributions", "money"), MONEY),  # of this row's conversions
         "currency": pl.String,
         "learnt_at": UTC_MICROSECONDS,  # when it became known so
     },
@@ -213,12 +203,10 @@ ATTRIBUTIONS: Final = TableSpec(
     bounds=("handle", "slot", "learnt_at"),
 )
 
-# Since when a handle's clicks carry a dimension (country, device, referrer). The least from_day of a key counts.
+# Since when a handle's clicks carry a dimension that logs may lack. The least from_day of a key counts.
 COVERAGE: Final = TableSpec(
     "coverage", {"handle": pl.String, "dimension": pl.String, "from_day": pl.Date}, row_group_rows=32_768
 )
-
-PENDING: Final = "(pending)"  # the dimensions of what came before its click's log line
 
 # What every batch did, which the commit that brought it to `clicks` says as well: that commit's log may be cleaned.
 BATCH_SUMMARIES: Final = TableSpec(

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from analytics_core.errors import StoreUnavailableError
-from analytics_core.store.host_names import host_name, label_below
+from analytics_core.host_names import host_name, label_below
 from analytics_core.store.links import Links
 
 _REMEMBERED_SECONDS: Final = 10.0

@@ -11,7 +11,7 @@ from dataclasses import replace
 import streamlit as st
 
 from analytics_core.model import Filter
-from analytics_core.query.catalog import FILTERS
+from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.query.parse import filter_text, parse_filter
 
 
@@ -45,6 +45,12 @@ def with_filter(dimension: str, value: str, *, exclude: bool = False) -> str:
     present = _filter(dimension)
     kept = present.values if present and present.exclude == exclude else ()
     return _spelled(Filter(dimension, tuple(dict.fromkeys((*kept, value))), exclude))
+
+
+def narrowed(grouping: str, key: str) -> dict[str, str]:
+    """The parameter that narrows to one key of a breakdown, and its value."""
+    name = GROUPINGS[grouping].word
+    return {name: with_filter(name, key)}
 
 
 def without_filter(dimension: str, value: str) -> str:

@@ -11,22 +11,14 @@ import polars as pl
 import streamlit as st
 
 from analytics_core.model import NOT_TRACKED, Answer, Row
+from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store.lake_tables import MONEY
 from analytics_core.ui import address, charts, filter_chips, wording
-
-_TITLES = {
-    "slug": "Link",
-    "country": "Country",
-    "referrer": "Referrer",
-    "device": "Device",
-    "segment": "Segment",
-    "day": "Day",
-}
 
 
 def title(dimension: str) -> str:
     """What one row of the dimension is."""
-    return _TITLES[dimension]
+    return GROUPINGS[dimension].label
 
 
 def chart(answer: Answer, names: Mapping[str, str]) -> None:
@@ -51,7 +43,7 @@ def chart(answer: Answer, names: Mapping[str, str]) -> None:
 def rows(answer: Answer, names: Mapping[str, str]) -> None:
     """Every row with its share of the total and its change against the previous period."""
     dimension = answer.group_by
-    key = _widget_key("rows", answer)
+    key, key_label = _widget_key("rows", answer), GROUPINGS[dimension].key_label
     keys = [row.key for row in answer.rows]
     st.dataframe(
         _table(answer, names),
@@ -61,10 +53,10 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
         key=key,
         on_select=partial(_narrow_to_row, key, dimension, keys),
         selection_mode="single-row",
-        alt=f"{_TITLES[dimension]} by {_TITLES[dimension].lower()}: {charts.sentence(answer)}",
+        alt=f"{title(dimension)} by {title(dimension).lower()}: {charts.sentence(answer)}",
         column_config={
-            "name": st.column_config.TextColumn(_TITLES[dimension]),
-            "key": st.column_config.TextColumn("Code", width="small"),
+            "name": st.column_config.TextColumn(title(dimension)),
+            "key": st.column_config.TextColumn(key_label, width="small"),
             "clicks": st.column_config.NumberColumn("Clicks", format="localized"),
             "share": st.column_config.ProgressColumn("Share", format="%.1f%%", min_value=0, max_value=100),
             "qualified": st.column_config.NumberColumn("Qualified", format="localized"),
@@ -77,7 +69,7 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
                 "Change", alignment="right", help="Clicks against the previous period"
             ),
         },
-        column_order=[name for name in _columns(answer) if name != "key" or dimension == "country"],
+        column_order=[name for name in _columns(answer) if name != "key" or key_label],
     )
     st.caption("Tick a row, or select a bar, to see only its clicks.")
 

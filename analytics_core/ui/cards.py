@@ -113,7 +113,7 @@ def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
     with st.container(key=f"bars-{dimension}", gap="xxsmall"):
         for row in rows:
             count = row.metrics.clicks
-            filters = {} if row.key == OTHER else {dimension: address.with_filter(dimension, row.key)}
+            filters = {} if row.key == OTHER else address.narrowed(dimension, row.key)
             st.page_link(
                 BREAKDOWN,
                 label=f"{wording.plain(names[row.key])} **{wording.short(count)}**",

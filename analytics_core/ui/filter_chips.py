@@ -7,42 +7,29 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from analytics_core.bootstrap import shared
 from analytics_core.model import OTHER, Filter, Query
-from analytics_core.query.catalog import GROUPINGS
+from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.ui import address, periods, session, wording
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
-DIMENSIONS = {
-    "slug": "Links",
-    "country": "Countries",
-    "referrer": "Referrers",
-    "device": "Devices",
-    "segment": "Segments",
-    "day": "Days",
-}
+_BY_DEFAULT = "slug"
 
-_NAMES = {
-    "slug": "Link",
-    "country": "Country",
-    "referrer": "Referrer",
-    "referrerHost": "Referring host",
-    "device": "Device",
-    "campaignId": "Campaign",
-    "segment": "Segment",
-}
+
+def plural(dimension: str) -> str:
+    """The rows of a breakdown: `Countries`."""
+    return GROUPINGS[dimension].plural
 
 
 def dimension_chooser() -> str:
     """The dimension of a breakdown."""
-    chosen = address.read("by", "slug")
-    st.session_state["by"] = chosen if chosen in DIMENSIONS else "slug"
+    chosen = address.read("by", _BY_DEFAULT)
+    st.session_state["by"] = chosen if chosen in GROUPINGS else _BY_DEFAULT
     st.segmented_control(
         "Break down by",
-        list(DIMENSIONS),
-        format_func=DIMENSIONS.__getitem__,
+        list(GROUPINGS),
+        format_func=plural,
         key="by",
         required=True,
         label_visibility="collapsed",
@@ -56,7 +43,7 @@ def narrow(dimension: str, key: str) -> None:
     if dimension == "day":
         periods.only(wording.parse_day(key))
     elif key != OTHER:
-        address.change(**{dimension: address.with_filter(dimension, key)})
+        address.change(**address.narrowed(dimension, key))
 
 
 def chips(filters: tuple[Filter, ...]) -> None:
@@ -69,7 +56,7 @@ def chips(filters: tuple[Filter, ...]) -> None:
                 verb = "is not" if one.exclude else "is"
                 name = wording.plain(wording.key_name(one.dimension, value))
                 st.button(
-                    f"{_NAMES[one.dimension]} {verb} {name}",
+                    f"{FILTERS[one.dimension].label} {verb} {name}",
                     key=f"chip-{one.dimension}-{value}",
                     icon=":material/close:",
                     icon_position="right",
@@ -89,10 +76,10 @@ def fill(drawer: PopoverContainer, handle: str, query_by: Callable[[str], Query]
     if not drawer.open:
         return
     with drawer:
-        dimension = st.selectbox("Filter by", list(_NAMES), format_func=_NAMES.__getitem__, key="filter-dimension")
+        dimension = st.selectbox("Filter by", list(FILTERS), format_func=_label, key="filter-dimension")
         values = _known_values(dimension, handle, query_by)
         value = st.selectbox(
-            _NAMES[dimension],
+            _label(dimension),
             tuple(values),
             format_func=lambda value: values.get(str(value), str(value)),
             index=None,
@@ -108,12 +95,17 @@ def fill(drawer: PopoverContainer, handle: str, query_by: Callable[[str], Query]
 
 def _known_values(dimension: str, handle: str, query_by: Callable[[str], Query]) -> dict[str, str]:
     """Value → name. Of hosts there is no list: they are typed."""
-    if dimension == "campaignId":
-        return shared().accounts.campaigns(handle)
-    if dimension not in GROUPINGS:
+    filtered = FILTERS[dimension]
+    if not filtered.groups:
         return {}
-    names = session.names(session.ask(query_by(dimension)))
+    names = session.names(session.ask(query_by(filtered.name)))
+    if filtered.name == "campaign":
+        names |= session.campaign_names(handle)  # also those without a click in this period
     return {key: name for key, name in names.items() if key != OTHER}
+
+
+def _label(dimension: str) -> str:
+    return FILTERS[dimension].label
 
 
 def _add(dimension: str, value: str, exclude: bool) -> None:

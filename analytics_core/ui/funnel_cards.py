@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from analytics_core.model import Answer, ConversionDay, Funnel, Metrics, Posts, Stage
+from analytics_core.query.catalog import GROUPINGS
 from analytics_core.ui import address, breakdown_table, cards, charts, filter_chips, session, wording
 
 _STAGES = {
@@ -36,7 +37,7 @@ _OUTCOMES = {
 def choosers() -> tuple[str | None, ConversionDay]:
     """The dimension that the funnel is split by (None: none), and the day on which conversions count."""
     split, counted = address.read("split"), address.read("counted", "click")
-    st.session_state["split"] = split if split in filter_chips.DIMENSIONS else ""
+    st.session_state["split"] = split if split in GROUPINGS else ""
     st.session_state["counted"] = next((label for label, day in _DAYS.items() if day == counted), next(iter(_DAYS)))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(
@@ -49,8 +50,8 @@ def choosers() -> tuple[str | None, ConversionDay]:
         )
         st.selectbox(
             "Split by",
-            ["", *filter_chips.DIMENSIONS],
-            format_func=lambda name: f"Split by {filter_chips.DIMENSIONS[name].lower()}" if name else "No split",
+            ["", *GROUPINGS],
+            format_func=lambda name: f"Split by {filter_chips.plural(name).lower()}" if name else "No split",
             key="split",
             label_visibility="collapsed",
             width=200,

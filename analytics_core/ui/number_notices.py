@@ -7,9 +7,8 @@ from datetime import datetime
 
 import streamlit as st
 
-from analytics_core.model import NOT_TRACKED, OTHER, Answer, Confidence, Factor, Freshness, FreshnessStatus
-from analytics_core.query.catalog import DIMENSIONS
-from analytics_core.store.lake_tables import PENDING
+from analytics_core.model import NOT_TRACKED, OTHER, PENDING, Answer, Confidence, Factor, Freshness, FreshnessStatus
+from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.ui import wording
 
 _FRESHNESS = {
@@ -36,7 +35,7 @@ def badges(freshness: Freshness, confidence: Confidence | None, now: datetime) -
 def special_keys(answer: Answer) -> None:
     """Says what the keys mean that are no value of the dimension."""
     keys = {row.key for row in answer.rows}
-    dimension = answer.group_by
+    dimension = GROUPINGS[answer.group_by].label.lower() if answer.group_by else ""
     meanings = {
         PENDING: "**Pending**: conversions whose click is not in the logs yet; they move to their row when it is.",
         NOT_TRACKED: f"**Not tracked**: clicks whose log line did not carry the {dimension}.",
@@ -58,7 +57,7 @@ def special_keys(answer: Answer) -> None:
 def untracked_filters(answer: Answer) -> None:
     """Says that days look empty on which the logs did not carry what is filtered by."""
     kept = [one for one in answer.query.filters if not one.exclude and NOT_TRACKED not in one.values]
-    names = [one.dimension for one in kept if DIMENSIONS[one.dimension].tracked]
+    names = [FILTERS[one.dimension].label.lower() for one in kept if FILTERS[one.dimension].tracked_as]
     share = next((one.value for one in _factors(answer) if one.name == "partialTracking"), 0)
     if names and share:
         days = answer.query.period.length

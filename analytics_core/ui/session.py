@@ -83,7 +83,13 @@ def freshness() -> Freshness:
 
 def names(answer: Answer) -> dict[str, str]:
     """Every key of the answer as a reader calls it."""
-    return {row.key: wording.key_name(answer.group_by, row.key) for row in answer.rows}
+    given = campaign_names(answer.query.handle) if answer.group_by == "campaign" else {}
+    return {row.key: given.get(row.key) or wording.key_name(answer.group_by, row.key) for row in answer.rows}
+
+
+def campaign_names(handle: str) -> dict[str, str]:
+    """What the handle's accounts call its campaigns, by campaignId."""
+    return shared().accounts.campaigns(handle)
 
 
 def ask(query: Query) -> Answer:

@@ -12,21 +12,12 @@ from importlib.resources import files
 
 from iso4217 import Currency
 
-from analytics_core.model import NOT_TRACKED, OTHER, Period
-from analytics_core.store.lake_tables import PENDING
+from analytics_core.dimensions import DIMENSIONS
+from analytics_core.model import NOT_TRACKED, OTHER, PENDING, Period
 
 UNKNOWN_COUNTRY = "ZZ"
-DIRECT = "direct"
 
-_DEVICES = {"MOBILE": "Mobile", "TABLET": "Tablet", "DESKTOP": "Desktop", "BOT": "Bot", "UNKNOWN": "Unknown"}
-_SEGMENTS = {
-    "new": "New",
-    "returning": "Returning",
-    "engaged_prospect": "Engaged prospect",
-    "customer": "Customer",
-    "vip": "VIP",
-    "unknown": "Unknown",
-}
+_LABELS = {word: one.value_labels for one in DIMENSIONS for word in (one.name, one.word)}
 _SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others", PENDING: "Pending"}
 _STEPS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 
@@ -131,17 +122,11 @@ def ago(then: datetime, now: datetime) -> str:
 
 def key_name(dimension: str, key: str) -> str:
     """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`."""
-    if key in _SPECIAL:
-        return _SPECIAL[key]
+    if named := _SPECIAL.get(key) or _LABELS[dimension].get(key):
+        return named
     if dimension == "country":
-        return "Unknown country" if key == UNKNOWN_COUNTRY else countries().get(key, key)
-    if dimension == "device":
-        return _DEVICES.get(key, key)
-    if dimension == "segment":
-        return _SEGMENTS.get(key, key)
-    if dimension == "day":
-        return day(parse_day(key))
-    return "Direct" if dimension == "referrer" and key == DIRECT else key
+        return countries().get(key, key)
+    return day(parse_day(key)) if dimension == "day" else key
 
 
 def parse_day(key: str) -> date:

@@ -28,13 +28,13 @@ from pydantic_core import ErrorDetails
 from sqlalchemy import Connection, Table, delete, select, update
 
 from analytics_core.errors import AccountsFileError, InvalidTimezoneError
+from analytics_core.host_names import ascii_name, host_name
 from analytics_core.model import Plan, Role
 from analytics_core.names import HANDLE, SLUG
 from analytics_core.store import tables
 from analytics_core.store.access_tokens import revoke_of_strangers
 from analytics_core.store.audit_events import record
 from analytics_core.store.database import Database, upsert
-from analytics_core.store.host_names import ascii_name, host_name
 from analytics_core.store.object_storage import check_installed, client, is_object_url, parse_location, storage_errors
 from analytics_core.validation import complaint
 from analytics_core.zones import check_timezone

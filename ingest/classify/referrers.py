@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import polars as pl
 from publicsuffixlist import PublicSuffixList
 
-from analytics_core.store.host_names import ascii_name, referring_name
+from analytics_core.host_names import ascii_name, referring_name
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.list_files import read_toml
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from analytics_core.host_names import host_name, label_below
 from analytics_core.names import SLUG
-from analytics_core.store.host_names import host_name, label_below
 from analytics_core.store.lake_tables import UTC_MICROSECONDS
 from ingest.classify import decode_once
 from ingest.reading.blocks import Block

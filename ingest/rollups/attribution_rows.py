@@ -9,25 +9,27 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.model import INTENT
+from analytics_core.dimensions import CLICK_COLUMNS
+from analytics_core.metrics import sums_of
+from analytics_core.model import INTENT, PENDING
 from analytics_core.slots import slot_column, time_column
-from analytics_core.store.lake_tables import ATTRIBUTIONS, MONEY, PENDING, UTC_MICROSECONDS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, MONEY, UTC_MICROSECONDS
 from ingest.rollups.visitor_segments import CLICK_KEYS, LINK_COLUMNS, UNKNOWN
 
-DIMENSIONS: Final = ("campaign_id", "country", "device", "referrer", "referrer_host")
 # What an event is before it is known what its click was.
 EVENT_COLUMNS: Final = {
     name: kind
     for name, kind in ATTRIBUTIONS.columns.items()
-    if name not in (*DIMENSIONS, "segment", "visitor", "month")
+    if name not in (*CLICK_COLUMNS, "segment", "visitor", "month")
 }
 # What must be known of a click that an event names. `visitor` is null for bots.
-KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *DIMENSIONS, "learnt_at")
+KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *CLICK_COLUMNS, "learnt_at")
 # The UTC day on which the click of an event happened, as its ctx says. The log may say the day before or after: clocks
 # differ, and a request takes its time. A click that is farther off is not the one that the ctx names.
 CTX_DAY: Final = time_column("click_slot").dt.date()
 CTX_DAYS_OFF: Final = (-1, 0, 1)
-_SUMS: Final = ["conversions", "impressions", "revenue"]
+_COUNTS: Final = sums_of("attributions")
+_SUMS: Final = [*_COUNTS, *sums_of("attributions", "money")]
 
 
 def conversion_events(conversions: pl.LazyFrame) -> pl.LazyFrame:
@@ -90,7 +92,7 @@ def attribute(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame
     is_pending = pl.col("click_event_id").is_not_null() & pl.col("click_learnt_at").is_null()
     return _in_columns(
         joined.with_columns(
-            pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col(name)).alias(name) for name in DIMENSIONS
+            pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col(name)).alias(name) for name in CLICK_COLUMNS
         ).with_columns(
             segment=pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col("segment").fill_null(UNKNOWN)),
             visitor=pl.when(pl.col("consent").is_null() | (pl.col("consent") != "denied")).then("visitor"),
@@ -113,7 +115,7 @@ def in_force(attributions: pl.LazyFrame) -> pl.DataFrame:
     rows = attributions.collect(engine="streaming")
     keys = [name for name in ATTRIBUTIONS.columns if name not in (*_SUMS, "learnt_at")]
     sums = rows.group_by(keys).agg(pl.col(_SUMS).sum(), pl.col("learnt_at").max())
-    return _in_columns(sums.filter((pl.col("conversions") != 0) | (pl.col("impressions") != 0)))
+    return _in_columns(sums.filter(pl.any_horizontal(pl.col(_COUNTS) != 0)))
 
 
 def resegment(rows: pl.DataFrame, moved: pl.DataFrame, learnt_at: pl.Series) -> pl.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from analytics_core.dimensions import CUBE, CUBE_COLUMNS, TRACKED_COLUMNS
+from analytics_core.metrics import sums_of
 from analytics_core.slots import SLOTS_PER_DAY, slot_column, time_column
 from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE
 from analytics_core.store.request_rules import request_rule
@@ -12,11 +14,11 @@ from ingest.rollups.packed_keys import coded, group_sorted
 QUARTER_HOUR = "quarter_hour"
 DAY = "day"
 
-_KEYS = ["handle", "slot", "slug", "campaign_id", "country", "device", "referrer", "referrer_host", "segment"]
+_KEYS = ["handle", "slot", *CUBE_COLUMNS]
 _WORDS = [name for name in _KEYS if name != "slot"]
 _ORDER = ["month", *_KEYS]  # of rows in files: readers prune by handle and slot
-_SUMS = [pl.col("clicks").sum(), pl.col("bot_clicks").sum()]
-_TRACKED = ("country", "device", "referrer")
+_SUMS = [pl.col(name).sum() for name in sums_of("clicks")]
+_NOT_OF_DAYS = [one.column for one in CUBE if one.quarter_hours_only]
 
 
 def judge(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.LazyFrame:
@@ -37,8 +39,8 @@ def count_clicks(judged: pl.LazyFrame) -> pl.DataFrame:
     sums = [pl.len().cast(pl.Int64).alias("clicks"), pl.col("is_bot").sum().cast(pl.Int64).alias("bot_clicks")]
     quarter_hours = group_sorted(_with_month(clicks), _ORDER, sums)
     first_slot = pl.col("slot") // SLOTS_PER_DAY * SLOTS_PER_DAY
-    no_host = pl.lit(None, dtype=clicks.schema["referrer_host"])
-    days = group_sorted(quarter_hours.with_columns(slot=first_slot, referrer_host=no_host), _ORDER, _SUMS)
+    nulls = {name: pl.lit(None, dtype=clicks.schema[name]) for name in _NOT_OF_DAYS}
+    days = group_sorted(quarter_hours.with_columns(slot=first_slot, **nulls), _ORDER, _SUMS)
     return pl.concat([_as_counts(quarter_hours, QUARTER_HOUR), _as_counts(days, DAY)])
 
 
@@ -47,7 +49,7 @@ def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
     rows = counts.collect()
     grain = rows.item(0, "grain") if rows.height else DAY
     summed = group_sorted(_with_month(coded(rows, _WORDS)), _ORDER, _SUMS)
-    return _as_counts(summed.filter((pl.col("clicks") != 0) | (pl.col("bot_clicks") != 0)), grain)
+    return _as_counts(summed.filter(pl.any_horizontal(pl.col(sums_of("clicks")) != 0)), grain)
 
 
 def _with_month(rows: pl.DataFrame) -> pl.DataFrame:
@@ -77,6 +79,6 @@ def cover(quarter_hours: pl.DataFrame) -> pl.DataFrame:
         .group_by("handle")
         .agg(from_day=day.min())
         .with_columns(dimension=pl.lit(dimension))
-        for dimension in _TRACKED
+        for dimension in TRACKED_COLUMNS
     ]
     return pl.concat(first_days).select(list(COVERAGE.columns)).sort("handle", "dimension")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 from deltalake import DeltaTable
 
-from analytics_core.model import SegmentRules
+from analytics_core.model import PENDING, SegmentRules
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, PENDING
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from analytics_core.store.request_rules import request_rule
 from ingest.rollups.attribution_rows import (
     CTX_DAY,

@@ -189,7 +189,7 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
     response = api.get(PATH, **parameters)
     assert (response.status_code, response.json()["error"]) == (400, code)
     if code == "invalid_group_by":
-        said = "groupBy must be one of day, slug, country, device, referrer, segment."
+        said = "groupBy must be one of day, slug, campaign, country, device, referrer, segment."
         assert response.json()["message"] == said
 
 

@@ -18,10 +18,9 @@ from support.filled import NOW, Click, Conversion, Fact, Signal, filled, open_en
 
 from analytics_core.access.actors import Actor
 from analytics_core.engines.engine import Engine
-from analytics_core.model import SEGMENTS, Answer, Filter, Metrics, Period, Query
+from analytics_core.model import PENDING, SEGMENTS, Answer, Filter, Metrics, Period, Query
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.query.rows import previous_total, total
-from analytics_core.store.lake_tables import PENDING
 
 ANN = Actor("ann")
 
@@ -127,7 +126,7 @@ def queries(draw: st.DrawFn, zone: str, pivot: date) -> Query:
     from_day = pivot + timedelta(days=draw(st.integers(-3, 1)))
     return Query(
         handle=draw(st.sampled_from(["acme", "acme", "big"])),
-        group_by=draw(st.sampled_from(GROUPINGS)),
+        group_by=draw(st.sampled_from(list(GROUPINGS))),
         period=Period(from_day, from_day + timedelta(days=draw(st.integers(0, 3))), zone),
         filters=tuple(
             Filter(

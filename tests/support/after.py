@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from analytics_core.model import INTENT, SegmentRules
+from analytics_core.model import INTENT, PENDING, SegmentRules
 from analytics_core.slots import SLOT_SECONDS
-from analytics_core.store.lake_tables import PENDING
 
 RowOf = Mapping[str, Any]
 RULES = SegmentRules()

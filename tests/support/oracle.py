@@ -113,6 +113,7 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         referrer=pl.col("referrer").fill_null(NOT_TRACKED),
         referrerHost=pl.col("referrer_host").fill_null(pl.col("referrer")).fill_null(NOT_TRACKED),
         campaignId=pl.col("campaign_id").fill_null("(none)"),
+        campaign=pl.col("campaign_id").fill_null("(none)"),
         device=pl.col("device").fill_null(NOT_TRACKED),
     )
     named = named.with_columns(pl.col("slug").fill_null(NOT_TRACKED), day=pl.col("local_day").dt.strftime("%Y%m%d"))

@@ -9,9 +9,10 @@ import polars as pl
 from streamlit.testing.v1 import AppTest
 
 from analytics_core.access import user_tokens
+from analytics_core.model import PENDING
 from analytics_core.slots import SLOT_SECONDS
 from analytics_core.store import tables
-from analytics_core.store.lake_tables import ATTRIBUTIONS, PENDING
+from analytics_core.store.lake_tables import ATTRIBUTIONS
 from support.logs import CHROME, GOOGLEBOT, Request, realtime_text, write
 from support.world import ACCOUNTS, ROOT, World
 

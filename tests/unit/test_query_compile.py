@@ -81,7 +81,7 @@ def test_the_handle_is_the_first_condition_on_every_table(day: ConversionDay) ->
 
 @settings(deadline=None)
 @given(
-    name=st.sampled_from(FILTERS),
+    name=st.sampled_from(list(FILTERS)),
     value=st.text(min_size=4).map(lambda text: f"'; DROP {text}"),
     exclude=st.booleans(),
 )

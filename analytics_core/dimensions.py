@@ -1,0 +1,187 @@
+"""DIMENSIONS: the properties by which clicks are grouped and filtered. One dimension is one row here.
+
+Columns of the roll-ups, SQL, parameters of the API, files, screens and docs are derived from these rows. A new
+dimension needs its row and, beside it, whatever finds its value for a click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from analytics_core.host_names import referring_name
+from analytics_core.model import NO_CAMPAIGN, NOT_TRACKED, PENDING, SEGMENTS, Sort
+
+Origin = Literal["time", "log", "link", "agent", "history"]
+Place = Literal["slots", "cube", "detail"]
+
+
+def _as_it_stands(value: str) -> str:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One property of a click.
+
+    `name` is the word of `groupBy`; `parameter`, the word of filters and of single events, is the same unless it is
+    given. `label` and `plural` are those of screens. `origin` says where the value of a click comes from: its time,
+    the log line, the link in force, the user agent, or the visitor's history. `kept` says where answers find it:
+    `slots` are times, the `cube` is the roll-up that counts clicks in all of its dimensions at once, and `detail` is
+    read from facts or from a roll-up of its own.
+
+    `column` holds the value; where it is null that of `fallback` counts, and where both are, `absent`. A log may lack
+    what `tracked_as` names: then the dimension has a `trackedFrom`. `spelling` turns what a caller typed into the way
+    values are stored. `values` are all that there are, where they are known; `value_labels` are what screens call them.
+    """
+
+    name: str
+    column: str
+    label: str
+    plural: str
+    definition: str
+    example: str
+    origin: Origin
+    kept: Place = "cube"
+    parameter: str = ""
+    groups: bool = True
+    filters: bool = True
+    default_sort: Sort = "desc"
+    tracked_as: str = ""
+    fallback: str = ""
+    quarter_hours_only: bool = False  # the roll-up of whole days lacks it
+    absent: str = NOT_TRACKED
+    spelling: Callable[[str], str] = _as_it_stands
+    values: tuple[str, ...] = ()
+    value_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    key_label: str = ""  # of the stored value, where screens show it beside its name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that may hold the value; the first that is not null counts."""
+        return (self.column, self.fallback) if self.fallback else (self.column,)
+
+    @property
+    def word(self) -> str:
+        """What filters and single events call it."""
+        return self.parameter or self.name
+
+
+# In the order in which roll-ups keep them, and screens and docs show them. Files that exist hold the cube's columns in
+# this order: a new one comes last.
+DIMENSIONS: Final = (
+    Dimension(
+        "day",
+        "slot",
+        "Day",
+        "Days",
+        "The day in the requested time zone; every day of the range is present, zeros included.",
+        "20260228",
+        origin="time",
+        kept="slots",
+        filters=False,
+        default_sort="asc",
+    ),
+    Dimension("slug", "slug", "Link", "Links", "The short link.", "launch", origin="log"),
+    Dimension(
+        "campaign",
+        "campaign_id",
+        "Campaign",
+        "Campaigns",
+        f"The campaign that the link belonged to when it was clicked, {NO_CAMPAIGN} where there was none.",
+        "spring-launch",
+        origin="link",
+        parameter="campaignId",
+        absent=NO_CAMPAIGN,
+        value_labels={NO_CAMPAIGN: "No campaign"},
+        key_label="Campaign ID",
+    ),
+    Dimension(
+        "country",
+        "country",
+        "Country",
+        "Countries",
+        "ISO 3166-1 alpha-2 code of the viewer's country, ZZ where the log has none.",
+        "DE,AT",
+        origin="log",
+        tracked_as="country",
+        spelling=str.upper,
+        value_labels={"ZZ": "Unknown country"},
+        key_label="Code",
+    ),
+    Dimension(
+        "device",
+        "device",
+        "Device",
+        "Devices",
+        "MOBILE, TABLET, DESKTOP, BOT or UNKNOWN. A bot is always BOT.",
+        "MOBILE",
+        origin="agent",
+        tracked_as="device",
+        spelling=str.upper,
+        value_labels={
+            "MOBILE": "Mobile",
+            "TABLET": "Tablet",
+            "DESKTOP": "Desktop",
+            "BOT": "Bot",
+            "UNKNOWN": "Unknown",
+        },
+    ),
+    Dimension(
+        "referrer",
+        "referrer",
+        "Referrer",
+        "Referrers",
+        "The referring domain, direct where there is none.",
+        "instagram.com",
+        origin="log",
+        tracked_as="referrer",
+        spelling=str.lower,
+        value_labels={"direct": "Direct"},
+    ),
+    Dimension(
+        "referrerHost",
+        "referrer_host",
+        "Referring host",
+        "Referring hosts",
+        "The referring host without its port and a leading www., which a filter may have or leave out; where the "
+        "referrer has no host, the referrer.",
+        "l.instagram.com",
+        origin="log",
+        groups=False,
+        tracked_as="referrer",
+        fallback="referrer",
+        quarter_hours_only=True,
+        spelling=referring_name,
+        value_labels={"direct": "Direct"},
+    ),
+    Dimension(
+        "segment",
+        "segment",
+        "Segment",
+        "Segments",
+        f"What the visitor was when clicking: {', '.join(SEGMENTS)}. A visitor without identity, and a bot, is "
+        "unknown.",
+        "returning,customer",
+        origin="history",
+        absent="unknown",
+        spelling=str.lower,
+        values=(*SEGMENTS, PENDING),
+        value_labels={
+            "new": "New",
+            "returning": "Returning",
+            "engaged_prospect": "Engaged prospect",
+            "customer": "Customer",
+            "vip": "VIP",
+            "unknown": "Unknown",
+        },
+    ),
+)
+
+CUBE: Final = tuple(one for one in DIMENSIONS if one.kept == "cube")
+CUBE_COLUMNS: Final = tuple(one.column for one in CUBE)
+# What a conversion takes over from its click when the click's line arrives. The slug it knows from its ctx; its segment
+# moves by other rules.
+CLICK_COLUMNS: Final = tuple(one.column for one in CUBE if one.origin != "history" and one.column != "slug")
+TRACKED_COLUMNS: Final = tuple(one.column for one in CUBE if one.tracked_as == one.column)
