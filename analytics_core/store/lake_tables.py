@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
-import pyarrow as pa
 from polars.datatypes import DataType, DataTypeClass
 
 from analytics_core.dimensions import CUBE_COLUMNS
 from analytics_core.metrics import sums_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # and numpy with it, which a command that opens no lake can start without
 
 UTC_MICROSECONDS: Final = pl.Datetime("us", "UTC")
 MONEY: Final = pl.Decimal(38, 4)
