@@ -1,7 +1,9 @@
-"""What Pydantic found wrong with a value, as a sentence: what it must be, and what was got."""
+"""What is wrong with a value, as a sentence: what it must be, and what was got."""
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
@@ -42,7 +44,7 @@ _BOUNDS: Final = {
 
 
 def complaint(error: ErrorDetails, *, is_secret: bool = False) -> str:
-    """What follows the name of the value: `must be a whole number; got 'x'`. A secret is not told."""
+    """What Pydantic found, to follow the name of the value: `must be a whole number; got 'x'`. A secret is not told."""
     kind = error["type"]
     context = {name: f"{one:g}" if isinstance(one, float) else one for name, one in error.get("ctx", {}).items()}
     if kind == "missing":
@@ -55,8 +57,20 @@ def complaint(error: ErrorDetails, *, is_secret: bool = False) -> str:
         return f"must be JSON: {context.get('error', '')}".removesuffix(": ")
     must_be = _KINDS.get(kind) or (_BOUNDS[kind].format_map(context) if kind in _BOUNDS else None)
     wrong = error["msg"] if must_be is None else f"must be {must_be.replace(chr(39), '')}"
-    return wrong if is_secret else f"{wrong}; got {_shown(error['input'])}"
+    return wrong if is_secret else f"{wrong}; got {shown(error['input'])}"
 
 
-def _shown(value: Any) -> str:
-    return repr(value)[:_SHOWN_CHARACTERS]
+def shown(value: Any) -> str:
+    """A value as its sender knows it, from JSON or a text: `'x'`, `null`, `5`; cut where it is long."""
+    match value:
+        case str():
+            whole = repr(value)
+        case None:
+            whole = "null"
+        case bool():
+            whole = "true" if value else "false"
+        case int() | float() | Decimal():
+            whole = str(value)
+        case _:
+            whole = json.dumps(value, default=str)
+    return whole if len(whole) <= _SHOWN_CHARACTERS else f"{whole[:_SHOWN_CHARACTERS]}…"

@@ -16,28 +16,28 @@ _PLACES_TOLD: Final = 20
 def warnings(result: SyncResult) -> Iterator[str]:
     """Sentences about what a person should look at."""
     for misfit in result.misfits:
-        yield f"warning: {misfit}; the roll-ups were derived anew, and fit."
+        yield f"warning: {misfit}; they were derived anew, and fit now."
     reasons = Counter(result.refused.values())
     for reason, objects in reasons.most_common():
         key = next(key for key, said in result.refused.items() if said == reason)
         yield (
-            f"warning: {_counted(objects, 'object')} refused: {reason}. For example {key}. What was mended since, "
-            "such as a field list, `sync --full` tries again."
+            f"warning: {_counted(objects, 'object')} refused: {reason}. For example {key}. After mending the cause, "
+            "such as a wrong field list, `sync --full` tries them again."
         )
     for source in result.misread:
         yield (
-            f"error: {source} is not read as it is: its newest objects were all refused. Are its fields right "
-            "(--fields, or `fields` in sources.toml)? After mending that, `sync --full` tries them again."
+            f"error: {source} cannot be read as it is configured: its newest objects were all refused. Are its fields "
+            "right (--fields, or `fields` in sources.toml)? After mending that, `sync --full` tries them again."
         )
     yield from result.errors
     for place, reason in islice(result.unlisted.items(), _PLACES_TOLD):
         yield f"warning: {place} could not be read: {reason}. The next run tries again."
     if len(result.unlisted) > _PLACES_TOLD:
-        yield f"warning: so could {len(result.unlisted) - _PLACES_TOLD:,} more places not."
+        yield f"warning: {len(result.unlisted) - _PLACES_TOLD:,} more places could not be read."
     for source in result.empty:
-        yield f"warning: {source} holds no file, and never did: is it the right place?"
+        yield f"warning: {source} holds no file, and never did. Is it the right place?"
     for source, objects in result.foreign.items():
-        yield f"warning: {source}: none of {objects} objects names the distribution in its key."
+        yield f"warning: {source}: none of its {_counted(objects, 'object')} names the distribution in its key."
     if result.failed:
         yield f"warning: {_counted(result.failed, 'object')} could not be read; the next run tries again."
     if result.waiting:
@@ -49,8 +49,8 @@ def warnings(result: SyncResult) -> Iterator[str]:
     redirects = identity.lines - identity.not_redirects - identity.rejected
     if identity.unknown_hosts > _MANY_UNKNOWN * redirects:
         yield (
-            f"warning: {identity.unknown_hosts:,} of {redirects:,} redirects on hosts that are no handle's. "
-            "After loading the accounts that they belong to, `sync --full` counts them."
+            f"warning: {identity.unknown_hosts:,} of {redirects:,} redirects were on hosts that belong to no handle. "
+            "After loading the accounts of those hosts, `sync --full` counts them."
         )
 
 

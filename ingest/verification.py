@@ -120,8 +120,8 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
 
 
 def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:
-    """No request stands twice within a day, nor on both sides of a midnight, unless release 0.1.0 put it there: it did
-    not look beyond midnight, nor at other handles, and facts are not taken back."""
+    """No request is counted twice within a day, nor on both sides of a midnight, unless release 0.1.0 put it
+    there: it did not look beyond midnight, nor at other handles, and facts are not taken back."""
     twice = old = of_others = 0
     same_handle = pl.struct("handle", "day", "event_id").n_unique()
     same_day = pl.struct("day", "event_id").n_unique()
@@ -139,7 +139,7 @@ def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:
         compared = of_month.filter(is_compared(clicks)).height
         twice, old = twice + compared, old + of_month.height - compared
         before = [path for path in files if day_of(path) == day_of(files[-1])]
-    said = f"{twice} clicks stand twice"
+    said = f"{twice} clicks are counted twice"
     if old:
         said += f"; requests that release 0.1.0 counted before and after a midnight: {old}"
     if of_others:

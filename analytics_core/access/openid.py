@@ -19,7 +19,9 @@ def actor_of_claims(claims: Mapping[str, Any], settings: Settings, now: datetime
     """
     user_id, ends = claims.get(settings.sign_in_claim), claims.get("exp")
     if not isinstance(user_id, str) or not user_id or isinstance(ends, bool) or not isinstance(ends, int | float):
-        raise InvalidTokenError(f"The sign-in service must tell {settings.sign_in_claim} and the end of the session.")
+        raise InvalidTokenError(
+            f"The sign-in service must send the claims {settings.sign_in_claim} and exp; one of them is missing."
+        )
     if settings.sign_in_claim == "email" and claims.get("email_verified") is not True:
         raise InvalidTokenError("The sign-in service has not verified this address.")
     expires_at = datetime.fromtimestamp(ends, UTC)

@@ -23,6 +23,7 @@ from analytics_core.store import access_tokens
 from analytics_core.store.access_tokens import AccessToken, AccessTokens
 from analytics_core.store.audit_events import AuditEvent, record
 from analytics_core.store.database import Database
+from analytics_core.validation import shown
 
 MAX_NAME: Final = 100
 MAX_LIFETIME: Final = timedelta(days=3_653)
@@ -64,9 +65,11 @@ class PersonalTokens:
         """Raises the errors of Policy.check, and InvalidParameterError for a name, scope or end that cannot be."""
         self._policy.check(actor, Action.MAKE_TOKENS, handle)
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-            raise InvalidParameterError(f"name must have 1 to {MAX_NAME} characters that can be seen.")
+            raise InvalidParameterError(f"name must have 1 to {MAX_NAME} printable characters; got {shown(name)}.")
         if expires_at is not None and not now < expires_at < now + MAX_LIFETIME:
-            raise InvalidParameterError("expiresAt must lie in the future, ten years ahead at most.")
+            raise InvalidParameterError(
+                f"expiresAt must be in the future, and at most ten years ahead; got {expires_at.isoformat()}."
+            )
         token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         token = AccessToken(
             token_id=token_id,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from analytics_core.errors import InvalidParameterError
+from analytics_core.validation import shown
 
 SCOPES: Final = ("analytics.*", "analytics.read", "analytics.export")
 
@@ -19,5 +20,5 @@ def checked(scopes: Iterable[str]) -> tuple[str, ...]:
     """The scopes, each once. Raises InvalidParameterError for an unknown one, or for none."""
     given = tuple(dict.fromkeys(scopes))
     if not given or any(one not in SCOPES for one in given):
-        raise InvalidParameterError(f"scopes must be one or more of {', '.join(SCOPES)}.")
+        raise InvalidParameterError(f"scopes must be one or more of {', '.join(SCOPES)}; got {shown(given)}.")
     return given

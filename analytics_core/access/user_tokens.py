@@ -41,7 +41,7 @@ def verify(token: str, settings: Settings, now: datetime) -> Actor:
     """The actor whom a token proves. Raises InvalidTokenError, TokenExpiredError, StoreUnavailableError (key set)."""
     if token.startswith(PERSONAL):
         raise InvalidTokenError(
-            "A personal access token opens /v2/public/handles/ alone; here a user's token is needed."
+            "This route needs a user's token; a personal access token opens /v2/public/handles/ alone."
         )
     try:
         header = jwt.get_unverified_header(token)

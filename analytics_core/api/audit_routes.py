@@ -41,7 +41,7 @@ Limit = Annotated[str, Query(description="Events, 1 to 1,000, newest first.", ex
 Before = Annotated[
     str | None,
     Query(
-        description="RFC 3339 time: only events before it. Or the eventId of the last one seen: those that follow.",
+        description="An RFC 3339 time, for the events before it; or the eventId of the last event read, for the next.",
         examples=["2026-02-25T12:00:00Z"],
     ),
 ]
@@ -66,7 +66,7 @@ def of_the_platform(request: Request, limit: Limit = "100", before: Before = Non
 
 def _events(request: Request, handle: str | None, limit: str, before: str | None) -> AuditSchema:
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= MAX_EVENTS):
-        raise errors.InvalidLimitError(f"limit must be a whole number from 1 to {MAX_EVENTS}.")
+        raise errors.InvalidLimitError(f"limit must be a whole number from 1 to {MAX_EVENTS}; got {limit[:40]!r}.")
     log = application_of(request).audit
     found = log.events(handle, limit=int(limit), before=_place(log, handle, before))
     request.scope["clickledger.headers"]["Cache-Control"] = "no-store"
@@ -85,6 +85,7 @@ def _place(log: Audit, handle: str | None, text: str | None) -> datetime | Audit
         time = None
     if time is None or time.tzinfo is None or not FIRST_YEAR <= time.year <= LAST_YEAR:
         raise errors.InvalidParameterError(
-            "before must be an RFC 3339 time with a zone, such as 2026-02-25T12:00:00Z, or an eventId of this log."
+            "before must be an RFC 3339 time with its offset, such as 2026-02-25T12:00:00Z, or an eventId of this log; "
+            f"got {text[:40]!r}."
         )
     return time

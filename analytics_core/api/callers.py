@@ -74,6 +74,7 @@ def _count(request: Request, application: Application, actor: Actor) -> None:
     )
     if not left.is_within:
         raise RateLimitedError(
-            f"At most {left.limit} requests in {left.window_seconds} seconds; try again in {left.reset_seconds}.",
+            f"The API answers at most {left.limit} requests of one caller in {left.window_seconds} seconds; "
+            f"try again in {left.reset_seconds} seconds.",
             retry_after=left.reset_seconds,
         )

@@ -26,15 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--format", choices=tuple(FORMATS_OF_DELIVERIES), default="csv")
     adding.add_argument("--query", required=True, help="as in the API: groupBy=slug&country=DE&tz=Europe/Berlin")
     adding.add_argument("--to", required=True, help="a folder or s3://bucket/prefix")
-    listing = verbs.add_parser("list", help="those that are saved")
+    listing = verbs.add_parser("list", help="the saved exports")
     listing.set_defaults(verb_run=_list)
-    history = verbs.add_parser("runs", help="how each period ended, and why one was skipped or failed; newest first")
+    history = verbs.add_parser(
+        "runs", help="how each period ended, and why a period was skipped or failed; newest first"
+    )
     history.set_defaults(verb_run=_show_runs)
     history.add_argument("--limit", type=count, default=50)
     for showing in (listing, history):
         showing.add_argument("--handle")
         showing.add_argument("--json", action="store_true")
-    removing = verbs.add_parser("remove", help="end one; its files stay")
+    removing = verbs.add_parser("remove", help="remove a saved export; its files stay")
     removing.set_defaults(verb_run=_remove)
     removing.add_argument("delivery_id")
 

@@ -6,6 +6,7 @@ import argparse
 from datetime import timedelta
 
 from analytics_core.access import user_tokens
+from analytics_core.command_values import count
 from analytics_core.settings import Settings
 from analytics_core.store.clock import machine_time
 
@@ -13,16 +14,10 @@ from analytics_core.store.clock import machine_time
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", required=True, help="user id, as the accounts file names it")
     parser.add_argument("--staff", action="store_true", help="a platform reviewer, who reads every handle")
-    parser.add_argument("--minutes", type=_minutes, default=60, help="how long it is valid (default 60)")
+    parser.add_argument("--minutes", type=count, default=60, help="how long it is valid (default 60)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     lifetime = timedelta(minutes=arguments.minutes)
     print(user_tokens.mint(settings, arguments.user, now=machine_time(), lifetime=lifetime, is_staff=arguments.staff))
     return 0
-
-
-def _minutes(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return int(text)

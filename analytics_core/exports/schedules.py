@@ -76,12 +76,12 @@ def add(application: Application, *, handle: str, every: Every, format_name: str
     """
     account = application.policy.check(DELIVERER, Action.EXPORT, handle)
     if format_name not in FORMATS_OF_DELIVERIES:
-        raise InvalidFormatError(f"format must be one of {', '.join(FORMATS_OF_DELIVERIES)}.")
+        raise InvalidFormatError(f"format must be one of {', '.join(FORMATS_OF_DELIVERIES)}; got {format_name!r}.")
     given = gathered(parse_qsl(query))
     for name in given.keys() - _SAVED:  # an unknown one may be a filter that is misspelt
         raise InvalidParameterError(
-            f"A delivery goes by its own periods and gives every row: leave out {name}. "
-            f"It has {', '.join(sorted(_SAVED))}."
+            f"The query of a delivery must have only the parameters {', '.join(sorted(_SAVED))}; got {name}. "
+            "Its days follow from the period, and it gives every row."
         )
     check_installed(place)
     now = application.clock()
@@ -99,7 +99,8 @@ def _keep(database: Database, made: Delivery, now: datetime) -> None:
     for other in saved(database, made.handle):
         if _file_key(other) == _file_key(made):
             raise InvalidParameterError(
-                f"{other.delivery_id} writes files of the same names to {made.place}; choose another."
+                f"The place must be another one than {made.place}: delivery {other.delivery_id} writes "
+                "files of the same names there."
             )
     row = {name: getattr(made, name) for name in Delivery.__dataclass_fields__} | {"query": json.dumps(made.query)}
     with database.begin() as connection:

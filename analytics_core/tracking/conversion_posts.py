@@ -90,7 +90,7 @@ def _value_e4(fields: Fields) -> int:
     value = fields.number("value", 0, LARGEST_VALUE)
     exact = value.quantize(SMALLEST_STEP)
     if exact != value:
-        raise InvalidConversionError("value must have at most 4 decimals.")
+        raise InvalidConversionError(f"value must have at most 4 decimals; {fields.got('value')}.")
     return int(exact.scaleb(4))
 
 
@@ -102,7 +102,7 @@ def _currency(fields: Fields, value_e4: int) -> str | None:
         return None
     code = given.upper() if isinstance(given, str) else ""
     if code not in CURRENCIES:
-        raise InvalidConversionError("currency must be an ISO 4217 code such as USD.")
+        raise InvalidConversionError(f"currency must be an ISO 4217 code such as USD; {fields.got('currency')}.")
     return code
 
 

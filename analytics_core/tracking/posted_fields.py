@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from analytics_core.errors import ClickledgerError
+from analytics_core.validation import shown
 
 _UNFIT: Final = ("Cc", "Cs")  # control characters, and halves of characters that no database holds
 
@@ -21,13 +22,17 @@ class Fields:
     values: Mapping[str, Any]
     refusal: type[ClickledgerError]
 
+    def got(self, name: str) -> str:
+        """What was posted in a field, for a refusal."""
+        return f"got {shown(self.values[name])}" if name in self.values else "it is missing"
+
     def text(self, name: str, longest: int, *, may_be_empty: bool = False) -> str:
         value = self.values.get(name)
         if not isinstance(value, str) or len(value) > longest or not (may_be_empty or value.strip()):
             least = 0 if may_be_empty else 1
-            raise self.refusal(f"{name} must be a string of {least} to {longest} characters.")
+            raise self.refusal(f"{name} must be a string of {least} to {longest} characters; {self.got(name)}.")
         if not value.isprintable() and any(unicodedata.category(character) in _UNFIT for character in value):
-            raise self.refusal(f"{name} must not hold control characters.")
+            raise self.refusal(f"{name} must not hold control characters; {self.got(name)}.")
         return value
 
     def optional_text(self, name: str, longest: int) -> str | None:
@@ -38,7 +43,7 @@ class Fields:
         value = self.values.get(name)
         if isinstance(value, int | Decimal) and not isinstance(value, bool) and least <= value <= most:
             return Decimal(value)
-        raise self.refusal(f"{name} must be a JSON number from {least:,} to {most:,}.")
+        raise self.refusal(f"{name} must be a JSON number from {least:,} to {most:,}; {self.got(name)}.")
 
 
 def parse_fields(body: bytes, refusal: type[ClickledgerError]) -> Fields:
@@ -48,7 +53,7 @@ def parse_fields(body: bytes, refusal: type[ClickledgerError]) -> Fields:
     except (ValueError, ArithmeticError, RecursionError):
         raise refusal("The body must be a JSON object in UTF-8.") from None
     if not isinstance(values, dict):
-        raise refusal("The body must be a JSON object.")
+        raise refusal(f"The body must be a JSON object; got {shown(values)}.")
     return Fields(values, refusal)
 
 

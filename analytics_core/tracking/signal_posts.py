@@ -71,16 +71,18 @@ def _handle(fields: Fields, context: ctx.Context | None) -> str:
         return context.handle
     handle = given.lower() if isinstance(given, str) else ""
     if not _HANDLE.fullmatch(handle):
-        raise InvalidSignalError("handle must name a handle where there is no ctx.")
+        raise InvalidSignalError(f"handle must be a handle where there is no ctx; {fields.got('handle')}.")
     if context is not None and handle != context.handle:
-        raise InvalidSignalError("handle must be that of the ctx; leave one of them out.")
+        raise InvalidSignalError(f"handle must be the handle of the ctx, or be left out; {fields.got('handle')}.")
     return handle
 
 
 def _session_id(fields: Fields, handle: str) -> str:
     found = _SESSION.fullmatch(fields.text("sessionId", 255))
     if found is None or found["handle"] != handle:
-        raise InvalidSignalError(f"sessionId must be sig_{handle}_{{timestamp}}_{{randomId}}.")
+        raise InvalidSignalError(
+            f"sessionId must be sig_{handle}_{{timestamp}}_{{randomId}}; {fields.got('sessionId')}."
+        )
     return found[0]
 
 
@@ -90,11 +92,13 @@ def _metadata(fields: Fields) -> str | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise InvalidSignalError("metadata must be an object.")
+        raise InvalidSignalError(f"metadata must be an object; {fields.got('metadata')}.")
     try:
         text = json.dumps(given, default=float, allow_nan=False, separators=(",", ":"))
     except (ValueError, OverflowError):
-        raise InvalidSignalError("metadata must not hold a number beyond those of a double.") from None
+        raise InvalidSignalError(
+            "metadata must hold only numbers that a double holds, at most about 1.8e308."
+        ) from None
     if len(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "surrogatepass")) > METADATA_BYTES:
         raise InvalidSignalError(f"metadata must have at most {METADATA_BYTES:,} bytes.")
     return text

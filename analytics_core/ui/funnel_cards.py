@@ -29,7 +29,7 @@ _OUTCOMES = {
     "key_reused": ("Key reused", "A key that had been used with other content. Make a new one per conversion."),
     "expired": ("Expired", "The click was longer ago than a ctx lives."),
     "bad_signature": ("Bad signature", "A ctx that was not made here, or was changed on the way."),
-    "invalid_field": ("Invalid field", "A value or a currency that is none; the answer named the field."),
+    "invalid_field": ("Invalid field", "A field had a wrong value; the answer named it."),
     "rate_limited": ("Rate limited", "Too many from one address; the shop should send them again later."),
 }
 

@@ -210,7 +210,11 @@ def _unknown_key(place: Sequence[str | int]) -> str:
     within = next((one for one in reversed(place[:-1]) if isinstance(one, str)), "")
     keys = [to_camel(name) for name in _ENTRIES.get(within, AccountsFile).model_fields]
     nearest = get_close_matches(str(place[-1]), keys, 1)
-    return f"is not a key (did you mean {nearest[0]}?)" if nearest else f"is not a key; keys are {', '.join(keys)}"
+    return (
+        f"is not a known key (did you mean {nearest[0]}?)"
+        if nearest
+        else f"is not a known key; the keys are {', '.join(keys)}"
+    )
 
 
 def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> LoadedAccounts:

@@ -28,7 +28,7 @@ class Misfit:
     rows: int
 
     def __str__(self) -> str:
-        return f"the roll-ups held {self.held:,} {self.facts}, the facts are {self.rows:,}"
+        return f"the roll-ups held {self.held:,} {self.facts} where there are {self.rows:,}"
 
 
 def held_rows(lake: Lake, rollup: DeltaTable, facts: TableSpec) -> int:

@@ -67,7 +67,9 @@ def open_sources(
         said = _fields(fields, "--fields")
         configs = [replace(config, fields=said) for config in configs]
     if not configs:
-        raise SourceError("No source: name one with --source, or list them in the file that CLICKLEDGER_SOURCES names.")
+        raise SourceError(
+            "A source must be named with --source, or in the file that CLICKLEDGER_SOURCES names; got none."
+        )
     return tuple(_open(config, clock) for config in configs)
 
 
@@ -128,14 +130,14 @@ def configured_sources(settings: Settings) -> list[SourceConfig] | None:
         or not all(isinstance(table, dict) for table in cast("list[Any]", tables))
     ):
         got = ", ".join(written) or "source"
-        raise SourceError(f"{path}: each source is a table of its own, headed [[source]]; got {got}.")
+        raise SourceError(f"{path}: each source must be a table of its own, headed [[source]]; got {got}.")
     configs = [
         _configured_source(table, place, path, settings) for place, table in enumerate(cast("list[Any]", tables), 1)
     ]
     for place, config in enumerate(configs, 1):
         if config.url in [other.url for other in configs[: place - 1]]:
             raise SourceError(
-                f"{path}, source {place}: {config.url} is given twice; give each a longer prefix of its own."
+                f"{path}, source {place}: {config.url} is given twice; each source must have a prefix of its own."
             )
     return configs
 
@@ -148,7 +150,7 @@ def _configured_source(table: dict[str, Any], place: int, path: Path, settings: 
             kinds = " or ".join(_KINDS[kind] for kind in _KEYS[key])
             raise SourceError(f"{path}, source {place}: {key} must be {kinds}; got {value!r}.")
     if "url" not in table:
-        raise SourceError(f"{path}, source {place}: url is missing.")
+        raise SourceError(f"{path}, source {place}: url is required.")
     sampling = table.get("sampling", 100)
     if not 1 <= sampling <= 100:
         raise SourceError(f"{path}, source {place}: sampling must be a percentage from 1 to 100; got {sampling}.")
@@ -157,11 +159,11 @@ def _configured_source(table: dict[str, Any], place: int, path: Path, settings: 
         raise SourceError(f"{path}, source {place}: lookback_hours must be 1 or more; got {lookback_hours}.")
     fields = table.get("fields")
     if isinstance(fields, list) and not all(isinstance(name, str) for name in cast("list[Any]", fields)):
-        raise SourceError(f"{path}, source {place}: fields must be a text or a list of texts.")
+        raise SourceError(f"{path}, source {place}: fields must be a text or a list of texts; got {fields!r}.")
     distribution = table.get("distribution")
     if distribution is not None and not re.fullmatch(r"[A-Z0-9]+", distribution):
         raise SourceError(
-            f"{path}, source {place}: distribution must be the id of one, such as E2EXAMPLE; got {distribution!r}."
+            f"{path}, source {place}: distribution must be an id such as E2EXAMPLE; got {distribution!r}."
         )
     return SourceConfig(
         url=_name(table["url"], path.parent.absolute()),

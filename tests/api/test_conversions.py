@@ -230,10 +230,31 @@ def test_a_wrong_field_is_named(api: Api, token: str, fields: dict[str, Any], na
     response = post(api, conversion(token, **fields))
 
     assert (response.status_code, response.json()["error"]) == (400, "invalid_conversion")
-    assert named in response.json()["message"]
+    message = response.json()["message"]
+    assert message.startswith(f"{named} "), "the subject first"
+    if named != "ctx":  # a token is told to nobody
+        assert any(said in message for said in ("; got ", "; it is missing.", " is required "))
     assert kept(api.application.database) == []
     handle = "" if named == "ctx" else "acme"
     assert outcomes(api.application.database) == {(handle, "invalid_field"): 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"eventType": ...}, "eventType must be a string of 1 to 64 characters; it is missing."),
+        ({"idempotencyKey": 12}, "idempotencyKey must be a string of 1 to 255 characters; got 12."),
+        ({"value": "99.99"}, "value must be a JSON number from 0 to 1,000,000,000,000; got '99.99'."),
+        ({"value": None}, "value must be a JSON number from 0 to 1,000,000,000,000; got null."),
+        ({"value": 0.00001}, "value must have at most 4 decimals; got 0.00001."),
+        ({"currency": "ZZZ"}, "currency must be an ISO 4217 code such as USD; got 'ZZZ'."),
+        ({"eventType": "e" * 99}, f"eventType must be a string of 1 to 64 characters; got '{'e' * 79}…."),
+    ],
+)
+def test_a_refusal_says_what_would_be_right_and_what_was_got(
+    api: Api, token: str, fields: dict[str, Any], sentence: str
+) -> None:
+    assert post(api, conversion(token, **fields)).json()["message"] == sentence
 
 
 @pytest.mark.parametrize(

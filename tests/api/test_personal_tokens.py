@@ -109,6 +109,21 @@ def test_a_token_that_cannot_be_is_refused(api: Api, wanted: dict[str, Any]) -> 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_parameter")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"name": 7}, "name must be a text; got 7."),
+        ({"name": " "}, "name must have 1 to 100 printable characters; got ' '."),
+        ({"scopes": "analytics.read"}, "scopes must be a list; got 'analytics.read'."),
+        ({"scopes": ["*"]}, 'scopes must be one or more of analytics.*, analytics.read, analytics.export; got ["*"].'),
+        ({"expiresAt": "soon"}, "expiresAt must be a time such as 2026-10-01T00:00:00Z; got 'soon'."),
+        ({"colour": "red"}, "colour is not a known key."),
+    ],
+)
+def test_a_refusal_says_what_would_be_right_and_what_was_got(api: Api, wanted: dict[str, Any], sentence: str) -> None:
+    assert post(api, **wanted).json()["message"] == sentence
+
+
 def test_an_expired_token_says_so_to_who_knows_the_secret_alone(api: Api) -> None:
     token = post(api, expiresAt="2026-03-12T12:30:00Z").json()["token"]
     assert ask(api, token).status_code == 200

@@ -118,7 +118,7 @@ def test_a_wrong_field_is_named(api: Api, address: str, fields: dict[str, Any], 
     response = post(api, signal(**fields), address)
 
     assert (response.status_code, response.json()["error"]) == (400, "invalid_signal")
-    assert named in response.json()["message"]
+    assert response.json()["message"].startswith(f"{named} "), "the subject first"
 
 
 def test_a_number_that_no_double_holds_is_refused(api: Api, address: str) -> None:

@@ -258,7 +258,7 @@ def test_hosts_that_become_known_are_counted_by_a_full_sync(world: World, tmp_pa
     lines = [Request(number, host="nova.clickledger.localhost") for number in range(5)]
     log = write(tmp_path / "a.gz", realtime_text([*lines, Request(9)]))
     ran = world.run("sync", "--source", str(log))
-    assert "5 of 6 redirects on hosts that are no handle's" in ran.stderr
+    assert "5 of 6 redirects were on hosts that belong to no handle." in ran.stderr
     assert world.sync(log, full=True).identity.lines == 0
 
     world.load({"handles": [{"handle": "nova", "plan": "FREE", "planSince": "2026-01-01T00:00:00Z"}]}, at=FUTURE)

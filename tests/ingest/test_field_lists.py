@@ -80,12 +80,12 @@ def test_a_field_list_is_read_as_it_is_meant(world: World, tmp_path: Path, writt
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("[[sources]]\nurl = 'a'\n", "each source is a table of its own, headed [[source]]; got sources."),
+        ("[[sources]]\nurl = 'a'\n", "each source must be a table of its own, headed [[source]]; got sources."),
         (
             "[[source]]\nurl = 'a'\nfield = 'x'\n",
             "a key must be one of url, fields, sampling, lookback_hours, distribution; got field.",
         ),
-        ("[[source]]\nurl = 'a'\nfields = [1]\n", "fields must be a text or a list of texts."),
+        ("[[source]]\nurl = 'a'\nfields = [1]\n", "fields must be a text or a list of texts; got [1]."),
         ("[[source]]\nurl = 'a'\nsampling = true\n", "sampling must be a whole number; got True."),
         ("[[source]]\nurl = 'a'\nlookback_hours = 0\n", "lookback_hours must be 1 or more; got 0."),
     ],

@@ -45,7 +45,7 @@ def test_a_full_sync_counts_what_was_unknown_and_nothing_twice(world: World, tmp
 
     assert (again.clicks, again.duplicates, again.unknown_hosts) == (1, 4, 0)
     assert clicks_by_handle(world) == {"acme": 4, "zed": 1}
-    assert unique(world) == "0 clicks stand twice"
+    assert unique(world) == "0 clicks are counted twice"
 
 
 def test_a_later_log_of_the_same_requests_counts_nothing(world: World, tmp_path: Path) -> None:
@@ -86,15 +86,15 @@ def test_requests_that_release_0_1_0_counted_for_two_handles_are_told_and_no_fau
         world.load(moved())
         world.sync(log, full=True)
     assert clicks_by_handle(world) == {"acme": 4, "zed": 5}
-    assert unique(world) == "0 clicks stand twice; requests that release 0.1.0 counted for several handles: 4"
+    assert unique(world) == "0 clicks are counted twice; requests that release 0.1.0 counted for several handles: 4"
 
     world.now += timedelta(minutes=1)
     world.sync(write(tmp_path / "2.gz", realtime_text([*MOVING, Request(60)])))
     assert clicks_by_handle(world) == {"acme": 5, "zed": 5}
-    assert unique(world) == "0 clicks stand twice; requests that release 0.1.0 counted for several handles: 4"
+    assert unique(world) == "0 clicks are counted twice; requests that release 0.1.0 counted for several handles: 4"
     with monkeypatch.context() as defect:  # one that this release would let in is a fault
         defect.setattr(duplicates, "_SAME_DAY", ["handle", "day", "event_id"])
         world.sync(write(tmp_path / "3.gz", realtime_text([Request(60, host="go.acme.example")])))
     ran = world.run("verify", check=False)
     assert ran.returncode == 1
-    assert "1 clicks stand twice" in ran.stdout
+    assert "1 clicks are counted twice" in ran.stdout

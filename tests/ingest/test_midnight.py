@@ -126,7 +126,7 @@ def test_pairs_that_release_0_1_0_committed_are_told_and_no_fault(
     assert clicks_by_day(world) == {LAST_DAY: 1, FIRST_DAY: 1}
 
     detail = next(detail for name, _, detail in _rows(world.run("verify", "--json").stdout) if name == "unique")
-    assert detail == "0 clicks stand twice; requests that release 0.1.0 counted before and after a midnight: 1"
+    assert detail == "0 clicks are counted twice; requests that release 0.1.0 counted before and after a midnight: 1"
 
     world.now += timedelta(minutes=1)
     world.sync(write(tmp_path / "2.gz", realtime_text([Request(2, at=BEFORE.time), Request(3, at=AFTER.time)])))
@@ -137,5 +137,5 @@ def test_pairs_that_release_0_1_0_committed_are_told_and_no_fault(
         defect.setattr(duplicates, "NEAR", timedelta())
         world.sync(write(tmp_path / "4.gz", realtime_text([Request(3, at=BEFORE.time)])))
     assert failing(world) == {
-        "unique": "1 clicks stand twice; requests that release 0.1.0 counted before and after a midnight: 1"
+        "unique": "1 clicks are counted twice; requests that release 0.1.0 counted before and after a midnight: 1"
     }

@@ -110,7 +110,7 @@ def test_roll_ups_that_another_program_wrote_to_are_noticed_and_derived_anew(
 
     run = world.run("sync", "--source", str(log(world, 1)))
 
-    assert "the roll-ups held 40 clicks, the facts are 20; the roll-ups were derived anew, and fit." in run.stderr
+    assert "the roll-ups held 40 clicks where there are 20; they were derived anew, and fit now." in run.stderr
     assert clicks_per_day(application) == {"20260310": 20, "20260311": 20}
     assert find_misfits(world.lake) == []
 

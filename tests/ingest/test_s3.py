@@ -171,7 +171,7 @@ def test_a_distribution_that_no_key_names_is_told(world: World, endpoint: str, b
     (tmp_path / "sources.toml").write_text(f'[[source]]\nurl = "s3://{bucket}/logs/"\ndistribution = "E2EXAMPLE"\n')
     there = replace(world, environment={"CLICKLEDGER_SOURCES": str(tmp_path / "sources.toml")})
 
-    assert f"s3://{bucket}/logs/: none of 1 objects names the distribution" in there.run("sync").stderr
+    assert f"s3://{bucket}/logs/: none of its 1 object names the distribution" in there.run("sync").stderr
 
 
 def test_a_replaced_object_adds_what_was_missing(world: World, endpoint: str, bucket: str) -> None:

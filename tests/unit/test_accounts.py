@@ -69,11 +69,14 @@ def test_a_new_plan_and_new_people_count_at_once(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"colour": "red"}, "handles[0].colour: is not a key; keys are handle, plan, planSince, domains, timezone"),
-        ({"timzone": "UTC"}, "handles[0].timzone: is not a key (did you mean timezone?)."),
+        (
+            {"colour": "red"},
+            "handles[0].colour: is not a known key; the keys are handle, plan, planSince, domains, timezone",
+        ),
+        ({"timzone": "UTC"}, "handles[0].timzone: is not a known key (did you mean timezone?)."),
         (
             {"links": [{"slug": "abcd", "destinatonUrl": "x"}]},
-            "destinatonUrl: is not a key (did you mean destinationUrl?).",
+            "destinatonUrl: is not a known key (did you mean destinationUrl?).",
         ),
         ({"planSince": "2026-10-01T00:00:00"}, "such as 2026-10-01T00:00:00Z; got '2026-10-01T00:00:00'"),
         (
