@@ -33,7 +33,8 @@ class Dimension:
 
     `column` holds the value; where it is null that of `fallback` counts, and where both are, `absent`. A log may lack
     what `tracked_as` names: then the dimension has a `trackedFrom`. `spelling` turns what a caller typed into the way
-    values are stored. `values` are all that there are, where they are known; `value_labels` are what screens call them.
+    values are stored. `values` are all that there are, where they are known; otherwise `form` may be a pattern that all
+    have, which `form_label` says in words. Filters by others are refused. `value_labels` are what screens call them.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Dimension:
     absent: str = NOT_TRACKED
     spelling: Callable[[str], str] = _as_it_stands
     values: tuple[str, ...] = ()
+    form: str = ""
+    form_label: str = ""
     value_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     key_label: str = ""  # of the stored value, where screens show it beside its name
 
@@ -107,6 +110,8 @@ DIMENSIONS: Final = (
         origin="log",
         tracked_as="country",
         spelling=str.upper,
+        form="[A-Z][A-Z0-9]",
+        form_label="an ISO 3166-1 code of two letters such as DE, or ZZ where the log has none",
         value_labels={"ZZ": "Unknown country"},
         key_label="Code",
     ),
@@ -120,6 +125,7 @@ DIMENSIONS: Final = (
         origin="agent",
         tracked_as="device",
         spelling=str.upper,
+        values=("MOBILE", "TABLET", "DESKTOP", "BOT", "UNKNOWN", PENDING, NOT_TRACKED),
         value_labels={
             "MOBILE": "Mobile",
             "TABLET": "Tablet",

@@ -21,7 +21,7 @@ from analytics_core.errors import (
     InvalidSlugError,
     InvalidSortError,
 )
-from analytics_core.model import ConversionDay, Events, Filter, Period, Query, Sort
+from analytics_core.model import NOT_TRACKED, PENDING, ConversionDay, Events, Filter, Period, Query, Sort
 from analytics_core.names import SLUG
 from analytics_core.query.catalog import EVENT, FILTERS, GROUPINGS, grouping
 from analytics_core.zones import check_timezone, local_day
@@ -37,6 +37,7 @@ LAST_YEAR: Final = 2099
 _DAY: Final = re.compile(r"[0-9]{8}")
 _SLUG: Final = re.compile(SLUG)
 _LIMIT: Final = re.compile(r"[0-9]{1,9}")
+_WITHOUT_FORM: Final = (NOT_TRACKED, PENDING)  # keys of what has no value
 
 
 def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, for_export: bool = False) -> Query:
@@ -139,10 +140,12 @@ def _check_filter(one: Filter) -> None:
         for slug in one.values:
             if not _SLUG.fullmatch(slug):
                 raise InvalidSlugError(f"slug must be 4 to 24 letters, digits, _ or -; got {slug[:40]!r}.")
-    known = FILTERS[name].values
+    dimension = FILTERS[name]
     for value in one.values:
-        if known and value not in known:
-            raise InvalidParameterError(f"{name} must be one of {', '.join(known)}; got {value[:40]!r}.")
+        if dimension.values and value not in dimension.values:
+            raise InvalidParameterError(f"{name} must be one of {', '.join(dimension.values)}; got {value[:40]!r}.")
+        if dimension.form and not (value in _WITHOUT_FORM or re.fullmatch(dimension.form, value)):
+            raise InvalidParameterError(f"{name} must be {dimension.form_label}; got {value[:40]!r}.")
 
 
 def _group_by(name: str | None, *, for_export: bool, optional: bool) -> str | None:

@@ -53,6 +53,40 @@ def test_a_wrong_parameter_has_its_code_and_a_sentence(api: Api, parameters: dic
     assert body["requestId"] == response.headers["X-Request-Id"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        (
+            {"country": "Germany"},
+            "country must be an ISO 3166-1 code of two letters such as DE, or ZZ where the log has none; "
+            "got 'GERMANY'.",
+        ),
+        ({"country": "DE,A"}, "got 'A'."),
+        ({"country": "-D3X"}, "got 'D3X'."),
+        (
+            {"device": "phone"},
+            "device must be one of MOBILE, TABLET, DESKTOP, BOT, UNKNOWN, (pending), (not tracked); got 'PHONE'.",
+        ),
+        ({"segment": "rich"}, "segment must be one of new, "),
+    ],
+)
+def test_a_filter_by_a_value_that_no_click_can_have_is_refused(
+    api: Api, parameters: dict[str, str], sentence: str
+) -> None:
+    for path in (PATH, f"{PATH}/export"):
+        refused = api.get(path, groupBy="day", format="csv", **parameters)
+
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
+        assert sentence in refused.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"country": "de,ZZ,(not tracked),(pending)"}, {"device": "mobile,(not tracked)"}]
+)
+def test_a_filter_by_a_value_that_a_click_may_have_is_answered(api: Api, parameters: dict[str, str]) -> None:
+    assert api.get(PATH, groupBy="day", **parameters).status_code == 200
+
+
 def test_a_wrong_format_has_its_code(api: Api) -> None:
     for wrong in ({}, {"format": "xml"}):
         assert api.get(f"{PATH}/export", groupBy="day", **wrong).json()["error"] == "invalid_format"
