@@ -13,6 +13,8 @@ from typing import Final, Literal
 from analytics_core.host_names import referring_name
 from analytics_core.model import NO_CAMPAIGN, NOT_TRACKED, PENDING, SEGMENTS, Sort
 
+WEEKDAY_HOUR: Final = "weekdayHour"
+
 Origin = Literal["time", "log", "link", "agent", "history"]
 Place = Literal["slots", "cube", "detail"]
 
@@ -81,6 +83,19 @@ DIMENSIONS: Final = (
         "Days",
         "The day in the requested time zone; every day of the range is present, zeros included.",
         "20260228",
+        origin="time",
+        kept="slots",
+        filters=False,
+        default_sort="asc",
+    ),
+    Dimension(
+        WEEKDAY_HOUR,
+        "slot",
+        "Hour of the week",
+        "Hours of the week",
+        "Day of the week (1 is Monday) and hour in the requested time zone, 1-00 to 7-23. All are present, and hours "
+        "says how many hours of the range fall into each.",
+        "3-17",
         origin="time",
         kept="slots",
         filters=False,

@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from analytics_core.metrics import COUNTS
+from analytics_core.metrics import COUNTS, Metric
 from analytics_core.zones import local_midnight
 
 NOT_TRACKED = "(not tracked)"
@@ -25,6 +25,7 @@ OTHER = "(other)"
 Sort = Literal["asc", "desc"]
 ConversionDay = Literal["conversion", "click"]
 Events = Literal["clicks", "conversions"]
+Interval = Literal["hour", "day", "week", "month"]
 
 _EXACT = Context(prec=76)  # the engine's decimals have up to 38 digits; Python's default would round at 28
 
@@ -106,8 +107,10 @@ class Filter:
 class Query:
     """One question about one handle. `handle` is no filter: nothing can remove it.
 
-    Without `group_by` (a funnel alone) there are no rows. `conversion_day` says on which day conversions, revenue and
-    impressions count: on their own, or on that of their click. `events`: which single events an export lists.
+    `interval` is that of `group_by="day"`. `compare` names an earlier period, or gives its days; `match_weekdays` moves
+    it to days that begin on the same weekday. Without `group_by` (a funnel alone) there are no rows. `conversion_day`
+    says on which day conversions, revenue and impressions count: on their own, or on that of their click. `events`:
+    which single events an export lists.
     """
 
     handle: str
@@ -116,16 +119,32 @@ class Query:
     filters: tuple[Filter, ...] = ()
     sort: Sort | None = None
     limit: int = 1_000
-    compare: Literal["previous"] | None = None
+    compare: Literal["previous", "previousYear"] | Period | None = None
     confidence: bool = False
     as_of: datetime | None = None
     funnel: bool = False
     conversion_day: ConversionDay = "conversion"
     events: Events = "clicks"
+    interval: Interval = "day"
+    match_weekdays: bool = False
+
+    @property
+    def key_name(self) -> str:
+        """What the key of a row is: the dimension, or of days the interval."""
+        return self.interval if self.group_by == "day" else self.group_by or ""
 
     @property
     def shows_impressions(self) -> bool:
         return self.funnel or self.group_by == "segment"
+
+    @property
+    def counts(self) -> tuple[Metric, ...]:
+        """The metrics of every row that are counts."""
+        return tuple(metric for metric in COUNTS if self.shows_impressions or not metric.optional)
+
+    @property
+    def shows_hours(self) -> bool:
+        return self.group_by == "weekdayHour"
 
     @property
     def asks_for_segments(self) -> bool:
@@ -172,15 +191,18 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key of a breakdown; `previous` holds the same key one period earlier when the query compares.
+    """One key of a breakdown; `previous` holds the same key in the earlier period when the query compares, and of a
+    grouping by time the key at the same place, None where the earlier period has none there.
 
-    `is_final`, for days of a funnel: no click of the day can convert any more.
+    `is_final`, for days of a funnel: no click of them can convert any more. `hours`, for hours of the week: how many of
+    the range fall into it.
     """
 
     key: str
     metrics: Metrics
     previous: Metrics | None = None
     is_final: bool | None = None
+    hours: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +275,11 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `Analytics.run` gives: rows that add up to `totals`, and what is known about them."""
+    """What `Analytics.run` gives: rows that add up to `totals`, and what is known about them.
+
+    `previous_period` are the days that the query compares with. `so_far`: the last day of the range is still going on,
+    and the last of the earlier days counts up to the same time.
+    """
 
     query: Query
     rows: tuple[Row, ...]
@@ -264,6 +290,8 @@ class Answer:
     confidence: Confidence | None
     data_version: str
     funnel: Funnel | None = None
+    previous_period: Period | None = None
+    so_far: bool = False
 
     @property
     def group_by(self) -> str:
@@ -273,26 +301,33 @@ class Answer:
     def frame(self) -> pl.DataFrame:
         """One row a key, in the answer's order: key: String, clicks, qualifiedClicks, botClicks, conversions (and
         impressions where the query shows them): Int64, and revenue_USD…: Decimal, one column per currency."""
-        return rows_frame(self.rows, tuple(self.totals.revenue_by_currency), impressions=self.query.shows_impressions)
+        return rows_frame(self.rows, tuple(self.totals.revenue_by_currency), self.query)
 
 
-def rows_frame(rows: Iterable[Row], currencies: Sequence[str], *, impressions: bool) -> pl.DataFrame:
+def rows_frame(rows: Iterable[Row], currencies: Sequence[str], query: Query) -> pl.DataFrame:
     """The current metrics of rows, in the columns of `row_schema`."""
     values = [
         (
             row.key,
-            *(getattr(row.metrics, metric.attribute) for metric in COUNTS if impressions or not metric.optional),
+            *([row.hours] if query.shows_hours else []),
+            *(
+                getattr(row.metrics, metric.attribute)
+                for metric in COUNTS
+                if query.shows_impressions or not metric.optional
+            ),
             *(row.metrics.revenue_by_currency.get(code, Decimal(0)) for code in currencies),
         )
         for row in rows
     ]
-    return pl.DataFrame(values, schema=row_schema(currencies, impressions=impressions), orient="row")
+    return pl.DataFrame(values, schema=row_schema(currencies, query), orient="row")
 
 
-def row_schema(currencies: Sequence[str], *, impressions: bool) -> pl.Schema:
-    counts = (metric.name for metric in COUNTS if impressions or not metric.optional)
+def row_schema(currencies: Sequence[str], query: Query) -> pl.Schema:
+    counts = [metric.name for metric in query.counts]
+    hours = {"hours": pl.Decimal(12, 2)} if query.shows_hours else {}
     return pl.Schema(
         {"key": pl.String}
+        | hours
         | dict.fromkeys(counts, pl.Int64)
         | {f"revenue_{code}": pl.Decimal(38, 4) for code in currencies}
     )

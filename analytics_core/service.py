@@ -29,7 +29,7 @@ from analytics_core.query.reader import (
     tracked_dimensions,
 )
 from analytics_core.query.resolve import Resolved, resolve
-from analytics_core.query.rows import previous_total, total
+from analytics_core.query.rows import total
 from analytics_core.store.fact_files import Facts
 from analytics_core.store.file_cache import VanishedFileError
 from analytics_core.store.horizon import Horizon
@@ -83,7 +83,7 @@ class Analytics:
         self._policy.check(actor, Action.READ, query.handle)
         check_query(query)
         self._reach(query.as_of)
-        resolved = resolve(query)
+        resolved = resolve(query, self._clock())
         return self._on_a_snapshot(lambda snapshot: self._answer(resolved, snapshot))
 
     def export_rows(self, query: Query, actor: Actor) -> Export:
@@ -105,7 +105,7 @@ class Analytics:
         """
         self._policy.check(actor, Action.READ, query.handle)
         check_query(query)
-        resolved = resolve(query)
+        resolved = resolve(query, self._clock())
         return self._on_a_snapshot(lambda snapshot: explain(self._reader, resolved, snapshot))
 
     def freshness(self, as_of: datetime | None = None) -> Freshness:
@@ -125,7 +125,8 @@ class Analytics:
         age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
         snapshot = self._snapshot()
         final = self._final_through(query) if query.funnel else None
-        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age)
+        previous = resolve(query, now).previous if query.group_by != EVENT else None  # ends earlier while it goes on
+        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age, previous)
         return "|".join(repr(part) for part in parts)
 
     def close(self) -> None:
@@ -180,20 +181,22 @@ class Analytics:
     def _answer(self, resolved: Resolved, snapshot: Snapshot) -> Answer:
         query = resolved.query
         final = self._final_through(query) if query.funnel else None
-        rows = self._reader.rows(resolved, snapshot, final)
-        totals = total(rows)
+        breakdown = self._reader.rows(resolved, snapshot, final)
+        totals = total(breakdown.rows)
         first_days = self._reader.first_days(query, snapshot)
         current = self.freshness(query.as_of)
         return Answer(
             query=query,
-            rows=rows if query.group_by else (),
+            rows=breakdown.rows if query.group_by else (),
             totals=totals,
-            previous_totals=previous_total(rows) if resolved.previous else None,
+            previous_totals=breakdown.previous_totals,
             tracked_from=first_days.get(resolved.dimension.tracked_as) if query.group_by else None,
             freshness=current,
             confidence=self._confidence(query, totals, current, first_days, snapshot) if query.confidence else None,
             data_version=self._facts.version(snapshot),
             funnel=self._funnel(query, totals, final, snapshot) if query.funnel else None,
+            previous_period=resolved.previous_period,
+            so_far=resolved.so_far,
         )
 
     def _funnel(self, query: Query, totals: Metrics, final: date | None, snapshot: Snapshot) -> Funnel:
@@ -244,7 +247,11 @@ class Analytics:
             self._horizon.reach(as_of)
             if not self._facts.holds_all(snapshot, as_of):
                 query, snapshot = replace(query, as_of=as_of), self._snapshot()
-        made = self._events(query, snapshot) if query.group_by == EVENT else self._groups(resolve(query), snapshot)
+        made = (
+            self._events(query, snapshot)
+            if query.group_by == EVENT
+            else self._groups(resolve(query, self._clock()), snapshot)
+        )
         return replace(made, as_of=as_of)
 
     def _groups(self, resolved: Resolved, snapshot: Snapshot) -> Export:

@@ -44,6 +44,14 @@ def local_midnight(day: date, timezone: str) -> datetime:
     return midnight.astimezone(UTC)
 
 
+def same_time_of_day(moment: datetime, day: date, timezone: str) -> datetime:
+    """When clocks of the zone show on that day what they show at an aware moment, in UTC.
+
+    A time that clocks skip on that day comes after the gap. Raises InvalidTimezoneError.
+    """
+    return datetime.combine(day, moment.astimezone(_zone(timezone)).timetz()).astimezone(UTC)
+
+
 def utc_offset(moment: datetime, timezone: str) -> timedelta:
     """By how much the zone's clocks are ahead of UTC at an aware moment. Raises InvalidTimezoneError."""
     return moment.astimezone(_zone(timezone)).utcoffset() or timedelta()

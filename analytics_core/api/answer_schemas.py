@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from analytics_core.exports import money
-from analytics_core.metrics import COUNTS
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Period, Posts, Query, Row
 from analytics_core.query.parse import filter_text
 from analytics_core.store.outcomes import StrayPosts
@@ -39,7 +38,12 @@ class MetricsSchema(_Schema):
 
 class RowSchema(MetricsSchema):
     key: str
-    previous: MetricsSchema | None = Field(None, description="The same key one period before; with compare=previous.")
+    previous: MetricsSchema | None = Field(
+        None,
+        description="With compare: the same key in the earlier period. Times stand beside the time at the same place; "
+        "left out where the earlier period is shorter.",
+    )
+    hours: Money | None = Field(None, description="With groupBy=weekdayHour: hours of the range that fall into it.")
     final: bool | None = Field(
         None, description="With groupBy=day and funnel=true: no click of the day can convert any more."
     )
@@ -163,7 +167,14 @@ class AnswerSchema(_Schema):
 
     handle: str
     group_by: str | None = None
+    interval: str | None = Field(None, description="With groupBy=day.")
     range: RangeSchema
+    previous_range: RangeSchema | None = Field(None, description="With compare: the days of the earlier period.")
+    so_far: bool | None = Field(
+        None,
+        description="With compare: true while the last day of the range is still going on; the last day of the earlier "
+        "period then counts up to the same local time, to the last quarter hour that is over.",
+    )
     filters: dict[str, str | None]
     dimension: DimensionSchema | None = None
     rows: list[RowSchema] | None = None
@@ -181,6 +192,7 @@ def answer_json(answer: Answer) -> bytes:
     body: dict[str, Any] = {
         "handle": query.handle,
         "groupBy": query.group_by,
+        **({"interval": query.interval} if query.group_by == "day" else {}),
         "range": range_json(query.period),
         "filters": {"campaignId": None, "slug": None} | chosen,
         "dimension": {"name": query.group_by, "trackedFrom": day_text(since) if since else None},
@@ -188,6 +200,8 @@ def answer_json(answer: Answer) -> bytes:
         "totals": _with_previous(answer.totals, answer.previous_totals, query),
         "freshness": freshness_json(answer.freshness),
     }
+    if answer.previous_period is not None:
+        body |= {"previousRange": range_json(answer.previous_period), "soFar": answer.so_far}
     if query.group_by is None:
         body = {name: value for name, value in body.items() if name not in ("groupBy", "dimension", "rows")}
     if answer.confidence is not None:
@@ -226,6 +240,8 @@ def time_text(moment: datetime) -> str:
 
 def _row(row: Row, query: Query) -> dict[str, Any]:
     body = {"key": row.key} | _with_previous(row.metrics, row.previous, query)
+    if row.hours is not None:
+        body["hours"] = money(row.hours)
     return body if row.is_final is None else body | {"final": row.is_final}
 
 
@@ -235,8 +251,7 @@ def _with_previous(metrics: Metrics, previous: Metrics | None, query: Query) -> 
 
 
 def _metrics(metrics: Metrics, query: Query) -> dict[str, Any]:
-    shown = [one for one in COUNTS if query.shows_impressions or not one.optional]
-    counts = {one.name: getattr(metrics, one.attribute) for one in shown}
+    counts = {one.name: getattr(metrics, one.attribute) for one in query.counts}
     return counts | _money(metrics)
 
 

@@ -43,6 +43,7 @@ class ExportedRowSchema(_Schema):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, str | Money]  # pyright: ignore[reportIncompatibleVariableOverride]  (pydantic's way)
 
+    hours: Money | None = Field(None, description="With groupBy=weekdayHour: hours of the range that fall into it.")
     clicks: int
     qualified_clicks: int
     bot_clicks: int

@@ -147,5 +147,5 @@ def begin(application: Application, query: Query, actor: Actor, format_name: str
 def filename(query: Query, format_name: str) -> str:
     """`acme-country-20260201-20260228.csv`."""
     period = query.period
-    rows = "conversions" if query.events == "conversions" else query.group_by
+    rows = "conversions" if query.events == "conversions" else query.key_name
     return f"{query.handle}-{rows}-{period.from_day:%Y%m%d}-{period.to_day:%Y%m%d}.{format_name}"

@@ -59,7 +59,7 @@ def digits(amount: Decimal) -> str:
 
 def _named_columns(rows: Export) -> dict[str, str]:
     """Column of the frames → header: the key bears its dimension's name, so that two files can be joined by it."""
-    key = rows.query.group_by or ""
+    key = rows.query.key_name
     return {name: key if name == "key" and key != EVENT else name for name in rows.columns}
 
 

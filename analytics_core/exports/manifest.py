@@ -102,6 +102,7 @@ def describe(query: Query) -> dict[str, Any]:
     """The query in the words of the API, everything resolved."""
     return {
         "groupBy": query.group_by,
+        **({"interval": query.interval} if query.interval != "day" else {}),
         "metric": query.events if query.group_by == EVENT else None,
         "fromDay": f"{query.period.from_day:%Y%m%d}",
         "toDay": f"{query.period.to_day:%Y%m%d}",

@@ -35,7 +35,7 @@ DELIVERER: Final = Actor("ingest deliver", is_staff=True)  # the plan gate holds
 CATCH_UP: Final = timedelta(days=31)  # how far back a period that was missed is still made
 
 _LENGTHS: Final[Mapping[str, timedelta]] = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
-_SAVED: Final = frozenset({"groupBy", "metric", "tz", "sort", "conversionDay", *FILTERS})
+_SAVED: Final = frozenset({"groupBy", "interval", "metric", "tz", "sort", "conversionDay", *FILTERS})
 
 
 @dataclass(frozen=True, slots=True)

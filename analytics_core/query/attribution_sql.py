@@ -16,7 +16,7 @@ import polars as pl
 from analytics_core.engines.engine import Scan, Statement
 from analytics_core.metrics import sums_of
 from analytics_core.model import PENDING, ConversionDay, Filter, Query
-from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters
+from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges
 from analytics_core.query.event_columns import CONVERSION_COLUMNS, schema_of, selected
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange, slot_time
 from analytics_core.store.lake_tables import ATTRIBUTIONS, MONEY
@@ -78,18 +78,20 @@ def attribution_files(snapshot: Snapshot, covered: SlotRange, day: ConversionDay
     return snapshot.attribution_files(months[0], months[-1]) if months else ()
 
 
-def compile_currencies(handle: str, query: Query, covered: SlotRange, files: tuple[str, ...]) -> Statement:
+def compile_currencies(handle: str, query: Query, ranges: Sequence[SlotRange], files: tuple[str, ...]) -> Statement:
     """The currencies of the question (null: what has none); no row at all where nothing came of clicks."""
     bound = Bound()
     sql = (
         "SELECT currency, sum(revenue) <> 0 AS has_money "
-        f"FROM ({_events(handle, query, covered, bound)}) AS events GROUP BY currency "
+        f"FROM ({_events(handle, query, ranges, bound)}) AS events GROUP BY currency "
         f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in _COUNTS)} ORDER BY currency"
     )
     return Statement(sql, CURRENCIES, bound.values, Attributions(files).scans, row_cap=_MOST_CURRENCIES)
 
 
-def attribution_rows(handle: str, query: Query, covered: SlotRange, attributions: Attributions, bound: Bound) -> str:
+def attribution_rows(
+    handle: str, query: Query, ranges: Sequence[SlotRange], attributions: Attributions, bound: Bound
+) -> str:
     """Rows in the columns slot, dimensions and measures, without any clicks."""
     amounts = "".join(
         f", CASE WHEN currency = {bound(code)} THEN revenue ELSE 0 END AS {revenue_column(place)}"
@@ -98,7 +100,7 @@ def attribution_rows(handle: str, query: Query, covered: SlotRange, attributions
     return (
         f"SELECT slot, {DIMENSION_COLUMNS}, {', '.join(f'0 AS {name}' for name in _CLICK_COUNTS)}, "
         f"{', '.join(_COUNTS)}{amounts} "
-        f"FROM ({_events(handle, query, covered, bound)}) AS events"
+        f"FROM ({_events(handle, query, ranges, bound)}) AS events"
     )
 
 
@@ -113,7 +115,7 @@ def compile_times(handle: str, query: Query, current: SlotRange, files: tuple[st
     any), and how many of them are pending."""
     bound = Bound()
     sql = (
-        f"WITH events AS ({_events(handle, query, current, bound)}), "
+        f"WITH events AS ({_events(handle, query, (current,), bound)}), "
         "lengths AS (SELECT seconds, sum(conversions) AS many FROM events WHERE seconds IS NOT NULL "
         "GROUP BY seconds HAVING sum(conversions) > 0), "
         "ordered AS (SELECT seconds, sum(many) OVER (ORDER BY seconds) AS so_far, sum(many) OVER () AS whole "
@@ -137,7 +139,7 @@ def compile_conversions(
     names = f"{DIMENSION_COLUMNS}, events.at, event_id, event_type, seconds, currency"
     sql = (
         f"SELECT {selected(CONVERSION_COLUMNS)} "
-        f"FROM ({_events(handle, query, covered, bound)}) AS events WHERE event_type IS NOT NULL "
+        f"FROM ({_events(handle, query, (covered,), bound)}) AS events WHERE event_type IS NOT NULL "
         f"GROUP BY {names} HAVING sum(conversions) > 0 ORDER BY events.at, event_id"
     )
     return Statement(sql, schema_of(CONVERSION_COLUMNS), bound.values, Attributions(files).scans, row_cap=None)
@@ -146,7 +148,7 @@ def compile_conversions(
 def compile_pending(handle: str, days: SlotRange, files: tuple[str, ...]) -> Statement:
     """How many conversions of whole UTC days wait for the log line of their click."""
     bound = Bound()
-    waiting = _in_force(handle, None, days, (), bound)
+    waiting = _in_force(handle, None, (days,), (), bound)
     sql = (
         "SELECT CAST(coalesce(sum(conversions), 0) AS BIGINT) AS pending "
         f"FROM ({waiting}) AS events WHERE segment = {bound(PENDING)}"
@@ -154,24 +156,24 @@ def compile_pending(handle: str, days: SlotRange, files: tuple[str, ...]) -> Sta
     return Statement(sql, PENDING_COUNT, bound.values, Attributions(files).scans, row_cap=1)
 
 
-def _events(handle: str, query: Query, covered: SlotRange, bound: Bound) -> str:
+def _events(handle: str, query: Query, ranges: Sequence[SlotRange], bound: Bound) -> str:
     """What counts in the range by the question, impressions only where it shows them; `slot` says when it counts."""
     shown = "" if query.shows_impressions else " AND conversions <> 0"
     if query.conversion_day == "conversion":
-        return _in_force(handle, query.as_of, covered, query.filters, bound) + shown
+        return _in_force(handle, query.as_of, ranges, query.filters, bound) + shown
     slot = "coalesce(click_slot, slot)"
     return (
         f"SELECT * REPLACE ({slot} AS slot) FROM {{attributions}} WHERE handle = {bound(handle)} "
-        f"AND slot >= {bound(covered.start - SLOTS_PER_DAY)} "
-        f"AND {slot} >= {bound(covered.start)} AND {slot} < {bound(covered.end)}"
+        f"AND slot >= {bound(min(one.start for one in ranges) - SLOTS_PER_DAY)} AND {in_ranges(ranges, bound, slot)}"
         f"{_known(query.as_of, bound)}{and_filters(query.filters, bound)}{shown}"
     )
 
 
-def _in_force(handle: str, as_of: datetime | None, covered: SlotRange, filters: Sequence[Filter], bound: Bound) -> str:
+def _in_force(
+    handle: str, as_of: datetime | None, ranges: Sequence[SlotRange], filters: Sequence[Filter], bound: Bound
+) -> str:
     return (
-        f"SELECT * FROM {{attributions}} WHERE handle = {bound(handle)} "
-        f"AND slot >= {bound(covered.start)} AND slot < {bound(covered.end)}"
+        f"SELECT * FROM {{attributions}} WHERE handle = {bound(handle)} AND {in_ranges(ranges, bound)}"
         f"{_known(as_of, bound)}{and_filters(filters, bound)}"
     )
 

@@ -22,10 +22,11 @@ from analytics_core.query.attribution_sql import (
     no_attribution_rows,
     sql_type,
 )
+from analytics_core.query.buckets import HOURS_PER_WEEK, SLOTS_PER_HOUR, Unit
 from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
 from analytics_core.query.event_columns import CLICK_COLUMNS, schema_of, selected
-from analytics_core.query.parse import MAX_DAYS
+from analytics_core.query.parse import MAX_DAYS, MAX_DAYS_OF_HOURS
 from analytics_core.query.resolve import Resolved
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange
 from analytics_core.store.fact_files import FactFiles
@@ -37,22 +38,35 @@ FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
 Source = Snapshot | FactFiles  # the roll-ups of a snapshot, or the facts behind them
 
 _ORDER: Final = {"asc": "ASC", "desc": "DESC"}
+_LOCAL_DAY: Final = f"(local_slot - local_slot % {SLOTS_PER_DAY}) / {SLOTS_PER_DAY}"
+_LOCAL_HOUR: Final = f"(local_slot - local_slot % {SLOTS_PER_HOUR}) / {SLOTS_PER_HOUR}"
+# What the engine groups by, and how many numbers that gives at most, both periods together.
+_UNITS: Final[Mapping[Unit, tuple[str, int]]] = {
+    "quarter_hour": ("slot", 2 * (MAX_DAYS_OF_HOURS + 1) * SLOTS_PER_DAY),
+    "local_day": (_LOCAL_DAY, 2 * MAX_DAYS),
+    "hour_of_week": (f"{_LOCAL_HOUR} % {HOURS_PER_WEEK}", HOURS_PER_WEEK),
+}
 
 
-def compile_days(
+def compile_buckets(
     handle: str, resolved: Resolved, source: Source, attributions: Attributions = NO_ATTRIBUTIONS
 ) -> Statement:
-    """Counts per local day of both periods: `day` counts days since 1970-01-01; days without any are not there."""
+    """Counts of both periods per `number` of the buckets' unit; numbers without any are not there."""
+    assert resolved.buckets is not None
     bound = Bound()
     matching, scans = _matching(handle, resolved, source, attributions, bound)
-    measures = attributions.measures
-    sql = (
-        f"WITH matching AS ({matching}), "
-        f"local AS (SELECT slot + {shift(resolved.shifts, bound)} AS local_slot, {', '.join(measures)} FROM matching) "
-        f"SELECT CAST((local_slot - local_slot % {SLOTS_PER_DAY}) / {SLOTS_PER_DAY} AS BIGINT) AS day, "
-        f"{_sums(measures)} FROM local GROUP BY day ORDER BY day"
+    number, row_cap = _UNITS[resolved.buckets.unit]
+    local_slot = f"slot + {shift(resolved.shifts, bound)}" if "local_slot" in number else "slot"
+    measures, sums = _of_periods(resolved, attributions, bound)
+    summed = ", ".join(
+        f"CAST(coalesce(sum({sql}), 0) AS {sql_type(measures[name])}) AS {name}" for name, sql in sums.items()
     )
-    return Statement(sql, pl.Schema({"day": pl.Int64} | measures), bound.values, scans, row_cap=2 * MAX_DAYS)
+    sql = (
+        f"WITH matching AS ({matching}), local AS (SELECT slot, {local_slot} AS local_slot, "
+        f"{', '.join(attributions.measures)} FROM matching) "
+        f"SELECT CAST({number} AS BIGINT) AS number, {summed} FROM local GROUP BY number ORDER BY number"
+    )
+    return Statement(sql, pl.Schema({"number": pl.Int64, **measures}), bound.values, scans, row_cap=row_cap)
 
 
 def compile_keys(
@@ -120,14 +134,9 @@ def _counted(
     Keys whose rows took one another back altogether are not there.
     """
     matching, scans = _matching(handle, resolved, source, attributions, bound)
-    start = bound(resolved.current.start) if resolved.previous else None
-    column, absent = resolved.dimension.columns[0], bound(resolved.dimension.absent)
-    sums = {
-        f"{prefix}{metric}": f"sum({_within(metric, is_current, start)})"
-        for is_current, prefix in ((True, ""), (False, "previous_"))
-        for metric in attributions.measures
-    }
-    summed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
+    column, absent = resolved.dimension.column, bound(resolved.dimension.absent)
+    _, sums = _of_periods(resolved, attributions, bound)
+    summed = ", ".join(f"sum({sql}) AS {name}" for name, sql in sums.items())
     counts = " OR ".join(f"{name} <> 0" for name in sums if not name.removeprefix("previous_").startswith("revenue"))
     sql = (
         f"matching AS ({matching}), "
@@ -141,11 +150,26 @@ def _sums(measures: Mapping[str, object]) -> str:
     return ", ".join(f"CAST(coalesce(sum({name}), 0) AS {sql_type(kind)}) AS {name}" for name, kind in measures.items())
 
 
-def _within(metric: str, is_current: bool, start: str | None) -> str:
-    """The metric where the row lies in the wanted period, else 0. Without a previous period all rows are current."""
-    if start is None:
-        return metric if is_current else "0"
-    return f"CASE WHEN slot {'>=' if is_current else '<'} {start} THEN {metric} ELSE 0 END"
+def _of_periods(
+    resolved: Resolved, attributions: Attributions, bound: Bound
+) -> tuple[Mapping[str, pl.DataType | type[pl.DataType]], Mapping[str, str]]:
+    """The measures of both periods by name: their types, and what is added up for them. A row counts in each period
+    that its slot lies in; without a previous period there is nothing in it."""
+    current, previous = resolved.current, resolved.previous
+    if previous is None:
+        conditions = {"": None, "previous_": "false"}
+    elif previous.end == current.start:
+        start = bound(current.start)
+        conditions = {"": f"slot >= {start}", "previous_": f"slot < {start}"}
+    else:
+        conditions = {"": in_ranges((current,), bound), "previous_": in_ranges((previous,), bound)}
+    measures: dict[str, pl.DataType | type[pl.DataType]] = {}
+    sums: dict[str, str] = {}
+    for prefix, condition in conditions.items():
+        for name, kind in attributions.measures.items():
+            measures[f"{prefix}{name}"] = kind
+            sums[f"{prefix}{name}"] = name if condition is None else f"CASE WHEN {condition} THEN {name} ELSE 0 END"
+    return measures, sums
 
 
 def _matching(
@@ -155,7 +179,7 @@ def _matching(
     clicks, scans = _clicks(handle, resolved, source, attributions, bound)
     if not attributions.files:
         return clicks, scans
-    after = attribution_rows(handle, resolved.query, resolved.covered, attributions, bound)
+    after = attribution_rows(handle, resolved.query, resolved.ranges, attributions, bound)
     return f"{clicks} UNION ALL {after}", {**scans, **attributions.scans}
 
 
@@ -166,7 +190,8 @@ def _clicks(
     columns = f"slot, {DIMENSION_COLUMNS}, clicks, bot_clicks{no_attribution_rows(attributions)}"
     if isinstance(source, FactFiles):
         single = single_clicks(handle, resolved.covered, resolved.query.as_of, source, bound)
-        return f"SELECT {columns} FROM ({single}) AS single_clicks{where(filters, bound)}", fact_scans(source)
+        within = f" WHERE {in_ranges(resolved.ranges, bound)}{and_filters(filters, bound)}"
+        return f"SELECT {columns} FROM ({single}) AS single_clicks{within}", fact_scans(source)
     scans: dict[str, Scan] = {}
     parts: list[str] = []
     for grain, ranges in resolved.reads.items():

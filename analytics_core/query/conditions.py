@@ -26,13 +26,13 @@ class Bound:
         return f"${name}"
 
 
-def in_ranges(ranges: Sequence[SlotRange], bound: Bound) -> str:
+def in_ranges(ranges: Sequence[SlotRange], bound: Bound, slot: str = "slot") -> str:
     """Within one of the ranges. Their outer bounds come first: from those the engine sees what need not be read."""
     outer = SlotRange(min(one.start for one in ranges), max(one.end for one in ranges))
-    condition = f"slot >= {bound(outer.start)} AND slot < {bound(outer.end)}"
+    condition = f"{slot} >= {bound(outer.start)} AND {slot} < {bound(outer.end)}"
     if len(ranges) == 1:
         return condition
-    inner = " OR ".join(f"(slot >= {bound(one.start)} AND slot < {bound(one.end)})" for one in ranges)
+    inner = " OR ".join(f"({slot} >= {bound(one.start)} AND {slot} < {bound(one.end)})" for one in ranges)
     return f"{condition} AND ({inner})"
 
 

@@ -21,19 +21,22 @@ from analytics_core.errors import (
     InvalidSlugError,
     InvalidSortError,
 )
-from analytics_core.model import NOT_TRACKED, PENDING, ConversionDay, Events, Filter, Period, Query, Sort
+from analytics_core.model import NOT_TRACKED, PENDING, ConversionDay, Events, Filter, Interval, Period, Query, Sort
 from analytics_core.names import SLUG
 from analytics_core.query.catalog import EVENT, FILTERS, GROUPINGS, grouping
 from analytics_core.zones import check_timezone, local_day
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 1_100
+MAX_DAYS_OF_HOURS: Final = 31
 DEFAULT_LIMIT: Final = 1_000
 MAX_LIMIT: Final = 10_000
 MAX_FILTER_VALUES: Final = 100
 FIRST_YEAR: Final = 2000  # before CloudFront; since then every zone's offset is a multiple of 15 minutes
 LAST_YEAR: Final = 2099
 
+_INTERVALS: Final = "hour, day, week or month"
+_TWO_DAYS: Final = re.compile(r"([0-9]{8})-([0-9]{8})")
 _DAY: Final = re.compile(r"[0-9]{8}")
 _SLUG: Final = re.compile(SLUG)
 _LIMIT: Final = re.compile(r"[0-9]{1,9}")
@@ -56,12 +59,14 @@ def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, fo
         filters=tuple(parse_filter(name, given[name]) for name in FILTERS if name in given),
         sort=_sort(given.get("sort")),
         limit=_limit(given.get("limit"), group_by),
-        compare=_compare(given.get("compare")),
+        compare=_compare(given.get("compare"), given.get("tz", "UTC")),
         confidence=_flag("confidence", given.get("confidence")),
         as_of=_as_of(given.get("asOf"), now),
         funnel=funnel,
         conversion_day=_conversion_day(given.get("conversionDay")),
         events=_events(given.get("metric"), group_by) if for_export else "clicks",
+        interval=_interval(given.get("interval"), group_by),
+        match_weekdays=_flag("matchWeekdays", given.get("matchWeekdays")),
     )
     check_query(query)
     return query
@@ -74,20 +79,31 @@ def parse_period(parameters: Mapping[str, str], now: datetime) -> Period:
 
 def check_query(query: Query) -> None:
     """Raises the error of whatever the catalog and the limits do not allow, however the query was made."""
-    period = query.period
-    check_timezone(period.timezone)
-    if period.length < 1:
-        raise InvalidDateRangeError("fromDay must not be after toDay.")
-    if period.length > MAX_DAYS:
-        raise InvalidDateRangeError(f"The range has {period.length} days; at most {MAX_DAYS} days fit into one query.")
-    if period.from_day.year < FIRST_YEAR or period.to_day.year > LAST_YEAR:
-        raise InvalidDateRangeError(f"fromDay and toDay must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
+    check_timezone(query.period.timezone)
+    _check_days(query, query.period, "The range", "fromDay", "toDay")
+    if isinstance(query.compare, Period):
+        _check_days(query, query.compare, "The earlier period", "The first day of compare", "its last day")
+    if query.match_weekdays and query.compare is None:
+        raise InvalidParameterError("matchWeekdays must come with compare; it moves the period to compare with.")
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidLimitError(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
     if query.group_by is None and not query.funnel:
         grouping("")
     for one in query.filters:
         _check_filter(one)
+
+
+def _check_days(query: Query, period: Period, name: str, first: str, last: str) -> None:
+    if period.length < 1:
+        raise InvalidDateRangeError(f"{first} must not be after {last}.")
+    if period.length > MAX_DAYS:
+        raise InvalidDateRangeError(f"{name} has {period.length} days; at most {MAX_DAYS} days fit into one query.")
+    if query.interval == "hour" and period.length > MAX_DAYS_OF_HOURS:
+        raise InvalidDateRangeError(
+            f"{name} has {period.length} days; with interval=hour it must have at most {MAX_DAYS_OF_HOURS}."
+        )
+    if period.from_day.year < FIRST_YEAR or period.to_day.year > LAST_YEAR:
+        raise InvalidDateRangeError(f"{first} and {last} must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 def parse_filter(dimension: str, text: str) -> Filter:
@@ -199,12 +215,35 @@ def _limit(text: str | None, group_by: str | None) -> int:
     return int(text)
 
 
-def _compare(text: str | None) -> Literal["previous"] | None:
+def _compare(text: str | None, timezone: str) -> Literal["previous", "previousYear"] | Period | None:
     match text:
-        case None | "previous":
+        case None | "previous" | "previousYear":
             return text
         case _:
-            raise InvalidParameterError(f"compare must be previous; got {text[:40]!r}.")
+            if days := _TWO_DAYS.fullmatch(text):
+                first, last = (_day(f"Each day of compare={text}", day) for day in days.groups())
+                assert first is not None
+                assert last is not None
+                return Period(first, last, timezone)
+            raise InvalidParameterError(
+                f"compare must be previous, previousYear or two days like 20260101-20260131; got {text[:40]!r}."
+            )
+
+
+def _interval(text: str | None, group_by: str | None) -> Interval:
+    match text:
+        case None:
+            return "day"
+        case "hour" | "day" | "week" | "month":
+            if group_by != "day":
+                raise InvalidParameterError(
+                    f"interval must come with groupBy=day; got groupBy={group_by}."
+                    if group_by
+                    else "interval must come with groupBy=day; groupBy is left out."
+                )
+            return text
+        case _:
+            raise InvalidParameterError(f"interval must be {_INTERVALS}; got {text[:40]!r}.")
 
 
 def _conversion_day(text: str | None) -> ConversionDay:

@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics_core.engines.engine import Cancellation, Engine
 from analytics_core.metrics import COUNTS, sums_of
-from analytics_core.model import Query, Row, SegmentRules, TimeToConversion, row_schema, rows_frame
+from analytics_core.model import Query, SegmentRules, TimeToConversion, row_schema, rows_frame
 from analytics_core.query.attribution_sql import (
     NO_ATTRIBUTIONS,
     Attributions,
@@ -26,15 +26,15 @@ from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.query.compile import (
     Source,
     compile_all_keys,
-    compile_days,
+    compile_buckets,
     compile_events,
     compile_first_days,
     compile_keys,
 )
 from analytics_core.query.event_columns import CLICK_COLUMNS, CONVERSION_COLUMNS, schema_of
 from analytics_core.query.resolve import Resolved
-from analytics_core.query.rows import all_day_rows, day_rows, key_rows
-from analytics_core.slots import SlotRange, day_slots, slot_time, slots_of
+from analytics_core.query.rows import Breakdown, all_bucket_rows, bucket_rows, key_rows
+from analytics_core.slots import day_slots, slot_time, slots_of
 from analytics_core.store.fact_files import Facts
 from analytics_core.store.snapshot import Snapshot
 
@@ -52,13 +52,13 @@ class Reader:
     facts: Facts
     segment_rules: SegmentRules
 
-    def rows(self, resolved: Resolved, snapshot: Snapshot, final_through: date | None) -> tuple[Row, ...]:
+    def rows(self, resolved: Resolved, snapshot: Snapshot, final_through: date | None) -> Breakdown:
         """The rows of the answer, limit and `(other)` included."""
         handle = resolved.query.handle
         source, attributions = self._sources(resolved, snapshot)
-        if resolved.dimension.name == "day":
-            counts = self.engine.frame(compile_days(handle, resolved, source, attributions))
-            return day_rows(counts, resolved, attributions, final_through)
+        if resolved.buckets is not None:
+            counts = self.engine.frame(compile_buckets(handle, resolved, source, attributions))
+            return bucket_rows(counts, resolved, attributions, final_through)
         return key_rows(self.engine.frame(compile_keys(handle, resolved, source, attributions)), resolved, attributions)
 
     def groups(
@@ -67,12 +67,11 @@ class Reader:
         """Every row of a breakdown, as columns of `row_schema` and frames of about 20,000 rows."""
         query = resolved.query
         source, attributions = self._sources(resolved, snapshot)
-        columns = row_schema(attributions.currencies, impressions=query.shows_impressions)
-        if resolved.dimension.name == "day":
-            counts = self.engine.frame(compile_days(query.handle, resolved, source, attributions))
-            rows = all_day_rows(counts, resolved, attributions)
-            frame = rows_frame(rows, attributions.currencies, impressions=query.shows_impressions)
-            return columns, iter([frame])
+        columns = row_schema(attributions.currencies, query)
+        if resolved.buckets is not None:
+            counts = self.engine.frame(compile_buckets(query.handle, resolved, source, attributions))
+            rows = all_bucket_rows(counts, resolved, attributions).rows
+            return columns, iter([rows_frame(rows, attributions.currencies, query)])
         statement = compile_all_keys(query.handle, resolved, source, attributions)
         chunks = self.engine.stream(statement, _CHUNK_ROWS, cancellation)
         return columns, (_named(counts, attributions, columns) for counts in chunks)
@@ -123,18 +122,19 @@ class Reader:
         """What clicks are counted from: the roll-ups, or, for how things stood once, the facts, which know when they
         were learnt; and what came of them."""
         query, covered = resolved.query, resolved.covered
-        attributions = self._attributions_of(query, covered, snapshot)
+        attributions = self._attributions_of(resolved, snapshot)
         if query.as_of is None:
             return snapshot, attributions
         rules = self.segment_rules if query.asks_for_segments else None
         start, end = slot_time(covered.start), slot_time(covered.end)
         return self.facts.files(snapshot, start, end, rules, as_of=query.as_of), attributions
 
-    def _attributions_of(self, query: Query, covered: SlotRange, snapshot: Snapshot) -> Attributions:
-        files = attribution_files(snapshot, covered, query.conversion_day)
+    def _attributions_of(self, resolved: Resolved, snapshot: Snapshot) -> Attributions:
+        query = resolved.query
+        files = attribution_files(snapshot, resolved.covered, query.conversion_day)
         if not files:
             return NO_ATTRIBUTIONS
-        found = self.engine.frame(compile_currencies(query.handle, query, covered, files))
+        found = self.engine.frame(compile_currencies(query.handle, query, resolved.ranges, files))
         if found.is_empty():
             return NO_ATTRIBUTIONS
         with_money = found.filter(pl.col("currency").is_not_null() & pl.col("has_money"))

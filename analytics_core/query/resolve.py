@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
-from analytics_core.dimensions import Dimension
-from analytics_core.model import Query, Sort
+from analytics_core.dimensions import WEEKDAY_HOUR, Dimension
+from analytics_core.model import Period, Query, Sort
+from analytics_core.query.buckets import Buckets, buckets_of_interval, buckets_of_week
 from analytics_core.query.catalog import FILTERS, grouping
+from analytics_core.query.comparison import earlier_period, earlier_slots, is_so_far
 from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slots_of
 
 DAY_GRAIN: Final = "day"
@@ -20,7 +24,8 @@ _FEWEST_KEYS: Final = "device"
 class Resolved:
     """`reads` says which ranges come from which grain; together they cover `previous` and `current` exactly once.
 
-    Totals alone are added up over `dimension` too.
+    Totals alone are added up over `dimension` too. `buckets` and `previous_buckets` are those of a grouping by time.
+    `so_far`: the range is still going on, and `previous` ends at the same local time.
     """
 
     query: Query
@@ -28,37 +33,86 @@ class Resolved:
     sort: Sort
     current: SlotRange
     previous: SlotRange | None
+    previous_period: Period | None
+    so_far: bool
     reads: Mapping[str, tuple[SlotRange, ...]]
     shifts: tuple[Shift, ...]
+    buckets: Buckets | None
+    previous_buckets: Buckets | None
 
     @property
     def covered(self) -> SlotRange:
-        """The previous and the current period together; the one ends where the other begins."""
-        return SlotRange((self.previous or self.current).start, self.current.end)
+        """From the begin of the earlier to the end of the later period."""
+        ranges = [one for one in (self.previous, self.current) if one is not None]
+        return SlotRange(min(one.start for one in ranges), max(one.end for one in ranges))
+
+    @property
+    def ranges(self) -> tuple[SlotRange, ...]:
+        """What both periods cover, in order; one range where they meet."""
+        first, *others = sorted({self.previous or self.current, self.current}, key=lambda one: one.start)
+        if not others:
+            return (first,)
+        last = others[0]
+        if last.start <= first.end:
+            return (SlotRange(first.start, max(first.end, last.end)),)
+        return (first, last)
 
 
-def resolve(query: Query) -> Resolved:
+def resolve(query: Query, now: datetime) -> Resolved:
     """Fills in what the question leaves open. Raises InvalidGroupByError for a dimension that cannot group."""
     dimension = grouping(query.group_by or _FEWEST_KEYS)
-    current = slots_of(query.period)
-    previous = slots_of(query.period.previous()) if query.compare else None
-    shifts = shifts_of(query.period.timezone, SlotRange((previous or current).start, current.end))
-    needs_quarter_hours = any(FILTERS[one.dimension].quarter_hours_only for one in query.filters) or (
-        dimension.name == "day" and any(shift.slots % SLOTS_PER_DAY for shift in shifts)
-    )
-    ranges = [one for one in (previous, current) if one is not None]
+    period, earlier = query.period, earlier_period(query)
+    current = slots_of(period)
+    previous = earlier_slots(earlier, period, query.as_of or now) if earlier else None
+    both = [current] if previous is None else [previous, current]
+    outer = SlotRange(min(one.start for one in both), max(one.end for one in both))
+    shifts = shifts_of(period.timezone, outer)
+    buckets = _buckets(query, dimension, period, current, shifts)
     return Resolved(
         query=query,
         dimension=dimension,
         sort=query.sort or dimension.default_sort,
         current=current,
         previous=previous,
-        reads={QUARTER_HOUR_GRAIN: tuple(ranges)} if needs_quarter_hours else _mixed_grains(ranges),
+        previous_period=earlier,
+        so_far=earlier is not None and is_so_far(period, query.as_of or now),
+        reads={QUARTER_HOUR_GRAIN: tuple(_apart(both))}
+        if _needs_quarter_hours(query, buckets, shifts)
+        else _mixed_grains(_apart(both)),
         shifts=shifts,
+        buckets=buckets,
+        previous_buckets=_buckets(query, dimension, earlier, previous, shifts) if earlier and previous else None,
     )
 
 
-def _mixed_grains(ranges: list[SlotRange]) -> dict[str, tuple[SlotRange, ...]]:
+def _buckets(
+    query: Query, dimension: Dimension, period: Period, covered: SlotRange, shifts: tuple[Shift, ...]
+) -> Buckets | None:
+    if dimension.name == WEEKDAY_HOUR:
+        return buckets_of_week(covered, shifts)
+    return buckets_of_interval(query.interval, period, covered, shifts) if dimension.origin == "time" else None
+
+
+def _needs_quarter_hours(query: Query, buckets: Buckets | None, shifts: Sequence[Shift]) -> bool:
+    if any(FILTERS[one.dimension].quarter_hours_only for one in query.filters):
+        return True
+    if buckets is None:
+        return False
+    return buckets.unit != "local_day" or any(shift.slots % SLOTS_PER_DAY for shift in shifts)
+
+
+def _apart(ranges: Sequence[SlotRange]) -> list[SlotRange]:
+    """The ranges without overlap, cut wherever one of them begins or ends: no day is read for two of them at once."""
+    edges = sorted({edge for one in ranges for edge in (one.start, one.end)})
+    parts = [
+        SlotRange(start, end)
+        for start, end in pairwise(edges)
+        if any(one.start <= start and end <= one.end for one in ranges)
+    ]
+    return parts or list(ranges)
+
+
+def _mixed_grains(ranges: Sequence[SlotRange]) -> dict[str, tuple[SlotRange, ...]]:
     """Whole UTC days from the day grain, what is left at both ends of each range from the quarter hours."""
     days: list[SlotRange] = []
     edges: list[SlotRange] = []

@@ -1,28 +1,38 @@
-"""Counts to rows: each key beside its previous period, every day of the range present, the rest folded, totals.
+"""Counts to rows: each key beside its previous period, every bucket of time present, the rest folded, totals.
 
-A key that only the previous period has is listed with zero clicks, and days stand beside the day at the same position,
-so that the rows add up to the totals in both periods.
+A key that only the previous period has is listed with zero clicks, so that the rows add up to the totals in both
+periods. Buckets of time stand beside the bucket at the same place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
 
 from analytics_core.model import OTHER, Metrics, Row
 from analytics_core.query.attribution_sql import Attributions, revenue_column
+from analytics_core.query.buckets import SLOTS_PER_HOUR, Bucket, Buckets
 from analytics_core.query.resolve import Resolved
 
-_EPOCH: Final = date(1970, 1, 1)
 _NONE: Final = Metrics()
 
 
-def key_rows(counts: pl.DataFrame, resolved: Resolved, attributions: Attributions) -> tuple[Row, ...]:
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The rows, and what all of the earlier period adds up to: it may have more days than the rows have."""
+
+    rows: tuple[Row, ...]
+    previous_totals: Metrics | None
+
+
+def key_rows(counts: pl.DataFrame, resolved: Resolved, attributions: Attributions) -> Breakdown:
     """Rows of `compile_keys`. The one beyond the limit is `(other)`."""
-    return tuple(
+    rows = tuple(
         Row(
             OTHER if row["place"] > resolved.query.limit else row["key"],
             metrics_of(row, attributions),
@@ -30,42 +40,50 @@ def key_rows(counts: pl.DataFrame, resolved: Resolved, attributions: Attribution
         )
         for row in counts.iter_rows(named=True)
     )
+    return Breakdown(rows, previous_total(rows) if resolved.previous else None)
 
 
-def day_rows(
+def bucket_rows(
     counts: pl.DataFrame, resolved: Resolved, attributions: Attributions, final_through: date | None = None
-) -> tuple[Row, ...]:
-    """Rows of `compile_days`: one a day of the period in the asked order, those beyond the limit folded into
-    `(other)`. With a funnel each says whether it is final, which `(other)` is when all its days are."""
-    rows = all_day_rows(counts, resolved, attributions, final_through)
-    kept, rest = rows[: resolved.query.limit], rows[resolved.query.limit :]
+) -> Breakdown:
+    """Rows of `compile_buckets`: one a bucket in the asked order, those beyond the limit folded into `(other)`. With a
+    funnel each says whether its days are final, which `(other)` is when all of them are."""
+    whole = all_bucket_rows(counts, resolved, attributions, final_through)
+    kept, rest = whole.rows[: resolved.query.limit], whole.rows[resolved.query.limit :]
     if not rest:
-        return rows
+        return whole
+    finals = [row.is_final for row in rest if row.is_final is not None]
+    hours = [row.hours for row in rest if row.hours is not None]
     folded = Row(
         OTHER,
         total(rest),
         previous_total(rest) if resolved.previous else None,
-        all(row.is_final for row in rest) if resolved.query.funnel else None,
+        all(finals) if finals else None,
+        sum(hours, Decimal(0)) if hours else None,
     )
-    return (*kept, folded)
+    return Breakdown((*kept, folded), whole.previous_totals)
 
 
-def all_day_rows(
+def all_bucket_rows(
     counts: pl.DataFrame, resolved: Resolved, attributions: Attributions, final_through: date | None = None
-) -> tuple[Row, ...]:
-    """Like `day_rows`, without a limit."""
-    query = resolved.query
-    found = {_EPOCH + timedelta(days=row["day"]): metrics_of(row, attributions) for row in counts.iter_rows(named=True)}
+) -> Breakdown:
+    """Like `bucket_rows`, without a limit."""
+    buckets, earlier = resolved.buckets, resolved.previous_buckets
+    assert buckets is not None
+    counted = counts.to_dicts()
+    found = _in_buckets(counted, buckets, attributions, "")
+    before: Sequence[Metrics | None] = [None] * len(found)
+    if earlier is not None:
+        past = _in_buckets(counted, earlier, attributions, "previous_")
+        before = [*past, *before][: len(found)]
     rows = [
-        Row(
-            f"{day:%Y%m%d}",
-            found.get(day, _NONE),
-            found.get(before, _NONE) if resolved.previous else None,
-            final_through is not None and day <= final_through if query.funnel else None,
-        )
-        for day, before in zip(query.period.days, query.period.previous().days, strict=True)
+        Row(bucket.key, now, past, _is_final(bucket, resolved, final_through), _hours(bucket))
+        for bucket, now, past in zip(buckets.all, found, before, strict=True)
     ]
-    return tuple(rows if resolved.sort == "asc" else reversed(rows))
+    totals = None
+    if earlier is not None:
+        totals = sum((metrics_of(row, attributions, "previous_") for row in counted), _NONE)
+    return Breakdown(tuple(rows if resolved.sort == "asc" else reversed(rows)), totals)
 
 
 def metrics_of(row: Mapping[str, Any], attributions: Attributions, prefix: str = "") -> Metrics:
@@ -89,3 +107,25 @@ def total(rows: Iterable[Row]) -> Metrics:
 
 def previous_total(rows: Iterable[Row]) -> Metrics:
     return sum((row.previous or _NONE for row in rows), _NONE)
+
+
+def _in_buckets(
+    counted: Sequence[Mapping[str, Any]], buckets: Buckets, attributions: Attributions, prefix: str
+) -> list[Metrics]:
+    """What each bucket adds up to. Numbers of the other period, which may lie in the same frame, have no place."""
+    found = [_NONE] * len(buckets.all)
+    for row in counted:
+        place = buckets.places.get(row["number"])
+        if place is not None:
+            found[place] += metrics_of(row, attributions, prefix)
+    return found
+
+
+def _is_final(bucket: Bucket, resolved: Resolved, final_through: date | None) -> bool | None:
+    if not resolved.query.funnel or bucket.last_day is None:
+        return None
+    return final_through is not None and bucket.last_day <= final_through
+
+
+def _hours(bucket: Bucket) -> Decimal | None:
+    return None if bucket.quarter_hours is None else Decimal(bucket.quarter_hours) / SLOTS_PER_HOUR

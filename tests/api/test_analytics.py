@@ -10,6 +10,7 @@ from support.api import NOW, Api
 
 from analytics_core.api.answer_schemas import answer_json
 from analytics_core.model import Answer, Freshness, FreshnessStatus, Metrics, Period, Query, Row
+from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store import tables
 from analytics_core.zones import RELEASE
 
@@ -189,7 +190,7 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
     response = api.get(PATH, **parameters)
     assert (response.status_code, response.json()["error"]) == (400, code)
     if code == "invalid_group_by":
-        said = "groupBy must be one of day, slug, campaign, country, device, referrer, segment."
+        said = f"groupBy must be one of {', '.join(GROUPINGS)}."
         assert response.json()["message"] == said
 
 
@@ -242,3 +243,84 @@ def test_a_method_of_anyones_choice_is_no_label(api: Api) -> None:
     told = api.client.get("/metrics").text
     assert 'method="OTHER"' in told
     assert "PROPFIND" not in told
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "said"),
+    [
+        (
+            {"interval": "hour", "fromDay": "20260201", "toDay": "20260304"},
+            "invalid_date_range",
+            "The range has 32 days; with interval=hour it must have at most 31.",
+        ),
+        ({"interval": "year"}, "invalid_parameter", "interval must be hour, day, week or month; got 'year'."),
+        (
+            {"groupBy": "slug", "interval": "week"},
+            "invalid_parameter",
+            "interval must come with groupBy=day; got groupBy=slug.",
+        ),
+        (
+            {"groupBy": "", "funnel": "true", "interval": "week"},
+            "invalid_parameter",
+            "interval must come with groupBy=day; groupBy is left out.",
+        ),
+        (
+            {"compare": "lastWeek"},
+            "invalid_parameter",
+            "compare must be previous, previousYear or two days like 20260101-20260131; got 'lastWeek'.",
+        ),
+        (
+            {"compare": "20260131-20260101"},
+            "invalid_date_range",
+            "The first day of compare must not be after its last day.",
+        ),
+        (
+            {"compare": "20260101-20260132"},
+            "invalid_date_range",
+            "Each day of compare=20260101-20260132 must be a date like 20260228; got '20260132'.",
+        ),
+        (
+            {"compare": "20200101-20260101"},
+            "invalid_date_range",
+            "The earlier period has 2193 days; at most 1100 days fit into one query.",
+        ),
+        (
+            {"matchWeekdays": "true"},
+            "invalid_parameter",
+            "matchWeekdays must come with compare; it moves the period to compare with.",
+        ),
+        (
+            {"compare": "previous", "matchWeekdays": "1"},
+            "invalid_parameter",
+            "matchWeekdays must be true or false; got '1'.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_interval_or_a_comparison_is_told(
+    api: Api, parameters: dict[str, str], code: str, said: str
+) -> None:
+    response = api.get(PATH, **{"groupBy": "day", **RANGE, **parameters})
+    assert (response.status_code, response.json()["error"], response.json()["message"]) == (400, code, said)
+
+
+def test_hours_of_the_week_say_how_many_hours_of_the_range_they_hold(api: Api) -> None:
+    asked = {"groupBy": "weekdayHour", "fromDay": "20260403", "toDay": "20260405", "tz": "Australia/Lord_Howe"}
+    response = api.get(PATH, **asked)
+    hours = {row["key"]: row["hours"] for row in response.json()["rows"]}
+    assert (len(hours), hours["4-00"], hours["5-00"], hours["7-01"]) == (168, 0, 1, 1.5)
+    assert sum(hours.values()) == 72.5
+    assert '"hours":1.5' in response.text
+    assert '"hours":1}' in response.text.replace(',"previous"', "}")
+
+
+def test_an_answer_says_what_it_compares_with_and_whether_that_ends_at_the_same_time(api: Api) -> None:
+    over = api.get(PATH, groupBy="slug", fromDay="20260201", toDay="20260228", compare="previousYear").json()
+    assert (over["previousRange"]["fromDay"], over["previousRange"]["toDay"]) == ("20250201", "20250228")
+    assert over["soFar"] is False
+
+    going_on = api.get(PATH, groupBy="day", interval="hour", fromDay="20260312", toDay="20260312", compare="previous")
+    body = going_on.json()
+    assert (body["interval"], body["soFar"]) == ("hour", True)
+    assert ["previous" in row for row in body["rows"]] == [True] * 12 + [False] * 12
+
+    assert "soFar" not in api.get(PATH, groupBy="slug", **RANGE).json()

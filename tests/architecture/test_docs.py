@@ -9,6 +9,8 @@ import pytest
 from support.world import ROOT
 
 from analytics_core import errors
+from analytics_core.query.catalog import GROUPINGS
+from analytics_core.query.parameters import PARAMETERS
 from deploy.build import files
 from docs.generate import pages
 from ingest.commands import COMMANDS
@@ -32,6 +34,13 @@ def test_every_error_that_a_caller_can_meet_is_in_the_api_page() -> None:
     page = (ROOT / "docs" / "api.md").read_text()
     told = set(re.findall(r"`([a-z_]+)`", page))
     assert {one.code for one in all_errors(errors.ClickledgerError)} - told == OPERATORS_ONLY
+
+
+def test_the_api_page_names_every_parameter_and_grouping() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    named = [*(one.name for one in PARAMETERS), *GROUPINGS]
+    assert [name for name in named if f"`{name}`" not in page and f"{name}=" not in page] == []
+    assert f"groupBy must be one of {', '.join(GROUPINGS)}." in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

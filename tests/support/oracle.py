@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
 
-from analytics_core.model import NOT_TRACKED, OTHER, Filter, Query
+from analytics_core.model import NOT_TRACKED, OTHER, Filter, Period, Query
 from analytics_core.store.lake_tables import MONEY, UTC_MICROSECONDS
 from support import after, tzif
 from support.filled import Click, Conversion, Fact, Signal, click_frame, conversion_frame, signal_frame, world_of
@@ -17,6 +17,7 @@ Money = tuple[tuple[str, Decimal], ...]
 Counts = tuple[int, int, int, int, Money]  # clicks, bot clicks, conversions, impressions, revenue by currency
 Line = tuple[str, Counts, Counts | None]
 
+TIMES = ("hour", "day", "week", "month", "weekdayHour")
 NONE: Counts = (0, 0, 0, 0, ())
 
 _SEEN = {
@@ -40,19 +41,77 @@ _SEEN = {
 def answer(facts: Sequence[Fact], query: Query) -> list[Line]:
     """(key, counts, the same of the previous period or None), in order."""
     seen = _seen(facts, query)
-    period, before = query.period, query.period.previous()
-    group_by = query.group_by or ""
-    current = _counts(seen, group_by, period.from_day, period.to_day)
-    previous = _counts(seen, group_by, before.from_day, before.to_day) if query.compare else {}
-    if group_by == "day":
-        pairs = [(f"{day:%Y%m%d}", f"{past:%Y%m%d}") for day, past in zip(period.days, before.days, strict=True)]
-        keys = sorted(pairs, reverse=query.sort == "desc")
+    group_by = query.key_name
+    current = _counts(seen, group_by, *_days(query.period))
+    earlier = _earlier(query)
+    previous = _counts(seen, group_by, *earlier) if earlier else {}
+    if group_by in TIMES:
+        now = _keys(query, *_days(query.period))
+        past = (*(_keys(query, *earlier) if earlier else ()), *[None] * len(now))
+        keys = list(zip(now, past[: len(now)], strict=True))
+        if query.sort == "desc":
+            keys.reverse()
     else:
         found = sorted(current.keys() | previous.keys())
         sign = 1 if query.sort == "asc" else -1
         keys = [(key, key) for key in sorted(found, key=lambda key: sign * current.get(key, NONE)[0])]
-    lines = [(key, current.get(key, NONE), previous.get(past, NONE) if query.compare else None) for key, past in keys]
-    return _folded(lines, query.limit)
+    lines = [
+        (key, current.get(key, NONE), previous.get(past, NONE) if past and earlier else None) for key, past in keys
+    ]
+    return _folded(lines, query.limit, compares=earlier is not None)
+
+
+def previous_totals(facts: Sequence[Fact], query: Query) -> Counts | None:
+    """Everything in the earlier period, whatever it is paired with."""
+    earlier = _earlier(query)
+    return None if earlier is None else _sum(_counts(_seen(facts, query), "handle", *earlier).values())
+
+
+def _earlier(query: Query) -> tuple[date, date] | None:
+    """The first and the last day to compare with, by a search over days."""
+    first, last = _days(query.period)
+    match query.compare:
+        case None:
+            return None
+        case "previous":
+            start, end = first - (last - first) - timedelta(days=1), first - timedelta(days=1)
+        case "previousYear":
+            start, end = (day - timedelta(days=1) if day.day == 29 and day.month == 2 else day for day in (first, last))
+            start, end = start.replace(year=start.year - 1), end.replace(year=end.year - 1)
+        case given:
+            start, end = _days(given)
+    if query.match_weekdays:
+        moves = [timedelta(days=move) for move in (0, 1, -1, 2, -2, 3, -3, -4, -5, -6)]
+        start, end = next(
+            (start + move, end + move)
+            for move in moves
+            if (start + move).weekday() == first.weekday() and not end < first <= end + move
+        )
+    return start, end
+
+
+def _days(period: Period) -> tuple[date, date]:
+    return period.from_day, period.to_day
+
+
+def _keys(query: Query, first: date, last: date) -> tuple[str, ...]:
+    """All keys of time between two days, in order: every one of their quarter hours is looked at."""
+    days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+    match query.key_name:
+        case "weekdayHour":
+            return tuple(f"{day}-{hour:02d}" for day in range(1, 8) for hour in range(24))
+        case "hour":
+            start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last))
+            around = pl.datetime_range(start - timedelta(days=2), end + timedelta(days=3), "15m", eager=True)
+            times = _times(around.cast(UTC_MICROSECONDS), query.period.timezone)
+            within = times.filter(pl.col("local_day").is_between(first, last))
+            return tuple(within["hour"].unique(maintain_order=True))
+        case "week":
+            return tuple(dict.fromkeys(f"{day:%G-W%V}" for day in days))
+        case "month":
+            return tuple(dict.fromkeys(f"{day:%Y%m}" for day in days))
+        case _:
+            return tuple(f"{day:%Y%m%d}" for day in days)
 
 
 def known(facts: Sequence[Fact], query: Query) -> after.World:
@@ -108,7 +167,8 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         "impressions",
         "revenue",
         "currency",
-        local_day=pl.lit(_local_days(seen["at"], query.period.timezone)),
+        *_times(seen["at"], query.period.timezone),
+        pl.lit("").alias("handle"),
         country=pl.col("country").fill_null(NOT_TRACKED),
         referrer=pl.col("referrer").fill_null(NOT_TRACKED),
         referrerHost=pl.col("referrer_host").fill_null(pl.col("referrer")).fill_null(NOT_TRACKED),
@@ -116,15 +176,32 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         campaign=pl.col("campaign_id").fill_null("(none)"),
         device=pl.col("device").fill_null(NOT_TRACKED),
     )
-    named = named.with_columns(pl.col("slug").fill_null(NOT_TRACKED), day=pl.col("local_day").dt.strftime("%Y%m%d"))
+    named = named.with_columns(pl.col("slug").fill_null(NOT_TRACKED))
     for one in query.filters:
         named = named.filter(_matches(one))
     return named
 
 
-def _local_days(at: pl.Series, timezone: str) -> pl.Series:
-    days = tzif.offsets(tzif.content(timezone)).local_days(at.dt.epoch("s").to_numpy())
-    return pl.Series(days.astype("int32")).cast(pl.Date)
+def _times(at: pl.Series, timezone: str) -> pl.DataFrame:
+    """The local day of moments, and their keys in every grouping by time."""
+    offsets = pl.Series("offset", tzif.offsets(tzif.content(timezone)).at(at.dt.epoch("s").to_numpy()))
+    local = (
+        at.dt.replace_time_zone(None) + pl.Series(offsets.cast(pl.Int64) * 1_000_000).cast(pl.Duration("us"))
+    ).alias("at")
+    return pl.DataFrame([local, offsets]).select(
+        local_day=pl.col("at").dt.date(),
+        day=pl.col("at").dt.strftime("%Y%m%d"),
+        week=pl.col("at").dt.strftime("%G-W%V"),
+        month=pl.col("at").dt.strftime("%Y%m"),
+        weekdayHour=pl.col("at").dt.strftime("%u-%H"),
+        hour=pl.format(
+            "{}{}{}{}",
+            pl.col("at").dt.strftime("%Y%m%dT%H"),
+            pl.when(pl.col("offset") < 0).then(pl.lit("-")).otherwise(pl.lit("+")),
+            (pl.col("offset").abs() // 3600).cast(pl.String).str.zfill(2),
+            (pl.col("offset").abs() % 3600 // 60).cast(pl.String).str.zfill(2),
+        ),
+    )
 
 
 def _matches(one: Filter) -> pl.Expr:
@@ -143,11 +220,10 @@ def _counts(seen: pl.DataFrame, group_by: str, from_day: date, to_day: date) -> 
     return {key: (*counts, tuple(money.get(key, ()))) for key, *counts in rows.iter_rows()}  # type: ignore[misc]
 
 
-def _folded(lines: list[Line], limit: int) -> list[Line]:
+def _folded(lines: list[Line], limit: int, *, compares: bool) -> list[Line]:
     kept, rest = lines[:limit], lines[limit:]
     if not rest:
         return lines
-    compares = rest[0][2] is not None
     return [
         *kept,
         (OTHER, _sum(line[1] for line in rest), _sum(line[2] or NONE for line in rest) if compares else None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ from analytics_core.query.attribution_sql import (
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.compile import (
     compile_all_keys,
-    compile_days,
+    compile_buckets,
     compile_events,
     compile_first_days,
     compile_keys,
@@ -33,6 +33,7 @@ from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.snapshot import Snapshot
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MONTHS = ("2025-12", "2026-01", "2026-02", "2026-03")
 SNAPSHOT = Snapshot(
     data_version=3,
@@ -50,14 +51,14 @@ FOLLOWED = Attributions(("attributions.parquet",), ("EUR", "USD"))
 
 
 def statements(query: Query) -> list[Statement]:
-    grouped = resolve(query)
-    by_day = resolve(Query(query.handle, "day", query.period, query.filters))
+    grouped = resolve(query, NOW)
+    by_day = resolve(Query(query.handle, "day", query.period, query.filters), NOW)
     covered = slots_of(query.period)
     return [
         *(compile_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
         *(compile_all_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
-        *(compile_days(query.handle, by_day, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
-        compile_currencies(query.handle, query, covered, FOLLOWED.files),
+        *(compile_buckets(query.handle, by_day, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
+        compile_currencies(query.handle, query, (covered,), FOLLOWED.files),
         compile_times(query.handle, query, covered, FOLLOWED.files),
         compile_conversions(query.handle, query, covered, FOLLOWED.files),
         compile_events(query.handle, query.filters, slots_of(query.period), query.as_of, FACTS),
@@ -102,7 +103,7 @@ def test_no_value_is_written_into_the_text(name: str, value: str, exclude: bool)
 )
 def test_only_the_files_of_the_period_are_read(timezone: str, filters: tuple[Filter, ...], files: set[str]) -> None:
     query = Query("acme", "country", Period(PERIOD.from_day, PERIOD.to_day, timezone), filters)
-    statement = compile_keys("acme", resolve(query), SNAPSHOT)
+    statement = compile_keys("acme", resolve(query, NOW), SNAPSHOT)
     assert {file for scan in statement.scans.values() for file in scan.files} == files
 
 
@@ -120,6 +121,6 @@ def test_of_what_followed_only_the_files_that_can_count_are_read() -> None:
 
 
 def test_where_nothing_followed_the_statement_asks_for_clicks_alone() -> None:
-    statement = compile_keys("acme", resolve(Query("acme", "slug", PERIOD)), SNAPSHOT)
+    statement = compile_keys("acme", resolve(Query("acme", "slug", PERIOD), NOW), SNAPSHOT)
     assert "attributions" not in statement.sql
     assert list(statement.schema) == ["place", "key", "clicks", "bot_clicks", "previous_clicks", "previous_bot_clicks"]

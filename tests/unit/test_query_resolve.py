@@ -17,6 +17,7 @@ from analytics_core.query.resolve import Resolved, resolve
 from analytics_core.slots import Shift, SlotRange, shifts_of, slot_time, slots_of
 from analytics_core.zones import NAMES
 
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY, QUARTERS = "day", "quarter_hour"
 
 
@@ -27,7 +28,7 @@ def resolved(
     timezone: str = "UTC",
     **others: object,
 ) -> Resolved:
-    return resolve(Query("acme", group_by, Period(from_day, to_day, timezone), **others))  # type: ignore[arg-type]
+    return resolve(Query("acme", group_by, Period(from_day, to_day, timezone), **others), NOW)  # type: ignore[arg-type]
 
 
 def test_sort_is_by_key_for_days_and_by_clicks_otherwise() -> None:
