@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
+import polars_hash as plh
 from sqlalchemy import RowMapping, Table, func, select, update
 
 from analytics_core.store import tables
@@ -19,6 +20,7 @@ from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import CONVERSIONS, MONEY, SIGNALS, UTC_MICROSECONDS, TableSpec
+from ingest.clicks.keyed_hashes import keyed_hash
 from ingest.clicks.user_agents import stable_hash
 
 _ROWS_AT_A_TIME: Final = 20_000
@@ -41,15 +43,16 @@ _LEDGERS: Final = (
 )
 
 
-def carry(lake: Lake, database: Database, stamps: Stamps) -> int:
-    """Carries what was accepted before and is not in the lake yet; how many rows were marked."""
-    return sum(_carry(ledger, lake, database, stamps) for ledger in _LEDGERS)
+def carry(lake: Lake, database: Database, stamps: Stamps, secret: str) -> int:
+    """Carries what was accepted before and is not in the lake yet; how many rows were marked. `secret` is the key of
+    hashes."""
+    return sum(_carry(ledger, lake, database, stamps, secret) for ledger in _LEDGERS)
 
 
-def _carry(ledger: _Ledger, lake: Lake, database: Database, stamps: Stamps) -> int:
+def _carry(ledger: _Ledger, lake: Lake, database: Database, stamps: Stamps, secret: str) -> int:
     carried = 0
     for rows in _waiting(ledger, database):
-        _append_missing(ledger, lake, _facts(ledger, rows), stamps)
+        _append_missing(ledger, lake, _facts(ledger, rows, secret), stamps)
         _mark(ledger, database, [row[ledger.identity] for row in rows])
         carried += len(rows)
     return carried
@@ -79,7 +82,7 @@ def _last_waiting(ledger: _Ledger, database: Database) -> str | None:
 
 def _rows(ledger: _Ledger, database: Database, reached: str, last: str) -> Sequence[RowMapping]:
     """The next rows that wait after the identity `reached`, up to `last`."""
-    wanted = {*ledger.spec.columns, "click_id", "value_e4"}
+    wanted = {*ledger.spec.columns, "click_id", "value_e4", "idempotency_key"}
     columns = [column for column in ledger.table.c if column.name in wanted]
     identity = ledger.table.c[ledger.identity]
     waiting = select(*columns).where(~ledger.table.c.carried, identity > reached, identity <= last)
@@ -87,16 +90,18 @@ def _rows(ledger: _Ledger, database: Database, reached: str, last: str) -> Seque
         return connection.execute(waiting.order_by(identity).limit(_ROWS_AT_A_TIME)).mappings().all()
 
 
-def _facts(ledger: _Ledger, rows: Sequence[RowMapping]) -> pl.DataFrame:
+def _facts(ledger: _Ledger, rows: Sequence[RowMapping], secret: str) -> pl.DataFrame:
     """Rows of the lake's table, but for when they were learnt: that is when they are committed."""
     kinds = {name: _READ.get(name, pl.String) for name in rows[0]}
     facts = pl.DataFrame(rows, schema=kinds).with_columns(
         day=pl.col("at").dt.date(),
         click_event_id=stable_hash("click_id"),
-        key_hash=pl.lit(None, dtype=pl.Int64),
     )
     if "value_e4" in kinds:
-        facts = facts.with_columns(value=pl.col("value_e4").cast(MONEY) / pl.lit(10_000))
+        facts = facts.with_columns(
+            value=pl.col("value_e4").cast(MONEY) / pl.lit(10_000),
+            key_hash=keyed_hash(plh.col("idempotency_key"), secret),
+        )
     return facts.select(pl.col(name).cast(kind) for name, kind in ledger.spec.columns.items() if name != "learnt_at")
 
 

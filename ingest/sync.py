@@ -75,7 +75,7 @@ class Sync:
         configs = [source.config for source in sources]
         grow(self.lake)
         run = self.ledger.begin_run(configs, configured_sources(self.settings), self.stamps.clock())
-        carry(self.lake, self.database, self.stamps)
+        carry(self.lake, self.database, self.stamps, self.facts.visitor_secret)
         agents, rules = self.facts.agents, self.settings.segment_rules
         record = SyncRecord()
         record.rollups_mended(bring_up_to_date(self.lake, agents, rules, self.stamps))

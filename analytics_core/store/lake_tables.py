@@ -77,7 +77,7 @@ CLICKS: Final = TableSpec(
         "asn": pl.Int64,
         "protocol": pl.String,  # 'http' or 'https'
         "edge_result": pl.String,  # x-edge-result-type as sent: CloudFront may add values
-        "fetch_mode": pl.String,  # Sec-Fetch-Mode and Sec-Fetch-Dest: a value of the standard, '(none)' or 'other'
+        "fetch_mode": pl.String,  # Sec-Fetch-Mode and Sec-Fetch-Dest: a value of the standard, 'other', or 'none'
         "fetch_dest": pl.String,
         "referrer_sent_host": pl.String,  # as the browser sent it; '' where it sent none
     },

@@ -1,13 +1,18 @@
 """Who clicked, with what, and from where: verdicts on distinct user agents and referrers, from versioned lists."""
 
 from ingest.classify.decoding import decode_once, decode_until_stable
+from ingest.classify.link_queries import classify_queries, utm_of_destinations
 from ingest.classify.referrers import classify_referrers
+from ingest.classify.request_headers import classify_headers
 from ingest.classify.verdicts import LIST_VERSION, classify_user_agents
 
 __all__ = [
     "LIST_VERSION",
+    "classify_headers",
+    "classify_queries",
     "classify_referrers",
     "classify_user_agents",
     "decode_once",
     "decode_until_stable",
+    "utm_of_destinations",
 ]

@@ -13,7 +13,8 @@ import polars as pl
 from analytics_core.host_names import host_name, label_below
 from analytics_core.names import SLUG
 from analytics_core.store.lake_tables import UTC_MICROSECONDS
-from ingest.classify import decode_once
+from ingest.classify import classify_headers, decode_once
+from ingest.classify.request_headers import HEADER_COLUMNS
 from ingest.reading.blocks import Block
 from ingest.reading.lines import parse, with_raw
 from ingest.reading.log_fields import EPOCH_FLOOR
@@ -37,6 +38,11 @@ CANDIDATE_COLUMNS: Final = {
     "referrer": pl.String,
     "client_address": pl.String,
     "country": pl.String,
+    "query": pl.String,
+    "purpose": pl.String,
+    "fetch_mode": pl.String,
+    "fetch_dest": pl.String,
+    "asn": pl.String,
     "day": pl.Date,
     "handle": pl.String,
     "slug": pl.String,
@@ -117,9 +123,9 @@ def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash
     if parsed.rejected.height:
         days = pl.concat([days, pl.DataFrame(unreadable, schema=days.schema)])
     broken = lines.filter(pl.col("bucket") == REJECTED).select("line_number", pl.col("reason").cast(pl.String))
-    candidates = lines.select(*CANDIDATE_COLUMNS, "bucket").filter(pl.col("bucket") == CANDIDATE).drop("bucket")
+    candidates = lines.filter(pl.col("bucket") == CANDIDATE)
     return Sorted(
-        candidates=candidates,
+        candidates=_with_header_classes(candidates).select(list(CANDIDATE_COLUMNS)),
         days=days,
         rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,
         unknown_hosts=lines.filter(pl.col("bucket") == UNKNOWN_HOST)["line_number"],
@@ -166,6 +172,15 @@ def _is_redirect() -> pl.Expr:
     over_http = pl.col("protocol").is_null() | pl.col("protocol").str.to_lowercase().is_in(["http", "ws"])
     upgrade = (pl.col("status") == 307) & by_cloudfront.fill_null(value=False) & over_http
     return pl.col("status").is_in([302, 307]) & ~upgrade
+
+
+def _with_header_classes(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Adds HEADER_COLUMNS: the headers themselves, which are long, go no further."""
+    logged = candidates["headers"]
+    if logged.null_count() == logged.len():
+        return candidates.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in HEADER_COLUMNS)
+    classes = classify_headers(logged.drop_nulls().unique())
+    return candidates.join(classes, on="headers", how="left", maintain_order="left")
 
 
 def _handles(logged: pl.Series, hosts: KnownHosts) -> pl.LazyFrame:

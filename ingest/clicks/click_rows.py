@@ -9,33 +9,37 @@ from typing import Final
 
 import polars as pl
 import polars_hash as plh
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
-from ingest.classify import classify_referrers
+from ingest.classify import classify_queries, classify_referrers, utm_of_destinations
+from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
 from ingest.clicks.buckets import CANDIDATE_COLUMNS, KnownHosts
+from ingest.clicks.keyed_hashes import keyed_hash
 from ingest.clicks.user_agents import UserAgents, stable_hash
 
 OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed
 
-_VISITOR_HEX_DIGITS: Final = 15  # 60 bits: the lake's integers are signed
+_OF_DESTINATIONS: Final = {name: f"destination_{name}" for name in UTM_COLUMNS}
+OF_LINKS: Final = ("campaign_id", *_OF_DESTINATIONS.values())
+
+_PROTOCOLS: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Campaigns of links over time: handle, slug, valid_from, valid_to (null: in force now), campaign_id.
-
-    A link's first row begins in 1970.
+    """Links over time: handle, slug, valid_from, valid_to (null: in force now), and OF_LINKS: what a click takes from
+    the link in force. A link's first row begins in 1970.
     """
 
     versions: pl.DataFrame
     have_changed: bool  # some link has more than one row
 
     def stamp(self, clicks: pl.DataFrame) -> pl.DataFrame:
-        """Adds the campaign_id in force when each click happened; null without a link or a campaign."""
+        """Adds OF_LINKS of the link in force when each click happened; null without a link, or where it says none."""
         keys = ["handle", "slug"]
         if not self.have_changed:
             stamped = clicks.join(self.versions, on=keys, how="left", maintain_order="left")
@@ -46,21 +50,22 @@ class Links:
             )
             stamped = found.sort("place").drop("place")
         is_over = (pl.col("at") >= pl.col("valid_to")).fill_null(value=False)
-        in_force = pl.when(~is_over).then("campaign_id").alias("campaign_id")
-        return stamped.with_columns(in_force).drop("valid_from", "valid_to")
+        if stamped.select(is_over.any()).item():
+            stamped = stamped.with_columns(pl.when(~is_over).then(name).alias(name) for name in OF_LINKS)
+        return stamped.drop("valid_from", "valid_to")
 
 
 def load_links(database: Database) -> Links:
     link = tables.links
+    destination = case((link.c.destination_url.contains("utm_", autoescape=True), link.c.destination_url))
+    columns = (link.c.handle, link.c.slug, link.c.valid_from, link.c.valid_to, link.c.campaign_id, destination)
     with database.connect() as connection:
-        rows = connection.execute(
-            select(link.c.handle, link.c.slug, link.c.valid_from, link.c.valid_to, link.c.campaign_id).order_by(
-                link.c.handle, link.c.slug, link.c.valid_from
-            )
-        ).all()
+        rows = connection.execute(select(*columns).order_by(link.c.handle, link.c.slug, link.c.valid_from)).all()
     times = {"valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}
-    schema = {"handle": pl.String, "slug": pl.String, **times, "campaign_id": pl.String}
-    versions = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    schema = {"handle": pl.String, "slug": pl.String, **times, "campaign_id": pl.String, "destination": pl.String}
+    read = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    utm = utm_of_destinations(read["destination"]).rename(_OF_DESTINATIONS)
+    versions = pl.concat([read.drop("destination"), utm], how="horizontal")
     is_first = pl.struct("handle", "slug").is_first_distinct()
     begun = pl.when(is_first).then(pl.lit(_BEGINNING, dtype=UTC_MICROSECONDS)).otherwise("valid_from")
     return Links(versions.with_columns(valid_from=begun), have_changed=not versions.select(is_first.all()).item())
@@ -87,13 +92,15 @@ class ClickRows:
             maintain_order="left",
         )
         return (
-            _with_referrer(self.links.stamp(judged), self.hosts)
+            _with_referrer(_with_query(self.links.stamp(judged)), self.hosts)
             .with_columns(
                 event_id=stable_hash("request_id"),
                 visitor=_visitor(self.visitor_secret),
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
-                **{name: pl.lit(None, dtype=CLICKS.columns[name]) for name in CLICKS.later},
+                asn=pl.col("asn").cast(pl.Int64, strict=False),
+                protocol=pl.col("protocol").str.to_lowercase().replace_strict(_PROTOCOLS, default=None),
+                edge_result=pl.when(pl.col("result_type") != "-").then("result_type"),
             )
             .select(name for name in CLICKS.columns if name not in OF_COMMITS)
         )
@@ -106,15 +113,27 @@ def _country() -> pl.Expr:
 
 
 def _visitor(secret: str) -> pl.Expr:
-    """HMAC-SHA-256 over handle, client address and the user agent's id, cut to 60 bits; null without an address."""
+    """Keyed hash of handle, client address and the user agent's id; null without an address."""
     message = plh.concat_str(["handle", "client_address", pl.col("user_agent_id").fill_null(0)], separator="\n")
-    digest = message.chash.hmac_sha256(key=secret)
-    identity = digest.str.slice(0, _VISITOR_HEX_DIGITS).str.to_integer(base=16, dtype=pl.Int64)
-    return pl.when(pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")).then(identity)
+    is_known = pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")
+    return pl.when(is_known).then(keyed_hash(message, secret))
+
+
+def _with_query(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Adds `trigger` and UTM_COLUMNS: what the short link's query says, else that of its destination. Null without a
+    query in the log: what it said is not known then."""
+    is_logged = pl.col("query").is_not_null()
+    said = classify_queries(clicks["query"].drop_nulls().unique())
+    joined = clicks.join(said, on="query", how="left", maintain_order="left")
+    return joined.with_columns(
+        pl.when(is_logged).then(pl.coalesce(name, theirs, pl.lit(ABSENT))).alias(name)
+        for name, theirs in _OF_DESTINATIONS.items()
+    )
 
 
 def _with_referrer(clicks: pl.DataFrame, hosts: KnownHosts) -> pl.DataFrame:
-    """Referring host and domain; a handle's own hosts are `direct`, and only those: `www.` makes another host."""
+    """Referring host and domain; a handle's own hosts are `direct`, and only those: `www.` makes another host.
+    `referrer_sent_host` is the host in any case."""
     seen = classify_referrers(clicks["referrer"].drop_nulls().unique())
     names: list[str] = seen["sent_host"].drop_nulls().unique().to_list()
     owners: Mapping[str, str | None] = {name: hosts.handle(name) for name in names}
@@ -126,4 +145,5 @@ def _with_referrer(clicks: pl.DataFrame, hosts: KnownHosts) -> pl.DataFrame:
     return joined.with_columns(
         referrer=pl.when(is_own).then(pl.lit("direct")).otherwise("referrer"),
         referrer_host=pl.when(~is_own).then("referrer_host"),
+        referrer_sent_host=pl.when(pl.col("referrer_raw").is_not_null()).then(pl.col("sent_host").fill_null("")),
     )

@@ -265,13 +265,14 @@ def _text_blocks(
             if not is_json and stretch.startswith(b"#"):
                 fields = _directive(stretch, fields)
             elif position > start and not is_rest:
-                yield Block(_content(stretch, keys, fields), first_line, position, line)
+                content = _without_open_value(stretch, fields) if piece.is_open and not is_json else stretch
+                yield Block(_content(content, keys, fields), first_line, position, line)
     return last
 
 
 def _is_whole(line: bytes, fields: Fields | None, *, is_json: bool) -> bool:
-    """Whether a last line without its end says all that is read of it, however it may go on: an object of JSON, or a
-    line with all its columns, the last of which nobody reads."""
+    """Whether a last line without its end says all that is needed of it, however it may go on: an object of JSON, or a
+    line with all its columns, the last of which no click needs."""
     if is_json:
         return _is_object(line)
     if fields is None or line.startswith(b"#"):
@@ -279,7 +280,13 @@ def _is_whole(line: bytes, fields: Fields | None, *, is_json: bool) -> bool:
     tabs = line.count(b"\t")
     if tabs == len(fields.names):
         return line.endswith(b"\t")  # one tab too many, seen in the wild, ends the last column
-    return tabs == len(fields.names) - 1 and not fields.last_is_used
+    return tabs == len(fields.names) - 1 and not fields.last_is_needed
+
+
+def _without_open_value(line: bytes, fields: Fields | None) -> bytes:
+    """A last line without its end says nothing in its last column: who writes through a buffer stops anywhere."""
+    is_last = fields is not None and line.count(b"\t") == len(fields.names) - 1
+    return line[: line.rindex(b"\t") + 1] + b"-" if is_last else line
 
 
 def _is_object(line: bytes) -> bool:

@@ -33,6 +33,9 @@ LINE_COLUMNS: Final[dict[str, type[pl.DataType]]] = {
     "referrer": pl.String,
     "client_address": pl.String,
     "country": pl.String,
+    "query": pl.String,  # of the short link
+    "headers": pl.String,
+    "asn": pl.String,
 }
 
 # Our column ← CloudFront's field, in the one spelling of `normal_name`. The host is one of two: `Fields.hosts`.
@@ -46,7 +49,12 @@ _OPTIONAL: Final = {
     "referrer": "cs-referer",
     "client_address": "c-ip",
     "country": "c-country",
+    "query": "cs-uri-query",
+    "headers": "cs-headers",
+    "asn": "asn",
 }
+
+_LATER: Final = {"cs-uri-query", "cs-headers", "asn"}  # release 0.1.0 read lines without them
 
 # A visitor who denies consent is nobody that could be known again: their lines are read without an address.
 _HEADERS: Final = "cs-headers"  # `Name:value%0AName:value`, of real-time logs alone
@@ -106,19 +114,22 @@ class Fields:
     @property
     def used(self) -> frozenset[str]:
         """The fields of which anything is read."""
-        headers = {_HEADERS} & set(self.names)
-        return frozenset({*self.hosts, *_REQUIRED.values(), *self.time_fields, *self.optional.values(), *headers})
+        return frozenset({*self.hosts, *_REQUIRED.values(), *self.time_fields, *self.optional.values()})
+
+    @property
+    def _needed(self) -> frozenset[str]:
+        return self.used - _LATER
 
     @property
     def least_columns(self) -> int:
-        """How many columns a line must have. Real-time lines have all; standard lines may lack last ones not used."""
+        """How many columns a line must have. Real-time lines have all; standard lines may lack last ones not needed."""
         if self.kind == "real-time":
             return len(self.names)
-        return max(self.names.index(name) for name in self.used) + 1
+        return max(self.names.index(name) for name in self._needed) + 1
 
     @property
-    def last_is_used(self) -> bool:
-        return self.names[-1] in self.used
+    def last_is_needed(self) -> bool:
+        return self.names[-1] in self._needed
 
 
 def normal_name(name: str) -> str:
@@ -176,13 +187,16 @@ def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *besi
         carried["client_address"] = pl.when(is_denied).then(pl.lit("-")).otherwise(carried["client_address"])
     absent = {column: pl.lit(None, dtype=pl.String) for column in _OPTIONAL if column not in carried}
     number = pl.lit(numbers) if isinstance(numbers, pl.Series) else pl.int_range(pl.len(), dtype=pl.Int64) + numbers
-    path = pl.col("path")
+    path, queries = pl.col("path"), dict[str, pl.Expr]()
     if fields.kind != "standard":
-        path = path.str.split_exact("?", 1).struct.field("field_0")
+        parts = path.str.split_exact("?", 1).struct
+        path = parts.field("field_0")
+        if fields.kind == "real-time" and "query" not in carried:
+            queries["query"] = parts.field("field_1").fill_null("-")
     lines = (
         rows.with_columns(line_number=number)
         .select("line_number", *beside, _time(fields).alias("at"), **carried, **absent)
-        .with_columns(path.alias("path"), pl.col("status").cast(pl.Int16, strict=False))
+        .with_columns(path.alias("path"), pl.col("status").cast(pl.Int16, strict=False), **queries)
         .select(*LINE_COLUMNS, *(one.meta.output_name() for one in beside))
         .collect(engine="in-memory")
     )

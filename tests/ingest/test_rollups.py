@@ -6,22 +6,21 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
-from support.logs import GOOGLEBOT, START, Request, realtime_text, requests, write
+from support.logs import GOOGLEBOT, Request, realtime_text, requests, write
+from support.posts import convert
 from support.world import NOW, World
 
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
-from analytics_core.store import conversion_ledger as conversions_table
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.commit_time import stamps_of
-from analytics_core.store.conversion_ledger import Conversion, Post
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
 from ingest import compaction
@@ -42,28 +41,6 @@ def sorted_counts(world: World) -> pl.DataFrame:
     keys = [name for name in CLICK_COUNTS.columns if name not in ("clicks", "bot_clicks")]
     sums = world.counts().group_by(keys).agg(pl.col("clicks").sum(), pl.col("bot_clicks").sum())
     return sums.filter(pl.col("clicks") != 0).sort(keys)  # without what was taken back
-
-
-def convert(world: World, click: Request, key: str = "a") -> None:
-    """As the door leaves it in the database."""
-    row = Conversion(
-        conversion_id=key,
-        handle="acme",
-        idempotency_key=key,
-        content="",
-        slug="launch",
-        click_id=click.id,
-        clicked_at=START,
-        session_id=None,
-        position=None,
-        consent="full",
-        event_type="conversion",
-        value_e4=99_900,
-        currency="EUR",
-        at=START + timedelta(minutes=5),
-    )
-    with world.database.begin() as connection:
-        conversions_table.record(connection, [Post(row)])
 
 
 def answered(application: Application) -> Answer | str:

@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import select
 
 from analytics_core.settings import Settings
-from analytics_core.store import tables
+from analytics_core.store import conversion_ledger, tables
 from analytics_core.store.database import Database
 from analytics_core.tracking.ctx import Context, mint
+from support.logs import START, Request
+from support.world import World
 
 
 def ctx(settings: Settings, clicked_at: datetime, **said: Any) -> str:
@@ -29,6 +31,28 @@ def kept(database: Database) -> list[Any]:
     with database.connect() as connection:
         rows = select(tables.conversions).order_by(tables.conversions.c.idempotency_key)
         return list(connection.execute(rows))
+
+
+def convert(world: World, click: Request, key: str = "a") -> None:
+    """A conversion of the click, as the door leaves it in the database."""
+    row = conversion_ledger.Conversion(
+        conversion_id=key,
+        handle="acme",
+        idempotency_key=key,
+        content="",
+        slug="launch",
+        click_id=click.id,
+        clicked_at=START,
+        session_id=None,
+        position=None,
+        consent="full",
+        event_type="conversion",
+        value_e4=99_900,
+        currency="EUR",
+        at=START + timedelta(minutes=5),
+    )
+    with world.database.begin() as connection:
+        conversion_ledger.record(connection, [conversion_ledger.Post(row)])
 
 
 def outcomes(database: Database) -> dict[tuple[str, str], int]:
