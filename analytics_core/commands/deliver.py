@@ -13,7 +13,7 @@ from analytics_core.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="every run, not only how many")
+    parser.add_argument("--json", action="store_true", help="print every run as JSON, not only how many there were")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

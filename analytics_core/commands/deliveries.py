@@ -21,24 +21,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     adding = verbs.add_parser("add", help="save a query that `deliver` exports once a period")
     adding.set_defaults(verb_run=_add)
-    adding.add_argument("--handle", required=True)
-    adding.add_argument("--every", choices=("daily", "weekly"), default="daily")
-    adding.add_argument("--format", choices=tuple(FORMATS_OF_DELIVERIES), default="csv")
-    adding.add_argument("--query", required=True, help="as in the API: groupBy=slug&country=DE&tz=Europe/Berlin")
-    adding.add_argument("--to", required=True, help="a folder or s3://bucket/prefix")
+    adding.add_argument("--handle", required=True, help="the handle whose numbers are exported")
+    adding.add_argument(
+        "--every", choices=("daily", "weekly"), default="daily", help="default daily; weeks begin on Monday"
+    )
+    adding.add_argument("--format", choices=tuple(FORMATS_OF_DELIVERIES), default="csv", help="default csv")
+    adding.add_argument(
+        "--query",
+        required=True,
+        help="parameters as in the API, without days: groupBy=slug&country=DE&tz=Europe/Berlin",
+    )
+    adding.add_argument("--to", required=True, help="where the files go: a folder or s3://bucket/prefix")
     listing = verbs.add_parser("list", help="the saved exports")
     listing.set_defaults(verb_run=_list)
     history = verbs.add_parser(
         "runs", help="how each period ended, and why a period was skipped or failed; newest first"
     )
     history.set_defaults(verb_run=_show_runs)
-    history.add_argument("--limit", type=count, default=50)
+    history.add_argument("--limit", type=count, default=50, help="how many of the newest (default 50)")
     for showing in (listing, history):
-        showing.add_argument("--handle")
-        showing.add_argument("--json", action="store_true")
+        showing.add_argument("--handle", help="only the exports of this handle")
+        showing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     removing = verbs.add_parser("remove", help="remove a saved export; its files stay")
     removing.set_defaults(verb_run=_remove)
-    removing.add_argument("delivery_id")
+    removing.add_argument("delivery_id", help="its id, as `list` tells it")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

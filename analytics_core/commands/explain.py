@@ -16,12 +16,18 @@ _OPERATOR: Final = Actor("analytics_core explain", is_staff=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--handle", required=True)
-    parser.add_argument("--group-by", required=True, help="as groupBy of the API")
-    parser.add_argument("--from-day", help="yyyymmdd; without days the last 30")
-    parser.add_argument("--to-day", help="yyyymmdd")
-    parser.add_argument("--tz", help="IANA time zone (default UTC)")
-    parser.add_argument("--filter", type=_filter, action="append", default=[], help="country=DE,AT and the like")
+    parser.add_argument("--handle", required=True, help="the handle that the question is about")
+    parser.add_argument("--group-by", required=True, help="what to group by, as groupBy of the API")
+    parser.add_argument("--from-day", help="the first day, as 20260201; without days the last 30")
+    parser.add_argument("--to-day", help="the last day, as 20260228")
+    parser.add_argument("--tz", help="an IANA time zone such as Europe/Berlin (default UTC)")
+    parser.add_argument(
+        "--filter",
+        type=_filter,
+        action="append",
+        default=[],
+        help="a filter such as country=DE,AT; may be given several times",
+    )
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

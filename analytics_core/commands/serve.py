@@ -15,7 +15,7 @@ _PLACES: Final = (_PACKAGES / "clickledger_app" / "app.py", _PACKAGES / "app.py"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8501, help="default 8501")
+    parser.add_argument("--port", type=int, default=8501, help="the port to listen on (default 8501)")
     parser.add_argument("--address", help="the address of this machine to listen on; default: all of them")
     parser.add_argument(
         "--public-address",

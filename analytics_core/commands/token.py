@@ -12,9 +12,9 @@ from analytics_core.store.clock import machine_time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--user", required=True, help="user id, as the accounts file names it")
-    parser.add_argument("--staff", action="store_true", help="a platform reviewer, who reads every handle")
-    parser.add_argument("--minutes", type=count, default=60, help="how long it is valid (default 60)")
+    parser.add_argument("--user", required=True, help="the user id, as the accounts file has it")
+    parser.add_argument("--staff", action="store_true", help="make the token of a reviewer, who reads every handle")
+    parser.add_argument("--minutes", type=count, default=60, help="how many minutes the token is valid (default 60)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

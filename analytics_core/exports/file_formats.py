@@ -43,7 +43,8 @@ class Format:
 
 def format_named(name: str | None) -> Format:
     if name not in FORMATS:
-        raise InvalidFormatError(f"format must be one of {', '.join(FORMATS)}.")
+        got = "it is missing" if name is None else f"got {name[:40]!r}"
+        raise InvalidFormatError(f"format must be one of {', '.join(FORMATS)}; {got}.")
     return FORMATS[name]
 
 

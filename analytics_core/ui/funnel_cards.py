@@ -27,7 +27,7 @@ _OUTCOMES = {
     ),
     "duplicate": ("Duplicate", "The same key again: counted once."),
     "key_reused": ("Key reused", "A key that had been used with other content. Make a new one per conversion."),
-    "expired": ("Expired", "The click was longer ago than a ctx lives."),
+    "expired": ("Expired", "The click was longer ago than its ctx is valid."),
     "bad_signature": ("Bad signature", "A ctx that was not made here, or was changed on the way."),
     "invalid_field": ("Invalid field", "A field had a wrong value; the answer named it."),
     "rate_limited": ("Rate limited", "Too many from one address; the shop should send them again later."),

@@ -23,7 +23,7 @@ def picker(own_zone: str) -> Period:
     today = local_day(session.now(), timezone)
     chosen = address.read("period", DEFAULT)
     if chosen not in (*NAMED, CUSTOM):
-        raise InvalidDateRangeError(f"period must be one of {', '.join(NAMED)} or {CUSTOM}.")
+        raise InvalidDateRangeError(f"period must be one of {', '.join(NAMED)} or {CUSTOM}; got {chosen[:40]!r}.")
     st.session_state["period"] = chosen
     st.segmented_control(
         "Period",
@@ -76,7 +76,9 @@ def _timezone_chooser(own_zone: str, timezone: str) -> None:
 def _timezone(own_zone: str) -> str:
     chosen = address.read("tz")
     if chosen not in ("", UTC):
-        raise InvalidTimezoneError(f"tz must be {UTC}, or left out for the handle's own zone, {own_zone}.")
+        raise InvalidTimezoneError(
+            f"tz must be {UTC}, or left out for the handle's own zone, {own_zone}; got {chosen[:40]!r}."
+        )
     return "UTC" if chosen else own_zone
 
 
@@ -85,7 +87,7 @@ def _day(name: str, default: date) -> date:
     try:
         return date.fromisoformat(text) if text else default
     except ValueError:
-        raise InvalidDateRangeError(f"{name} must be a day such as {default.isoformat()}.") from None
+        raise InvalidDateRangeError(f"{name} must be a day such as {default.isoformat()}; got {text[:40]!r}.") from None
 
 
 def _write() -> None:

@@ -13,7 +13,7 @@ from ingest.accounts.accounts_file import load_accounts, read_accounts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="a file, or an s3:// object")
+    parser.add_argument("file", help="the accounts file: a path or an s3:// object")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

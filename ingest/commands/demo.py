@@ -17,9 +17,9 @@ from ingest.demo import describe_truth, keep_followed, make_world
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--days", type=count, default=90)
-    parser.add_argument("--lines", type=count, default=600_000)
+    parser.add_argument("--seed", type=int, default=7, help="another seed makes another world (default 7)")
+    parser.add_argument("--days", type=count, default=90, help="how many days of logs, up to now (default 90)")
+    parser.add_argument("--lines", type=count, default=600_000, help="how many log lines (default 600000)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

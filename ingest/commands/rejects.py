@@ -12,9 +12,9 @@ from ingest.clicks.sync_ledger import Ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=count, default=50)
-    parser.add_argument("--reason", help="only this reason")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--limit", type=count, default=50, help="how many of the newest (default 50)")
+    parser.add_argument("--reason", help="only those that were rejected for this reason, such as column_count")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

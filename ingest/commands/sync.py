@@ -27,16 +27,21 @@ log = structlog.get_logger()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", action="append", default=[], help="file, folder, glob or s3://bucket/prefix")
     parser.add_argument(
-        "--fields", help="field list of logs without a header, such as real-time logs, for all sources of this call"
+        "--source",
+        action="append",
+        default=[],
+        help="a file, a folder, a glob or s3://bucket/prefix; may be repeated. Default: those of sources.toml",
+    )
+    parser.add_argument(
+        "--fields", help="the field list of logs without a header, such as real-time logs, for all sources of this call"
     )
     parser.add_argument(
         "--full", action="store_true", help="list everything, not only recent hours, and try refused objects again"
     )
     often = parser.add_mutually_exclusive_group()
     often.add_argument("--once", action="store_true", help="one run (the default)")
-    often.add_argument("--every", type=seconds, help="run again and again, e.g. --every 60s")
+    often.add_argument("--every", type=seconds, help="run again and again, at such intervals: 60s, 5m or 1h")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -88,8 +88,10 @@ def test_a_filter_by_a_value_that_a_click_may_have_is_answered(api: Api, paramet
 
 
 def test_a_wrong_format_has_its_code(api: Api) -> None:
-    for wrong in ({}, {"format": "xml"}):
-        assert api.get(f"{PATH}/export", groupBy="day", **wrong).json()["error"] == "invalid_format"
+    for wrong, said in (({}, "it is missing"), ({"format": "xml"}, "got 'xml'")):
+        refused = api.get(f"{PATH}/export", groupBy="day", **wrong).json()
+        assert refused["error"] == "invalid_format"
+        assert refused["message"] == f"format must be one of csv, json; {said}."
 
 
 @pytest.mark.parametrize("path", ["/v2/nothing", "/v2/handles/acme/analytics/exports/none"])

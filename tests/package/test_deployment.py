@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 from configparser import ConfigParser
@@ -56,3 +57,19 @@ def test_the_image_serves() -> None:
     assert set(said) == INSTRUCTIONS
     assert json.loads(said["ENTRYPOINT"]) == ["clickledger"]
     assert command_of(json.loads(said["CMD"])) == "serve"
+
+
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    silent: list[str] = []
+
+    def look(read: argparse.ArgumentParser) -> None:
+        for action in read._actions:
+            if not isinstance(action, argparse._SubParsersAction):
+                silent.extend([f"{read.prog} {action.dest}"] if not action.help else [])
+                continue
+            silent.extend(f"{read.prog} {one.dest}" for one in action._choices_actions if not one.help)
+            for command in action.choices.values():
+                look(command)
+
+    look(parser("clickledger", "", PACKAGES, None))
+    assert silent == []
