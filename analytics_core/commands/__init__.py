@@ -7,5 +7,5 @@ COMMANDS: Final = {
     "token": "print an access token (JWT) for development",
     "explain": "print the SQL of a question, and the engine's plan of it",
     "deliver": "make the scheduled exports that are due",
-    "deliveries": "scheduled exports: add, list, runs, remove",
+    "deliveries": "add, list and remove scheduled exports, and show their runs",
 }

@@ -86,10 +86,10 @@ def _factors(answer: Answer) -> tuple[Factor, ...]:
 
 
 def _reasons(confidence: Confidence) -> None:
-    st.markdown("100 less what speaks against the numbers:")
     if not confidence.factors:
-        st.markdown("Nothing does.")
+        st.markdown("The score is 100: nothing speaks against the numbers.")
         return
+    st.markdown("The score is 100 less these penalties:")
     st.html(
         "".join(
             f'<div class="factor"><span>{html.escape(factor.explanation)}</span><b>−{factor.penalty}</b></div>'

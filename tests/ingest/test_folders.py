@@ -355,4 +355,4 @@ def test_what_was_refused_says_how_it_is_tried_again(world: World, logs: Path) -
 
     assert lines == 3
     assert "warning: 1 object refused: " in said
-    assert "`sync --full` tries again" in said
+    assert "`sync --full` tries them again" in said

@@ -241,5 +241,5 @@ def test_a_lake_of_0_1_0_without_a_new_conversion_is_synced_when_the_log_of_the_
     with pytest.raises(ForgottenCommitError):
         world.lake.at(CONVERSIONS, held)
 
-    assert world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)]))).misfits == []
-    assert world.sync(write(tmp_path / "4.gz", realtime_text([Request(4)]))).misfits == []
+    assert world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)]))).misfits == ()
+    assert world.sync(write(tmp_path / "4.gz", realtime_text([Request(4)]))).misfits == ()

@@ -147,7 +147,7 @@ def test_what_a_compaction_merged_is_counted_by_the_next_sync_and_keeps_the_vers
     query = Query("acme", "day", Period(FIRST.date(), SECOND.date()))
     before = application.analytics.run(query, Actor("user_ann")).data_version
 
-    assert world.sync(world.folder / "0.log").misfits == []
+    assert world.sync(world.folder / "0.log").misfits == ()
 
     snapshot = world.lake.snapshot()
     assert snapshot.tallies["clicks"].said_at == snapshot.versions[0]
