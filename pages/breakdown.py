@@ -14,7 +14,7 @@ from analytics_core.ui import (
 )
 
 with problems.told(stop=True):
-    shown = view.bar()
+    shown = view.bar(compares=True)
     dimension = filter_chips.dimension_chooser()
     answer = session.ask(shown.query(dimension, compare=True))
     names = session.names(answer)
@@ -23,8 +23,8 @@ if not answer.totals.clicks:
     number_notices.nothing_yet(session.freshness())
     st.stop()
 
+number_notices.compared(answer)
 with cards.card(filter_chips.plural(dimension), note=cards.period_note(shown.period)):
-    cards.legend()
     breakdown_table.chart(answer, names)
     breakdown_table.rows(answer, names)
     number_notices.special_keys(answer)

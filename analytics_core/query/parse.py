@@ -59,7 +59,7 @@ def parse_query(handle: str, parameters: Mapping[str, str], now: datetime, *, fo
         filters=tuple(parse_filter(name, given[name]) for name in FILTERS if name in given),
         sort=_sort(given.get("sort")),
         limit=_limit(given.get("limit"), group_by),
-        compare=_compare(given.get("compare"), given.get("tz", "UTC")),
+        compare=parse_compare(given.get("compare"), given.get("tz", "UTC")),
         confidence=_flag("confidence", given.get("confidence")),
         as_of=_as_of(given.get("asOf"), now),
         funnel=funnel,
@@ -215,7 +215,8 @@ def _limit(text: str | None, group_by: str | None) -> int:
     return int(text)
 
 
-def _compare(text: str | None, timezone: str) -> Literal["previous", "previousYear"] | Period | None:
+def parse_compare(text: str | None, timezone: str) -> Literal["previous", "previousYear"] | Period | None:
+    """What to compare with, from the text of its parameter."""
     match text:
         case None | "previous" | "previousYear":
             return text

@@ -1,7 +1,8 @@
 """The address bar: the only reader and writer of the URL's parameters. What a screen shows, its URL says.
 
-Parameters: handle, period (`7d`, `30d`, `90d`, `12m`, or `custom` with `from` and `to`), tz (`utc`), by (the dimension
-of the breakdown), split and counted (of the funnel) and the API's filters (`country=DE,AT`, `country=-BR`).
+Parameters: handle, period (`7d`, `30d`, `90d`, `12m`, or `custom` with `from` and `to`), tz (`utc`), interval (of
+charts over time), compare and matchWeekdays (as in the API), by (the dimension of the breakdown), split and counted (of
+the funnel) and the API's filters (`country=DE,AT`, `country=-BR`).
 """
 
 from __future__ import annotations

@@ -10,20 +10,29 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from analytics_core.dimensions import WEEKDAY_HOUR
 from analytics_core.model import NOT_TRACKED, Answer, Row
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store.lake_tables import MONEY
-from analytics_core.ui import address, charts, filter_chips, wording
+from analytics_core.ui import address, cards, charts, filter_chips, intervals, wording
 
 
 def title(dimension: str) -> str:
-    """What one row of the dimension is."""
-    return GROUPINGS[dimension].label
+    """What one row of the dimension, or of days in an interval, is."""
+    return GROUPINGS[dimension].label if dimension in GROUPINGS else dimension.capitalize()
 
 
 def chart(answer: Answer, names: Mapping[str, str]) -> None:
-    """Days as a course, everything else as the largest keys."""
+    """Days as a course, hours of the week as a map, everything else as the largest keys."""
     dimension = answer.group_by
+    if dimension == WEEKDAY_HOUR:
+        st.plotly_chart(charts.heat_map(answer), config=charts.CONFIG, alt=charts.sentence(answer))
+        st.caption("Clicks an hour, in the time zone of the page.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        cards.legend()
+        if dimension == "day":
+            intervals.chooser(answer.query.period)
     if dimension == "day":
         st.plotly_chart(charts.clicks_over_time(answer), config=charts.CONFIG, alt=charts.sentence(answer))
         return
@@ -45,17 +54,19 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
     dimension = answer.group_by
     key, key_label = _widget_key("rows", answer), GROUPINGS[dimension].key_label
     keys = [row.key for row in answer.rows]
+    name = title(answer.query.key_name)
+    narrows = dimension == "day" or GROUPINGS[dimension].filters
     st.dataframe(
         _table(answer, names),
         hide_index=True,
         placeholder="–",
         height="auto",
         key=key,
-        on_select=partial(_narrow_to_row, key, dimension, keys),
+        on_select=partial(_narrow_to_row, key, dimension, keys) if narrows else "ignore",
         selection_mode="single-row",
-        alt=f"{title(dimension)} by {title(dimension).lower()}: {charts.sentence(answer)}",
+        alt=f"{name} by {name.lower()}: {charts.sentence(answer)}",
         column_config={
-            "name": st.column_config.TextColumn(title(dimension)),
+            "name": st.column_config.TextColumn(name),
             "key": st.column_config.TextColumn(key_label, width="small"),
             "clicks": st.column_config.NumberColumn("Clicks", format="localized"),
             "share": st.column_config.ProgressColumn("Share", format="%.1f%%", min_value=0, max_value=100),
@@ -64,14 +75,13 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
             "conversions": st.column_config.NumberColumn("Conversions", format="localized"),
             "impressions": st.column_config.NumberColumn("Impressions", format="localized"),
             **money_columns(answer),
-            "previous": st.column_config.NumberColumn("Before", format="localized", help="Clicks one period earlier"),
-            "change": st.column_config.TextColumn(
-                "Change", alignment="right", help="Clicks against the previous period"
-            ),
+            "previous": st.column_config.NumberColumn("Before", format="localized", help="Clicks in that period"),
+            "change": st.column_config.TextColumn("Change", alignment="right", help="Clicks against before"),
         },
         column_order=[name for name in _columns(answer) if name != "key" or key_label],
     )
-    st.caption("Tick a row, or select a bar, to see only its clicks.")
+    if narrows:
+        st.caption("Tick a row, or select a bar, to see only its clicks.")
 
 
 _COLUMNS = {
@@ -141,9 +151,10 @@ def _table(answer: Answer, names: Mapping[str, str]) -> pl.DataFrame:
 def _clicks_before(answer: Answer, row: Row) -> int | None:
     """Clicks one period earlier; None where the dimension was not tracked all that time, which is no comparison."""
     since = answer.tracked_from
-    if since and row.key != NOT_TRACKED and answer.query.period.previous().from_day < since:
+    earlier = answer.previous_period
+    if since and row.key != NOT_TRACKED and earlier and earlier.from_day < since:
         return None
-    return row.previous.clicks if row.previous else 0
+    return row.previous.clicks if row.previous else None
 
 
 def _widget_key(kind: str, answer: Answer) -> str:

@@ -28,7 +28,7 @@ def dimension_chooser() -> str:
     st.session_state["by"] = chosen if chosen in GROUPINGS else _BY_DEFAULT
     st.segmented_control(
         "Break down by",
-        list(GROUPINGS),
+        sorted(GROUPINGS, key=lambda name: GROUPINGS[name].origin == "time"),
         format_func=plural,
         key="by",
         required=True,
@@ -39,9 +39,9 @@ def dimension_chooser() -> str:
 
 
 def narrow(dimension: str, key: str) -> None:
-    """Narrows the page to one key of a dimension: a filter, or for a day the period."""
+    """Narrows the page to one key of a dimension: a filter, or for days the period."""
     if dimension == "day":
-        periods.only(wording.parse_day(key))
+        periods.only(*wording.days_of_key(key))
     elif key != OTHER:
         address.change(**address.narrowed(dimension, key))
 

@@ -43,9 +43,9 @@ def picker(own_zone: str) -> Period:
     return Period(first, last, timezone)
 
 
-def only(day: date) -> None:
-    """Narrows the page to one day."""
-    address.change(**{"period": CUSTOM, "from": day.isoformat(), "to": day.isoformat()})
+def only(first: date, last: date) -> None:
+    """Narrows the page to these days."""
+    address.change(**{"period": CUSTOM, "from": first.isoformat(), "to": last.isoformat()})
 
 
 def _days_chooser(first: date, last: date) -> None:

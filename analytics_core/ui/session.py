@@ -84,7 +84,7 @@ def freshness() -> Freshness:
 def names(answer: Answer) -> dict[str, str]:
     """Every key of the answer as a reader calls it."""
     given = campaign_names(answer.query.handle) if answer.group_by == "campaign" else {}
-    return {row.key: given.get(row.key) or wording.key_name(answer.group_by, row.key) for row in answer.rows}
+    return {row.key: given.get(row.key) or wording.key_name(answer.query.key_name, row.key) for row in answer.rows}
 
 
 def campaign_names(handle: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import streamlit as st
 from analytics_core.errors import HandleNotFoundError
 from analytics_core.model import ConversionDay, Filter, Period, Query
 from analytics_core.query.parse import DEFAULT_LIMIT, MAX_DAYS, check_query
-from analytics_core.ui import address, periods, session
+from analytics_core.ui import address, comparisons, intervals, periods, session
 from analytics_core.ui import filter_chips as filters
 
 
@@ -20,6 +20,7 @@ class View:
     handle: str
     period: Period
     filters: tuple[Filter, ...]
+    comparison: comparisons.Comparison | None = None
 
     def query(
         self,
@@ -31,28 +32,35 @@ class View:
         funnel: bool = False,
         conversion_day: ConversionDay = "conversion",
     ) -> Query:
+        compared = self.comparison if compare else None
         return Query(
             handle=self.handle,
             group_by=group_by,
             period=self.period,
             filters=self.filters,
             limit=limit or (MAX_DAYS if group_by == "day" else DEFAULT_LIMIT),
-            compare="previous" if compare else None,
+            compare=compared.compare if compared else None,
+            match_weekdays=compared is not None and compared.match_weekdays,
+            interval=intervals.chosen(self.period) if group_by == "day" else "day",
             confidence=confidence,
             funnel=funnel,
             conversion_day=conversion_day,
         )
 
 
-def bar() -> View:
-    """Draws the bar. Raises HandleNotFoundError and the errors of the parameters, as the API does."""
+def bar(*, compares: bool = False) -> View:
+    """Draws the bar; a page that compares has a choice of the earlier period in it.
+
+    Raises HandleNotFoundError and the errors of the parameters, as the API does.
+    """
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
         handle = _chosen_handle()
         drawer = filters.drawer()
         period = periods.picker(session.timezone_of(handle))
-    view = View(handle, period, address.filters())
+        comparison = comparisons.chooser(period) if compares else None
+    view = View(handle, period, address.filters(), comparison)
     filters.chips(view.filters)
-    check_query(view.query("day"))
+    check_query(view.query("day", compare=compares))
     filters.fill(drawer, view.handle, view.query)
     return view
 

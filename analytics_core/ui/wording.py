@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -19,6 +19,7 @@ UNKNOWN_COUNTRY = "ZZ"
 
 _LABELS = {word: one.value_labels for one in DIMENSIONS for word in (one.name, one.word)}
 _SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others", PENDING: "Pending"}
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STEPS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 
 
@@ -122,16 +123,51 @@ def ago(then: datetime, now: datetime) -> str:
 
 def key_name(dimension: str, key: str) -> str:
     """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`."""
-    if named := _SPECIAL.get(key) or _LABELS[dimension].get(key):
+    if named := _SPECIAL.get(key) or _LABELS.get(dimension, {}).get(key):
         return named
     if dimension == "country":
         return countries().get(key, key)
-    return day(parse_day(key)) if dimension == "day" else key
+    return _TIME_NAMES[dimension](key) if dimension in _TIME_NAMES else key
 
 
-def parse_day(key: str) -> date:
-    """`20260203` as a day."""
-    return date(int(key[:4]), int(key[4:6]), int(key[6:]))
+def begin_of_key(key: str) -> datetime:
+    """When clocks show the begin of a key of time: an hour, day, week or month."""
+    if "-W" in key:
+        year, week = key.split("-W")
+        return datetime.combine(date.fromisocalendar(int(year), int(week), 1), time())
+    return datetime(int(key[:4]), int(key[4:6]), int(key[6:8] or 1), int(key[9:11] or 0))  # noqa: DTZ001  (as clocks show)
+
+
+def days_of_key(key: str) -> tuple[date, date]:
+    """The first and the last day of a key of time."""
+    first = begin_of_key(key).date()
+    if "-W" in key:
+        return first, first + timedelta(days=6)
+    if len(key) == len("202602"):
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first, first
+
+
+def _hour_name(key: str) -> str:
+    return f"{day(begin_of_key(key).date())}, {key[9:11]}:00 ({key[11:14]}:{key[14:]})"
+
+
+def _week_name(key: str) -> str:
+    return f"Week {int(key[-2:])}, from {day(begin_of_key(key).date())}"
+
+
+def _hour_of_week_name(key: str) -> str:
+    number, hour = key.split("-")
+    return f"{WEEKDAYS[int(number) - 1]}, {hour}:00"
+
+
+_TIME_NAMES: dict[str, Callable[[str], str]] = {
+    "hour": _hour_name,
+    "day": lambda key: day(begin_of_key(key).date()),
+    "week": _week_name,
+    "month": lambda key: f"{begin_of_key(key):%B %Y}",
+    "weekdayHour": _hour_of_week_name,
+}
 
 
 def plain(text: str) -> str:

@@ -14,6 +14,7 @@ from support.screens import Dashboard, follow_today, token, told
 
 from analytics_core.store import tables
 from analytics_core.store.lake_tables import CLICK_COUNTS
+from analytics_core.ui import wording
 
 BREAKDOWN = "breakdown.py"
 FUNNEL = "funnel.py"
@@ -313,3 +314,57 @@ def test_an_error_that_nobody_foresaw_stays_in_its_card_and_shows_an_id() -> Non
     assert "Request id:" in told(screen)
     assert "still here" in told(screen)
     assert "secret" not in told(screen)
+
+
+def test_the_address_restores_interval_and_comparison(dashboard: Dashboard) -> None:
+    screen = dashboard.open(handle="acme", period="90d", interval="week", compare="previousYear", matchWeekdays="true")
+    assert screen.get_by_key("interval").value == "week"
+    assert screen.selectbox(key="comparison").value == ("previousYear", True)
+    assert "“Before” is " in told(screen)
+    assert "up to the same time of its last day." in told(screen)
+    assert metrics(screen)["Clicks"] == "12"
+
+    screen.selectbox(key="comparison").select(("custom", False)).run()
+    assert len(screen.query_params["compare"]) == len("20260101-20260131")
+    assert "matchWeekdays" not in screen.query_params
+
+
+def test_hours_are_offered_for_short_periods_alone(dashboard: Dashboard) -> None:
+    assert dashboard.open(handle="acme", period="90d", interval="hour").get_by_key("interval").value == "day"
+    assert dashboard.open(handle="acme", period="7d", interval="hour").get_by_key("interval").value == "hour"
+
+
+def test_a_comparison_that_is_none_is_told(dashboard: Dashboard) -> None:
+    assert "compare must be previous, previousYear or two days" in told(dashboard.open(handle="acme", compare="never"))
+
+
+def test_hours_of_the_week_are_a_map_with_a_table_that_narrows_nothing(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=BREAKDOWN, handle="acme", by="weekdayHour")
+    table = screen.dataframe[0].value
+    assert (len(table), table["clicks"].sum(), table["name"][0]) == (168, 12, "Monday, 00:00")
+    assert "Tick a row" not in told(screen)
+
+
+def test_campaigns_are_called_by_their_name(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=BREAKDOWN, handle="acme", by="campaign")
+    table = screen.dataframe[0].value
+    assert table[["name", "key", "clicks"]].to_numpy().tolist() == [
+        ["Spring launch", "spring-launch", 10],
+        ["No campaign", "", 2],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("interval", "key", "name", "days"),
+    [
+        ("hour", "20261025T02+0200", "25 Oct 2026, 02:00 (+02:00)", ("2026-10-25", "2026-10-25")),
+        ("hour", "20260101T00-0330", "1 Jan 2026, 00:00 (-03:30)", ("2026-01-01", "2026-01-01")),
+        ("day", "20261025", "25 Oct 2026", ("2026-10-25", "2026-10-25")),
+        ("week", "2026-W53", "Week 53, from 28 Dec 2026", ("2026-12-28", "2027-01-03")),
+        ("month", "202602", "February 2026", ("2026-02-01", "2026-02-28")),
+        ("month", "202612", "December 2026", ("2026-12-01", "2026-12-31")),
+    ],
+)
+def test_times_are_called_what_readers_call_them(interval: str, key: str, name: str, days: tuple[str, str]) -> None:
+    assert wording.key_name(interval, key) == name
+    assert tuple(day.isoformat() for day in wording.days_of_key(key)) == days
