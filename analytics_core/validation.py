@@ -46,7 +46,7 @@ _BOUNDS: Final = {
 def complaint(error: ErrorDetails, *, is_secret: bool = False) -> str:
     """What Pydantic found, to follow the name of the value: `must be a whole number; got 'x'`. A secret is not told."""
     kind = error["type"]
-    context = {name: f"{one:g}" if isinstance(one, float) else one for name, one in error.get("ctx", {}).items()}
+    context = {name: _in_words(name, value) for name, value in error.get("ctx", {}).items()}
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
@@ -56,21 +56,34 @@ def complaint(error: ErrorDetails, *, is_secret: bool = False) -> str:
     if kind == "json_invalid":
         return f"must be JSON: {context.get('error', '')}".removesuffix(": ")
     must_be = _KINDS.get(kind) or (_BOUNDS[kind].format_map(context) if kind in _BOUNDS else None)
-    wrong = error["msg"] if must_be is None else f"must be {must_be.replace(chr(39), '')}"
+    wrong = error["msg"] if must_be is None else f"must be {must_be}"
     return wrong if is_secret else f"{wrong}; got {shown(error['input'])}"
+
+
+def _in_words(name: str, value: Any) -> Any:
+    if name == "expected":  # "'duckdb' or 'other'"
+        return value.replace("'", "")
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def shown(value: Any) -> str:
     """A value as its sender knows it, from JSON or a text: `'x'`, `null`, `5`; cut where it is long."""
+    try:
+        whole = _text(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists without end
+        return "a value that cannot be shown"
+    return whole if len(whole) <= _SHOWN_CHARACTERS else f"{whole[:_SHOWN_CHARACTERS]}…"
+
+
+def _text(value: Any) -> str:
     match value:
         case str():
-            whole = repr(value)
+            return repr(value)
         case None:
-            whole = "null"
+            return "null"
         case bool():
-            whole = "true" if value else "false"
+            return "true" if value else "false"
         case int() | float() | Decimal():
-            whole = str(value)
+            return str(value)
         case _:
-            whole = json.dumps(value, default=str)
-    return whole if len(whole) <= _SHOWN_CHARACTERS else f"{whole[:_SHOWN_CHARACTERS]}…"
+            return json.dumps(value, default=str)

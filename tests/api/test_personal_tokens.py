@@ -124,6 +124,15 @@ def test_a_refusal_says_what_would_be_right_and_what_was_got(api: Api, wanted: d
     assert post(api, **wanted).json()["message"] == sentence
 
 
+@pytest.mark.parametrize("value", [b"9" * 5_000, b"[" * 900 + b"]" * 900, rb'"\ud800"', b"1e400", b"NaN"])
+def test_a_value_that_is_hard_to_show_is_refused_all_the_same(api: Api, value: bytes) -> None:
+    for body in (b'{"scopes": ["analytics.*"], "name": ' + value + b"}", value):
+        headers = {"Authorization": f"Bearer {api.token('user_ann')}", "Content-Type": "application/json"}
+        refused = api.client.post(PATH, content=body, headers=headers)
+
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter"), refused.text
+
+
 def test_an_expired_token_says_so_to_who_knows_the_secret_alone(api: Api) -> None:
     token = post(api, expiresAt="2026-03-12T12:30:00Z").json()["token"]
     assert ask(api, token).status_code == 200
