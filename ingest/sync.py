@@ -20,9 +20,9 @@ from analytics_core.store.driver_errors import answering
 from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake
 from ingest.clicks.balance import BatchSummary
-from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
+from ingest.clicks.buckets import KnownHosts, SortedLines, sort_lines
 from ingest.clicks.click_rows import ClickRows, load_links
-from ingest.clicks.commit import Batch, Built, SourceMovedError, build, commit, recover
+from ingest.clicks.commit import Batch, BuiltBatch, SourceMovedError, build, commit, recover
 from ingest.clicks.sync_ledger import Ledger
 from ingest.clicks.user_agents import UserAgents
 from ingest.compaction import compact_counts
@@ -178,16 +178,16 @@ class Sync:
             record.object_finished(read.item, read.end)
             batch.ended += not read.end.failed and read.end.last_line != "left"
 
-    def _sort(self, block: Block) -> Sorted:
+    def _sort(self, block: Block) -> SortedLines:
         return sort_lines(block, self.facts.hosts, self.stamps.clock(), trailing_slash=self.settings.trailing_slash)
 
-    def _build(self, batch: Batch) -> Built:
+    def _build(self, batch: Batch) -> BuiltBatch:
         return build(batch, self.facts, self.stamps.clock())
 
     def _catch_up(self) -> None:
         catch_up(self.lake, self.settings.segment_rules, self.stamps)
 
-    def _commit(self, built: Built, url: str, number: int) -> BatchSummary:
+    def _commit(self, built: BuiltBatch, url: str, number: int) -> BatchSummary:
         summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, stamps=self.stamps)
         log.info(
             "batch_committed", source=url, number=number, lines=summary.identity.lines, clicks=summary.identity.clicks

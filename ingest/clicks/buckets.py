@@ -90,7 +90,7 @@ class KnownHosts:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortedLines:
     """`candidates`: clicks unless they are duplicates, with `handle`, `slug` and `day` added. `days`: one row a UTC
     day and bucket (day: null when the time could not be read; bucket; lines). `rejected`: REJECTED_COLUMNS.
     `unknown_hosts`: the numbers of lines in that bucket."""
@@ -101,7 +101,7 @@ class Sorted:
     unknown_hosts: pl.Series
 
 
-def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash: bool = False) -> Sorted:
+def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash: bool = False) -> SortedLines:
     """Puts every line in one bucket: rejected, not a redirect, unknown host, invalid slug, or candidate.
 
     With `trailing_slash` a slash after the slug does not matter.
@@ -124,7 +124,7 @@ def sort_lines(block: Block, hosts: KnownHosts, now: datetime, *, trailing_slash
         days = pl.concat([days, pl.DataFrame(unreadable, schema=days.schema)])
     broken = lines.filter(pl.col("bucket") == REJECTED).select("line_number", pl.col("reason").cast(pl.String))
     candidates = lines.filter(pl.col("bucket") == CANDIDATE)
-    return Sorted(
+    return SortedLines(
         candidates=_with_header_classes(candidates).select(list(CANDIDATE_COLUMNS)),
         days=days,
         rejected=pl.concat([parsed.rejected, with_raw(broken, block)]) if broken.height else parsed.rejected,

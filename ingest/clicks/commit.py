@@ -17,7 +17,7 @@ from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICKS
 from ingest.clicks.balance import BatchSummary, ObjectProgress, identities
 from ingest.clicks.batch_summaries import LostBatchesError, carried, summaries_between
-from ingest.clicks.buckets import CANDIDATE, Sorted
+from ingest.clicks.buckets import CANDIDATE, SortedLines
 from ingest.clicks.click_rows import ClickRows
 from ingest.clicks.duplicates import compared, once, unknown
 from ingest.clicks.sync_ledger import Ledger
@@ -42,7 +42,7 @@ class Batch:
     ended: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, found: Sorted, size: int) -> None:
+    def add(self, found: SortedLines, size: int) -> None:
         """Adds what was found in `size` bytes of text; rejected lines have the columns key and version."""
         self.candidates.append(found.candidates)
         self.days.append(found.days)
@@ -60,7 +60,7 @@ def app_id(source: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltBatch:
     """A batch with its facts: `clicks` as ClickRows.build gives them, each once, in the order in which files keep them;
     `conflicts` counts repeated lines that say something else."""
 
@@ -69,15 +69,15 @@ class Built:
     conflicts: int
 
 
-def build(batch: Batch, facts: ClickRows, now: datetime) -> Built:
+def build(batch: Batch, facts: ClickRows, now: datetime) -> BuiltBatch:
     """What can be done before it is known what the lake holds. Its user agents are in the lake afterwards."""
     clicks, conflicts = once(facts.build(batch.candidates, now))
     batch.candidates.clear()
     ordered = sort_packed(coded(clicks, ["handle"]), ["day", "handle", "at"]).cast({"handle": pl.String})
-    return Built(batch, ordered, conflicts)
+    return BuiltBatch(batch, ordered, conflicts)
 
 
-def commit(built: Built, source: str, number: int, *, lake: Lake, ledger: Ledger, stamps: Stamps) -> BatchSummary:
+def commit(built: BuiltBatch, source: str, number: int, *, lake: Lake, ledger: Ledger, stamps: Stamps) -> BatchSummary:
     """Commits the batch as `number` of its source. Raises SourceMovedError when another process was first."""
     batch, clicks = built.batch, built.clicks
     _keep_rejects(batch, source, ledger, stamps.clock())
@@ -128,7 +128,7 @@ def recover(source: str, lake: Lake, ledger: Ledger) -> int:
 
 
 def _summarise(
-    built: Built, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, learnt_at: datetime
+    built: BuiltBatch, fresh: pl.DataFrame, *, source: str, number: int, conflicts: int, learnt_at: datetime
 ) -> BatchSummary:
     batch = built.batch
     days = pl.concat([_NO_DAYS, *batch.days]).group_by("day", "bucket").agg(pl.col("lines").sum())

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from ingest.clicks.balance import ObjectProgress
-from ingest.clicks.buckets import Sorted
+from ingest.clicks.buckets import SortedLines
 from ingest.reading.blocks import Block, JsonLines, Tabbed
 
 JOINED_BYTES: Final = 4 * 2**20  # from so much text on, what was joined is sorted
@@ -35,7 +35,7 @@ class SortedParts:
     and numbers lines as their objects do. `unknown_hosts`: of each part, how many of its lines were of unknown hosts.
     """
 
-    found: Sorted
+    found: SortedLines
     unknown_hosts: tuple[int, ...]
 
 
@@ -48,7 +48,7 @@ def can_join(first: Block, second: Block) -> bool:
             return False
 
 
-def sort_parts(parts: Sequence[Part], sort: Callable[[Block], Sorted]) -> SortedParts:
+def sort_parts(parts: Sequence[Part], sort: Callable[[Block], SortedLines]) -> SortedParts:
     """Sorts parts of which each can be joined with the one before."""
     if len(parts) == 1:
         [part] = parts

@@ -14,7 +14,7 @@ import structlog
 from polars.exceptions import PanicException
 
 from ingest.clicks.balance import ObjectProgress
-from ingest.clicks.buckets import Sorted
+from ingest.clicks.buckets import SortedLines
 from ingest.reading.blocks import Block, LastLine, read_blocks
 from ingest.reading.joined_blocks import JOINED_BYTES, Part, after, can_join, sort_parts
 from ingest.reading.log_fields import UnknownFormatError
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 class Sorting:
     """How blocks are sorted; `hosts`: the version of the hosts that are known."""
 
-    sort: Callable[[Block], Sorted]
+    sort: Callable[[Block], SortedLines]
     hosts: str
 
 
@@ -62,7 +62,7 @@ class Stretch:
     """Lines of one object or several in their buckets (`rejected` with key and version), of `size` bytes of text, and
     how far each of the objects has been read with them. None: no lines."""
 
-    found: Sorted | None
+    found: SortedLines | None
     size: int
     objects: tuple[ReadObject, ...]
 
@@ -123,7 +123,7 @@ def read_objects(objects: Iterable[OpenedObject], source: Source, sorting: Sorti
 def _sort(readings: Sequence[_Reading], sorting: Sorting) -> Iterator[Stretch]:
     """What waits in the objects; one whose lines cannot be sorted fails alone."""
     parts = [(reading, block) for reading in readings for block in reading.blocks]
-    found: Sorted | None = None
+    found: SortedLines | None = None
     if parts:
         try:
             named = [Part(reading.item.key, reading.item.version, block) for reading, block in parts]

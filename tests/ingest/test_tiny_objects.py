@@ -25,7 +25,7 @@ from support.world import World
 
 from analytics_core.store import tables
 from ingest.clicks.balance import ObjectProgress
-from ingest.clicks.buckets import KnownHosts, Sorted, sort_lines
+from ingest.clicks.buckets import KnownHosts, SortedLines, sort_lines
 from ingest.pipeline import prefetch
 from ingest.reading.blocks import Block
 from ingest.reading.joined_blocks import JOINED_BYTES
@@ -168,10 +168,10 @@ def unread(world: World, place: Path) -> list[tuple[SourceObject, ObjectProgress
     return [(item, ObjectProgress(item.key, item.version)) for item in listed if isinstance(item, SourceObject)]
 
 
-def poisoned(world: World) -> Callable[[Block], Sorted]:
+def poisoned(world: World) -> Callable[[Block], SortedLines]:
     """Sorts lines, unless one of them is what nobody thought of."""
 
-    def sort(block: Block) -> Sorted:
+    def sort(block: Block) -> SortedLines:
         if b"/poison" in getattr(block.content, "text", b""):
             raise LookupError("a defect")
         return sort_lines(block, HOSTS, world.now)
