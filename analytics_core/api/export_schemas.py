@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
 
 from analytics_core.api.answer_schemas import Money
+from analytics_core.query.event_columns import CLICK_COLUMNS, CONVERSION_COLUMNS, EventColumn
+from analytics_core.store.lake_tables import MONEY
 
 
 class _Schema(BaseModel):
@@ -51,38 +54,23 @@ class ExportedRowSchema(_Schema):
     impressions: int | None = Field(None, description="With groupBy=segment.")
 
 
-class ExportedClickSchema(_Schema):
+def _of_columns(columns: Sequence[EventColumn]) -> type[_Schema]:
+    """A schema with the columns of single events."""
+    types: dict[str, Any] = {one.name: (_type_of(one), ...) for one in columns}
+    return create_model("_Columns", __base__=_Schema, **types)
+
+
+def _type_of(column: EventColumn) -> Any:
+    kind: Any = Money if column.kind == MONEY else column.kind.to_python()
+    return kind | None if column.is_nullable else kind
+
+
+class ExportedClickSchema(_of_columns(CLICK_COLUMNS)):
     """With groupBy=event."""
 
-    at: datetime
-    slug: str
-    campaign_id: str | None
-    country: str | None
-    device: str | None
-    bot: bool
-    bot_rule: str | None
-    referrer: str | None
-    referrer_host: str | None
-    status: int
-    segment: str
 
-
-class ExportedConversionSchema(_Schema):
+class ExportedConversionSchema(_of_columns(CONVERSION_COLUMNS)):
     """With groupBy=event and metric=conversions."""
-
-    at: datetime
-    slug: str
-    campaign_id: str | None
-    country: str | None
-    device: str | None
-    referrer: str | None
-    referrer_host: str | None
-    segment: str
-    event_type: str
-    value: Money
-    currency: str | None
-    seconds_from_click: int
-    pending: bool
 
 
 class ExportSchema(_Schema):

@@ -15,8 +15,8 @@ _LABELS: Final[dict[Interval, str]] = {"hour": "Hours", "day": "Days", "week": "
 
 def chosen(period: Period) -> Interval:
     """That of the URL, where the period has room for it; else days."""
-    text = address.read("interval")
-    return next((one for one in offered(period) if one == text), "day")
+    fitting: dict[str, Interval] = {one: one for one in offered(period)}
+    return fitting.get(address.read("interval"), "day")
 
 
 def offered(period: Period) -> tuple[Interval, ...]:
