@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from analytics_core.host_names import referring_name
-from analytics_core.model import NO_CAMPAIGN, NOT_TRACKED, PENDING, SEGMENTS, Sort
+from analytics_core.model import BOT, NONE, NOT_TRACKED, PENDING, SEGMENTS, Sort
 
 WEEKDAY_HOUR: Final = "weekdayHour"
 
@@ -30,8 +30,8 @@ class Dimension:
     `name` is the word of `groupBy`; `parameter`, the word of filters and of single events, is the same unless it is
     given. `label` and `plural` are those of screens. `origin` says where the value of a click comes from: its time,
     the log line, the link in force, the user agent, or the visitor's history. `kept` says where answers find it:
-    `slots` are times, the `cube` is the roll-up that counts clicks in all of its dimensions at once, and `detail` is
-    read from facts or from a roll-up of its own.
+    `slots` are times, `cube` and `detail` are the two roll-ups, each of which counts clicks in all of its dimensions at
+    once.
 
     `column` holds the value; where it is null that of `fallback` counts, and where both are, `absent`. A log may lack
     what `tracked_as` names: then the dimension has a `trackedFrom`. `spelling` turns what a caller typed into the way
@@ -61,6 +61,7 @@ class Dimension:
     form_label: str = ""
     value_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     key_label: str = ""  # of the stored value, where screens show it beside its name
+    of_bots: str = ""  # the value of every bot, whatever its user agent claims
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,12 +108,12 @@ DIMENSIONS: Final = (
         "campaign_id",
         "Campaign",
         "Campaigns",
-        f"The campaign that the link belonged to when it was clicked, {NO_CAMPAIGN} where there was none.",
+        f"The campaign that the link belonged to when it was clicked, {NONE} where there was none.",
         "spring-launch",
         origin="link",
         parameter="campaignId",
-        absent=NO_CAMPAIGN,
-        value_labels={NO_CAMPAIGN: "No campaign"},
+        absent=NONE,
+        value_labels={NONE: "No campaign"},
         key_label="Campaign ID",
     ),
     Dimension(
@@ -148,6 +149,7 @@ DIMENSIONS: Final = (
             "BOT": "Bot",
             "UNKNOWN": "Unknown",
         },
+        of_bots="BOT",
     ),
     Dimension(
         "referrer",
@@ -198,11 +200,95 @@ DIMENSIONS: Final = (
             "unknown": "Unknown",
         },
     ),
+    Dimension(
+        "browser",
+        "browser",
+        "Browser",
+        "Browsers",
+        "The family of the browser, or the app that opened the link in a window of its own; unknown where no rule "
+        f"matches, {BOT} for every bot.",
+        "Safari,Instagram",
+        origin="agent",
+        kept="detail",
+        tracked_as="browser",
+        value_labels={BOT: "Bot", "unknown": "Unknown"},
+        of_bots=BOT,
+    ),
+    Dimension(
+        "os",
+        "os",
+        "Operating system",
+        "Operating systems",
+        f"The family of the operating system; unknown where no rule matches, {BOT} for every bot.",
+        "iOS,Android",
+        origin="agent",
+        kept="detail",
+        tracked_as="os",
+        value_labels={BOT: "Bot", "unknown": "Unknown"},
+        of_bots=BOT,
+    ),
+    Dimension(
+        "trigger",
+        "trigger",
+        "Trigger",
+        "Triggers",
+        "qr where the short link was opened with a query parameter qr (any value), else link.",
+        "qr",
+        origin="log",
+        kept="detail",
+        tracked_as="trigger",
+        spelling=str.lower,
+        values=("qr", "link", PENDING, NOT_TRACKED),
+        value_labels={"qr": "QR code", "link": "Link"},
+    ),
+    Dimension(
+        "utmSource",
+        "utm_source",
+        "UTM source",
+        "UTM sources",
+        f"utm_source of the short link's own query, else of the destination of the link in force; {NONE} in neither.",
+        "newsletter",
+        origin="log",
+        kept="detail",
+        tracked_as="utm_source",
+        value_labels={NONE: "None"},
+    ),
+    Dimension(
+        "utmMedium",
+        "utm_medium",
+        "UTM medium",
+        "UTM media",
+        f"utm_medium, from the same places as utmSource; {NONE} in neither.",
+        "email",
+        origin="log",
+        kept="detail",
+        tracked_as="utm_medium",
+        value_labels={NONE: "None"},
+    ),
+    Dimension(
+        "utmCampaign",
+        "utm_campaign",
+        "UTM campaign",
+        "UTM campaigns",
+        f"utm_campaign, from the same places as utmSource; {NONE} in neither.",
+        "spring",
+        origin="log",
+        kept="detail",
+        tracked_as="utm_campaign",
+        value_labels={NONE: "None"},
+    ),
 )
 
 CUBE: Final = tuple(one for one in DIMENSIONS if one.kept == "cube")
 CUBE_COLUMNS: Final = tuple(one.column for one in CUBE)
+DETAILS: Final = tuple(one for one in DIMENSIONS if one.kept == "detail")
+DETAIL_COLUMNS: Final = tuple(one.column for one in DETAILS)
+DETAIL_FILTERS: Final = ("slug", "campaign_id")  # columns of the cube that the detail grain has too
+# What a verdict says of an agent: the value of bots, whatever they claim to be.
+OF_BOTS: Final = {one.column: one.of_bots for one in (*CUBE, *DETAILS) if one.of_bots}
 # What a conversion takes over from its click when the click's line arrives. The slug it knows from its ctx; its segment
 # moves by other rules.
-CLICK_COLUMNS: Final = tuple(one.column for one in CUBE if one.origin != "history" and one.column != "slug")
+CLICK_COLUMNS: Final = tuple(
+    one.column for one in (*CUBE, *DETAILS) if one.origin != "history" and one.column != "slug"
+)
 TRACKED_COLUMNS: Final = tuple(one.column for one in CUBE if one.tracked_as == one.column)

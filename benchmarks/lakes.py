@@ -1,4 +1,7 @@
-"""Lakes of many clicks for the query benchmark: roll-ups derived by the product's own code from generated clicks."""
+"""Lakes of many clicks for the query benchmark: roll-ups derived by the product's own code from generated clicks.
+
+Of the handles that are asked about the single clicks are there too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +18,27 @@ from deltalake import Transaction
 
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
-from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE
+from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE, DAY, DETAIL, QUARTER_HOUR, VERDICTS
 from benchmarks.report import note
 from ingest.accounts.accounts_file import AccountsFile, load_accounts
 from ingest.classify import LIST_VERSION
-from ingest.rollups.click_counts import DAY, QUARTER_HOUR, count_clicks, cover, merge_counts
+from ingest.rollups.click_counts import count_clicks, cover, merge_counts
 
 HANDLES = 20_000
 DAYS = 365
 END = datetime(2026, 11, 1, tzinfo=UTC)
 CHUNK = 2_500_000  # clicks generated at a time
+RANKS = (0, HANDLES // 100, HANDLES - 1)  # of the handles that are asked about: the largest, a middle and a small one
+BROWSERS = [f"Browser {number}" for number in range(20)]
+SYSTEMS = ["iOS", "Android", "Windows", "macOS", "Linux", "unknown"]
+DEVICES = ["MOBILE", "DESKTOP", "TABLET", "UNKNOWN", "BOT"]
 
 
 def handle_name(rank: int) -> str:
     return f"h{rank:05}"
+
+
+ASKED = [handle_name(rank) for rank in RANKS]
 
 
 def build_lake(folder: Path, clicks: int) -> tuple[Lake, Database]:
@@ -48,17 +59,22 @@ def _fill(lake: Lake, clicks: int) -> None:
     rng = np.random.default_rng(clicks)
     table = lake.open(CLICK_COUNTS)
     coverage: list[pl.DataFrame] = []
-    for number, (start, end) in enumerate(_months()):
+    lake.append(lake.open(VERDICTS), VERDICTS, _verdicts())
+    for start, end in _months():
         share = round(clicks * ((end - start) / timedelta(days=DAYS)))
-        parts = [
-            count_clicks(_clicks(rng, min(CHUNK, share - done), start, end).lazy().with_columns(segment=pl.lit("new")))
-            for done in range(0, share, CHUNK)
-        ]
+        parts: list[pl.DataFrame] = []
+        facts: list[pl.DataFrame] = []
+        for done in range(0, share, CHUNK):
+            some = _clicks(rng, min(CHUNK, share - done), start, end)
+            parts.append(count_clicks(some.lazy().with_columns(segment=pl.lit("new"))))
+            facts.append(_facts(rng, some.filter(pl.col("handle").is_in(ASKED))))
+        lake.append(lake.open(CLICKS), CLICKS, pl.concat(facts).sort("day", "handle", "at"))
         every = pl.concat(parts).lazy()
-        counts = pl.concat([merge_counts(every.filter(pl.col("grain") == grain)) for grain in (DAY, QUARTER_HOUR)])
-        del parts, every
-        coverage.append(cover(counts.filter(pl.col("grain") == QUARTER_HOUR)))
-        transaction = Transaction(CLICKS.name, number)
+        grains = (every.filter(pl.col("grain") == grain) for grain in (DAY, DETAIL, QUARTER_HOUR))
+        counts = pl.concat([merge_counts(of_grain) for of_grain in grains])
+        del parts, every, facts
+        coverage.append(cover(counts))
+        transaction = Transaction(CLICKS.name, lake.open(CLICKS).version())
         lake.append(table, CLICK_COUNTS, counts, transactions=[transaction], metadata={"list_version": LIST_VERSION})
         table = lake.open(CLICK_COUNTS)
         note(f"{start:%Y-%m}: {share:,} clicks in {counts.height:,} roll-up rows")
@@ -84,14 +100,15 @@ def _pick(rng: np.random.Generator, cumulated: np.ndarray, count: int) -> np.nda
 
 
 def _clicks(rng: np.random.Generator, count: int, start: datetime, end: datetime) -> pl.DataFrame:
-    """Judged clicks, as `derive.count_clicks` takes them."""
+    """Judged clicks, as `count_clicks` takes them."""
     names = pl.Series([handle_name(rank) for rank in range(HANDLES)])
     slugs = pl.Series([f"link-{number:03}" for number in range(200)])
     countries = pl.Series([f"{a}{b}" for a in "ABCDEFGH" for b in "ABCDEFGH"])
     hosts = pl.Series([f"l.site{number:02}.com" for number in range(60)])
     domains = pl.Series([f"site{number % 40:02}.com" for number in range(60)])
-    devices = pl.Series(["MOBILE", "DESKTOP", "TABLET", "UNKNOWN", "BOT"])
     device = _pick(rng, np.cumsum([0.55, 0.28, 0.03, 0.02, 0.12]), count)
+    browser, system = _pick(rng, _zipf(len(BROWSERS)), count), _pick(rng, _zipf(len(SYSTEMS)), count)
+    sources = pl.Series(["(none)", *(f"source-{number}" for number in range(30))])
     slug = _pick(rng, _zipf(len(slugs)), count)
     host = _pick(rng, _zipf(len(hosts)), count)
     seconds = rng.integers(int(start.timestamp()), int(end.timestamp()), count)
@@ -102,17 +119,59 @@ def _clicks(rng: np.random.Generator, count: int, start: datetime, end: datetime
             "slug": slugs.gather(slug),
             "campaign_id": pl.Series([f"campaign-{number}" for number in range(5)]).gather(slug % 5),
             "country": countries.gather(_pick(rng, _zipf(len(countries)), count)),
-            "device": devices.gather(device),
+            "device": pl.Series(DEVICES).gather(device),
             "bot_rule": pl.Series([None, None, None, None, "isbot:bot"]).gather(device),
             "referrer": domains.gather(host),
             "referrer_host": hosts.gather(host),
+            "browser": pl.Series(BROWSERS).gather(browser),
+            "os": pl.Series(SYSTEMS).gather(system),
+            "trigger": pl.Series(["link", "qr"]).gather(_pick(rng, np.cumsum([0.95, 0.05]), count)),
+            "utm_source": sources.gather(_pick(rng, _zipf(len(sources)), count)),
+            "utm_medium": sources.gather(_pick(rng, _zipf(len(sources)), count)),
+            "utm_campaign": sources.gather(_pick(rng, _zipf(len(sources)), count)),
+            "user_agent_id": pl.Series(_agent(device, browser, system)).cast(pl.Int64),
         }
     )
 
 
+def _agent(device: np.ndarray, browser: np.ndarray, system: np.ndarray) -> np.ndarray:
+    """A user agent for each combination."""
+    return (device * len(BROWSERS) + browser) * len(SYSTEMS) + system
+
+
+def _verdicts() -> pl.DataFrame:
+    kinds = list(product(DEVICES, BROWSERS, SYSTEMS))
+    return pl.DataFrame(kinds, schema=["device", "browser", "os"], orient="row").select(
+        list_version=pl.lit(LIST_VERSION),
+        user_agent_id=pl.int_range(len(kinds), dtype=pl.Int64),
+        bot_rule=pl.when(pl.col("device") == "BOT").then(pl.lit("isbot:bot")),
+        bot_name=pl.lit(None, dtype=pl.String),
+        bot_category=pl.lit(None, dtype=pl.String),
+        device="device",
+        browser="browser",
+        os="os",
+    )
+
+
+def _facts(rng: np.random.Generator, judged: pl.DataFrame) -> pl.DataFrame:
+    """CLICKS rows of judged clicks; each visitor clicks about five times."""
+    numbers = pl.Series(rng.integers(0, 2**62, judged.height))
+    rows = judged.with_columns(
+        day=pl.col("at").dt.date(),
+        event_id=numbers,
+        visitor=numbers % max(1, judged.height // 5),
+        learnt_at="at",
+        method=pl.lit("GET"),
+        status=pl.lit(302),
+        source=pl.lit("benchmark"),
+        batch=pl.lit(1),
+    )
+    return rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind)
+        for name, kind in CLICKS.columns.items()
+    )
+
+
 def _load_handles(database: Database) -> None:
-    ranks = (0, HANDLES // 100, HANDLES - 1)
-    entries = [
-        {"handle": handle_name(rank), "plan": "PRO", "planSince": "2026-01-01T00:00:00Z"} for rank in sorted(ranks)
-    ]
+    entries = [{"handle": handle, "plan": "PRO", "planSince": "2026-01-01T00:00:00Z"} for handle in sorted(ASKED)]
     load_accounts(database, AccountsFile.model_validate({"handles": entries}), "clickledger.localhost", END)

@@ -18,10 +18,10 @@ from analytics_core.store.account_lookup import Accounts
 from analytics_core.store.horizon import Horizon
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
-from benchmarks.lakes import END, HANDLES, build_lake, handle_name
+from benchmarks.lakes import END, HANDLES, RANKS, build_lake, handle_name
 from benchmarks.report import machine, note, table
 
-SIZES = {"largest": 0, "middle": HANDLES // 100, "small": HANDLES - 1}
+SIZES = dict(zip(("largest", "middle", "small"), RANKS, strict=True))
 DAYS = (7, 30, 90, 365)
 ROUNDS = 15
 

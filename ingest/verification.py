@@ -12,12 +12,11 @@ from analytics_core.model import SegmentRules
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, DAY, DETAIL, QUARTER_HOUR
 from ingest.clicks.balance import BUCKETS
 from ingest.clicks.duplicates import beyond_midnight, is_compared, of_several_handles
 from ingest.rollups.attribution_rows import in_force
 from ingest.rollups.catch_up import versions_of
-from ingest.rollups.click_counts import DAY, QUARTER_HOUR
 from ingest.rollups.rebuild import day_of, files_by_month, from_scratch
 
 
@@ -111,7 +110,7 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
         derived = scratch.count_days(files)
         pruned = files_of(counts, [("month", "=", month)])
         held = lake.scan(counts, CLICK_COUNTS, pruned).collect()
-        differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY) if not _same(derived, held, grain)]
+        differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY, DETAIL) if not _same(derived, held, grain)]
     return [
         _check_unique(lake, clicks),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),

@@ -1,4 +1,4 @@
-"""Single clicks from the facts, judged as roll-ups judge them: bot or not, device, and the visitor's segment."""
+"""Single clicks from the facts, judged as roll-ups judge them: bot or not, the agent's words, the segment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from analytics_core.dimensions import CUBE
+from analytics_core.dimensions import CUBE, DETAILS, OF_BOTS
 from analytics_core.engines.engine import Scan
 from analytics_core.model import SegmentRules
 from analytics_core.query.conditions import Bound
@@ -15,16 +15,20 @@ from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
 from analytics_core.store.request_rules import request_rule_sql
 
-_OF_CLICKS: Final = ", ".join(f"click.{one.column}" for one in CUBE if one.origin in ("log", "link"))
+_OF_CLICKS: Final = ", ".join(f"click.{one.column}" for one in (*CUBE, *DETAILS) if one.origin in ("log", "link"))
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 
 
 def single_clicks(handle: str, covered: SlotRange, as_of: datetime | None, files: FactFiles, bound: Bound) -> str:
     """Single clicks in the columns of the roll-ups. `segment` is null unless the files hold the visitors' history."""
     rule = _rule()
+    of_agents = ", ".join(
+        f"CASE WHEN {rule} IS NULL THEN verdict.{name} ELSE '{of_bots}' END AS {name}"
+        for name, of_bots in OF_BOTS.items()
+    )
     sql = (
         f"SELECT {slot_sql('click.at')} AS slot, {_OF_CLICKS}, click.at, click.event_id, "
-        f"click.status, {rule} AS bot_rule, CASE WHEN {rule} IS NULL THEN verdict.device ELSE 'BOT' END AS device, "
+        f"click.status, {rule} AS bot_rule, {of_agents}, "
         f"1 AS clicks, CASE WHEN {rule} IS NULL THEN 0 ELSE 1 END AS bot_clicks "
         f"FROM {_click_of('clicks')} WHERE click.handle = {bound(handle)} "
         f"AND click.at >= {bound(slot_time(covered.start))} "

@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS
 from analytics_core.engines.engine import Scan, Statement
 from analytics_core.model import Filter
 from analytics_core.query.attribution_sql import (
@@ -25,18 +26,21 @@ from analytics_core.query.attribution_sql import (
 from analytics_core.query.buckets import HOURS_PER_WEEK, SLOTS_PER_HOUR, Unit
 from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
+from analytics_core.query.detail_sql import DetailFiles, detail_columns
 from analytics_core.query.event_columns import CLICK_COLUMNS, schema_of, selected
 from analytics_core.query.parse import MAX_DAYS, MAX_DAYS_OF_HOURS
-from analytics_core.query.resolve import Resolved
+from analytics_core.query.resolve import DAY_GRAIN, Resolved
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange
 from analytics_core.store.fact_files import FactFiles
-from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE
+from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE, DETAIL
 from analytics_core.store.snapshot import Snapshot
 
 FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
 
-Source = Snapshot | FactFiles  # the roll-ups of a snapshot, or the facts behind them
+Source = Snapshot | FactFiles | DetailFiles  # the cube of a snapshot, the facts behind it, or the detail grain
 
+# The cube's columns, and in those of the detail grain, which its files do not hold, nothing.
+_CUBE_ROW: Final = ", ".join((*CUBE_COLUMNS, *(f"CAST(NULL AS VARCHAR) AS {name}" for name in DETAIL_COLUMNS)))
 _ORDER: Final = {"asc": "ASC", "desc": "DESC"}
 _LOCAL_DAY: Final = f"(local_slot - local_slot % {SLOTS_PER_DAY}) / {SLOTS_PER_DAY}"
 _LOCAL_HOUR: Final = f"(local_slot - local_slot % {SLOTS_PER_HOUR}) / {SLOTS_PER_HOUR}"
@@ -195,10 +199,27 @@ def _clicks(
     scans: dict[str, Scan] = {}
     parts: list[str] = []
     for grain, ranges in resolved.reads.items():
-        months = sorted({month for one in ranges for month in one.months})
-        scans[grain] = Scan(CLICK_COUNTS, source.count_files(grain, months))
-        parts.append(
-            f"SELECT {columns} FROM {{{grain}}} "
-            f"WHERE handle = {bound(handle)} AND {in_ranges(ranges, bound)}{and_filters(filters, bound)}"
-        )
+        rows, of_rows = _grain(handle, grain, ranges, source, bound)
+        scans |= of_rows
+        parts.append(f"SELECT {columns} FROM ({rows}) AS {grain}{where(filters, bound)}")
     return " UNION ALL ".join(parts), scans
+
+
+def _grain(
+    handle: str, grain: str, ranges: Sequence[SlotRange], source: Snapshot | DetailFiles, bound: Bound
+) -> tuple[str, Mapping[str, Scan]]:
+    """The rows of some ranges: of a grain of the cube, or whole days of the detail grain and else single clicks."""
+    months = sorted({month for one in ranges for month in one.months})
+    if isinstance(source, Snapshot):
+        scan, name, columns = Scan(CLICK_COUNTS, source.count_files(grain, months)), grain, _CUBE_ROW
+    elif grain == DAY_GRAIN:
+        scan, name, columns = Scan(CLICK_COUNTS, source.snapshot.count_files(DETAIL, months)), DETAIL, detail_columns()
+    else:
+        outer = SlotRange(min(one.start for one in ranges), max(one.end for one in ranges))
+        single = single_clicks(handle, outer, None, source.facts, bound)
+        return f"SELECT * FROM ({single}) AS single_clicks WHERE {in_ranges(ranges, bound)}", fact_scans(source.facts)
+    sql = (
+        f"SELECT slot, {columns}, clicks, bot_clicks FROM {{{name}}} "
+        f"WHERE handle = {bound(handle)} AND {in_ranges(ranges, bound)}"
+    )
+    return sql, {name: scan}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analytics_core.dimensions import CUBE_COLUMNS
+from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS
 from analytics_core.engines.engine import Value
 from analytics_core.model import Filter
 from analytics_core.query.catalog import FILTERS
 from analytics_core.slots import Shift, SlotRange
 
-DIMENSION_COLUMNS: Final = ", ".join(CUBE_COLUMNS)
+DIMENSION_COLUMNS: Final = ", ".join((*CUBE_COLUMNS, *DETAIL_COLUMNS))
 
 
 class Bound:

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from analytics_core.dimensions import CUBE
+from analytics_core.dimensions import CUBE, DETAILS
 from analytics_core.model import PENDING
 from analytics_core.store.lake_tables import MONEY, UTC_MICROSECONDS
 
@@ -41,10 +41,13 @@ def _dimensions(values: Mapping[str, str], more: Mapping[str, tuple[EventColumn,
         yield from more.get(one.word, ())
 
 
+_DETAILS: Final = tuple(EventColumn(one.word, pl.String, one.column, is_nullable=True) for one in DETAILS)
+
 # People have files with these names in this order: what is new comes last.
 CLICK_COLUMNS: Final = (
     EventColumn("at", UTC_MICROSECONDS, "events.at"),
     *_dimensions(_VALUES_OF_CLICKS, _MORE_OF_CLICKS),
+    *_DETAILS,
 )
 CONVERSION_COLUMNS: Final = (
     EventColumn("at", UTC_MICROSECONDS, "events.at"),
@@ -54,6 +57,7 @@ CONVERSION_COLUMNS: Final = (
     EventColumn("currency", pl.String, "currency", is_nullable=True),
     EventColumn("secondsFromClick", pl.Int64, "seconds"),
     EventColumn("pending", pl.Boolean, f"segment = '{PENDING}'"),
+    *_DETAILS,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -31,11 +31,12 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
+from analytics_core.query.detail_sql import DetailFiles, asks_for_details, details_answer
 from analytics_core.query.event_columns import CLICK_COLUMNS, CONVERSION_COLUMNS, schema_of
-from analytics_core.query.resolve import Resolved
+from analytics_core.query.resolve import DAY_GRAIN, QUARTER_HOUR_GRAIN, Resolved
 from analytics_core.query.rows import Breakdown, all_bucket_rows, bucket_rows, key_rows
-from analytics_core.slots import day_slots, slot_time, slots_of
-from analytics_core.store.fact_files import Facts
+from analytics_core.slots import SlotRange, day_slots, slot_time, slots_of
+from analytics_core.store.fact_files import FactFiles, Facts, together
 from analytics_core.store.snapshot import Snapshot
 
 CLICK_EVENT_COLUMNS: Final = pl.Schema({**schema_of(CLICK_COLUMNS), "at": pl.String})
@@ -119,15 +120,25 @@ class Reader:
         return self.engine.frame(compile_pending(handle, days, files)).item() if files else 0
 
     def _sources(self, resolved: Resolved, snapshot: Snapshot) -> tuple[Source, Attributions]:
-        """What clicks are counted from: the roll-ups, or, for how things stood once, the facts, which know when they
-        were learnt; and what came of them."""
-        query, covered = resolved.query, resolved.covered
-        attributions = self._attributions_of(resolved, snapshot)
-        if query.as_of is None:
+        """What clicks are counted from: the cube, the detail grain, or the facts, which know of each click when it was
+        learnt and all of its dimensions; and what came of them."""
+        query, attributions = resolved.query, self._attributions_of(resolved, snapshot)
+        if query.as_of is None and not asks_for_details(query):
             return snapshot, attributions
+        days = resolved.reads.get(DAY_GRAIN, ())
+        has_details = snapshot.has_details(sorted({month for one in days for month in one.months}))
+        if query.as_of is None and has_details and details_answer(query):
+            rest = resolved.reads.get(QUARTER_HOUR_GRAIN, ())
+            return DetailFiles(snapshot, self._single_clicks(query, rest, snapshot)), attributions
+        ranges = (resolved.covered,) if query.asks_for_segments else resolved.ranges
+        return self._single_clicks(query, ranges, snapshot), attributions
+
+    def _single_clicks(self, query: Query, ranges: Sequence[SlotRange], snapshot: Snapshot) -> FactFiles:
         rules = self.segment_rules if query.asks_for_segments else None
-        start, end = slot_time(covered.start), slot_time(covered.end)
-        return self.facts.files(snapshot, start, end, rules, as_of=query.as_of), attributions
+        return together(
+            self.facts.files(snapshot, slot_time(one.start), slot_time(one.end), rules, as_of=query.as_of)
+            for one in ranges
+        )
 
     def _attributions_of(self, resolved: Resolved, snapshot: Snapshot) -> Attributions:
         query = resolved.query

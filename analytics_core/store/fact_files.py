@@ -6,7 +6,7 @@ A question about segments also needs what visitors did before: their earlier cli
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -60,6 +60,17 @@ class HistoryFiles:
         """What the clicks of one day need."""
         first = day - timedelta(days=_click_days(self.rules))
         return replace(self, clicks=tuple(path for path in self.clicks if first <= _day_of(path) <= day))
+
+
+def together(parts: Iterable[FactFiles]) -> FactFiles:
+    """The files of several ranges; a history is that of a single one."""
+    several = list(parts)
+    if len(several) == 1:
+        return several[0]
+    return FactFiles(
+        tuple(sorted({path for part in several for path in part.clicks})),
+        tuple(sorted({path for part in several for path in part.verdicts})),
+    )
 
 
 class Facts:

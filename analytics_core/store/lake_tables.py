@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from analytics_core.dimensions import CUBE_COLUMNS
+from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS
 from analytics_core.metrics import sums_of
 
 if TYPE_CHECKING:
@@ -156,23 +156,30 @@ VERDICTS: Final = TableSpec(
     later=("browser", "os"),
 )
 
-# The roll-up: clicks per quarter hour and per UTC day in all dimensions. Rows of one key may stand several times
-# (every batch appends its own; a late fact that moves clicks to another segment appends negative counts for the old
-# one); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its
-# first quarter hour, and lacks the dimensions that are kept in the quarter-hour grain only.
+QUARTER_HOUR: Final = "quarter_hour"
+DAY: Final = "day"
+DETAIL: Final = "detail"
+
+# The roll-up: clicks per quarter hour and per UTC day in the dimensions of the cube, and per UTC day in those that the
+# cube leaves out (the detail grain, with the link and the campaign beside them). Rows of one key may stand several
+# times (every batch appends its own; a late fact that moves clicks to another segment appends negative counts for the
+# old one); they add up. `slot` counts quarter hours since 1970-01-01T00:00Z; a day's slot is its first quarter hour,
+# and lacks the dimensions that are kept in the quarter-hour grain only. What a grain does not hold is null.
 CLICK_COUNTS: Final = TableSpec(
     "click_counts",
     {
-        "grain": pl.String,  # 'quarter_hour' or 'day'
+        "grain": pl.String,  # 'quarter_hour', 'day' or 'detail'
         "month": pl.String,  # 'yyyy-mm', UTC
         "handle": pl.String,
         "slot": pl.Int32,
         **_DIMENSIONS,
         **dict.fromkeys(sums_of("clicks"), pl.Int64),
+        **dict.fromkeys(DETAIL_COLUMNS, pl.String),
     },
     partition_by=("grain", "month"),
     row_group_rows=32_768,
     bounds=("handle", "slot"),
+    later=DETAIL_COLUMNS,
 )
 
 # What followed clicks: one row a conversion and one an impression (a signal with key `intent`), in the dimensions of
@@ -199,10 +206,12 @@ ATTRIBUTIONS: Final = TableSpec(
         **dict.fromkeys(sums_of("attributions", "money"), MONEY),  # of this row's conversions
         "currency": pl.String,
         "learnt_at": UTC_MICROSECONDS,  # when it became known so
+        **dict.fromkeys(DETAIL_COLUMNS, pl.String),
     },
     partition_by=("month",),
     row_group_rows=32_768,
     bounds=("handle", "slot", "learnt_at"),
+    later=DETAIL_COLUMNS,
 )
 
 # Since when a handle's clicks carry a dimension that logs may lack. The least from_day of a key counts.

@@ -32,6 +32,10 @@ class Snapshot:
     def count_files(self, grain: str, months: Sequence[str]) -> tuple[str, ...]:
         return tuple(path for month in months for path in self.counts.get((grain, month), ()))
 
+    def has_details(self, months: Sequence[str]) -> bool:
+        """Whether the detail grain is there for these months; a lake of release 0.1.0 gets it with its first sync."""
+        return all(("detail", month) in self.counts for month in months if ("day", month) in self.counts)
+
     def attribution_files(self, first: str, last: str | None = None) -> tuple[str, ...]:
         """Of the months ('yyyy-mm') from `first` to `last`, both inclusive; without `last` to the newest."""
         months = (month for month in sorted(self.attributions) if first <= month <= (last or month))

@@ -17,6 +17,7 @@ import polars as pl
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.devices import devices
+from ingest.classify.families import browsers, systems
 from ingest.classify.referrers import classify_referrers
 from ingest.classify.refresh import EXAMPLES
 from ingest.classify.verdicts import classify_user_agents
@@ -38,6 +39,8 @@ def main() -> int:
         ("decoding", decode_until_stable, logged),
         ("bot or person", bot_rules, decoded),
         ("device", devices, decoded),
+        ("browser", browsers, decoded),
+        ("system", systems, decoded),
         ("the whole verdict", classify_user_agents, logged),
         ("referrers", classify_referrers, referrers),
     ]

@@ -1,4 +1,4 @@
-"""One verdict a user agent: bot or person, which bot, which device. Verdicts belong to a list version."""
+"""One verdict a user agent: bot or person, which bot, which device, browser and system, by a list version."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Final
 
 import polars as pl
 
+from analytics_core.dimensions import OF_BOTS
 from ingest.classify.bot_names import bot_names
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.devices import devices
+from ingest.classify.families import browsers, systems
 from ingest.classify.list_files import read_json
 
-_RULES_VERSION: Final = 2  # raise it when the device rules, the exceptions or the use of the lists change
+_RULES_VERSION: Final = 3  # raise it when the rules of devices or families, exceptions or the use of the lists change
 _MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
     [*(f"{name}-{_MANIFEST[name]['version']}" for name in ("isbot", "crawler-user-agents")), f"rules-{_RULES_VERSION}"]
@@ -23,13 +25,24 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     """Verdicts on distinct agents as logged (String, no nulls), one row each in the same order.
 
     Columns, all String: `user_agent` (as given), `decoded`, `bot_rule` (null: a person), `bot_name`, `bot_category`
-    (null: not known), `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN).
+    (null: not known), `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN), `browser` and `os` (a family, `unknown`, or
+    `(bot)`).
     """
     decoded = decode_until_stable(user_agents)
     rules = bot_rules(decoded)
     is_bot = rules.is_not_null()
     names = bot_names(decoded.filter(is_bot)).with_columns(place=is_bot.arg_true())
-    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), rules, devices(decoded)])
+    agents = pl.DataFrame(
+        [
+            user_agents.alias("user_agent"),
+            decoded.alias("decoded"),
+            rules,
+            devices(decoded),
+            browsers(decoded).alias("browser"),
+            systems(decoded).alias("os"),
+        ]
+    )
+    is_person = pl.col("bot_rule").is_null()
     return (
         agents.with_row_index("place")
         .join(names, on="place", how="left", maintain_order="left")
@@ -39,6 +52,9 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
             "bot_rule",
             "bot_name",
             "bot_category",
-            device=pl.when(pl.col("bot_rule").is_null()).then("device").otherwise(pl.lit("BOT")),
+            *(
+                pl.when(is_person).then(name).otherwise(pl.lit(of_bots)).alias(name)
+                for name, of_bots in OF_BOTS.items()
+            ),
         )
     )

@@ -91,6 +91,6 @@ def classify(logged: pl.Series) -> pl.DataFrame:
     verdicts = classify_user_agents(logged).with_columns(logged_id=stable_hash("user_agent")).drop("user_agent")
     return (
         verdicts.rename({"decoded": "user_agent"})
-        .with_columns(user_agent_id=stable_hash("user_agent"), browser=pl.lit(None), os=pl.lit(None))
+        .with_columns(user_agent_id=stable_hash("user_agent"))
         .select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
     )

@@ -33,7 +33,7 @@ from analytics_core.store.tally import Tally
 from ingest.classify import LIST_VERSION
 from ingest.clicks.batch_summaries import summary_of
 from ingest.rollups.attribution_rows import conversion_events, impression_events
-from ingest.rollups.click_counts import QUARTER_HOUR, cover, judge
+from ingest.rollups.click_counts import cover, judge
 from ingest.rollups.completeness import held_rows
 from ingest.rollups.delta import NewFacts, RollupsSoFar
 
@@ -41,7 +41,7 @@ CLICKS_AT_A_TIME: Final = 150_000  # about so many are folded in by one commit; 
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
 # How roll-ups follow from facts: with another version here, the next sync derives those of every lake anew. Release
 # 0.1.0 named none, and what it derived beside a compaction could be wrong.
-_DERIVATION_VERSION: Final = "2"
+_DERIVATION_VERSION: Final = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def current_verdicts(lake: Lake) -> pl.LazyFrame:
 
 def cover_days(lake: Lake, counts: pl.DataFrame) -> None:
     """Coverage goes first: it may run ahead of the counts, never behind. Adding a row twice changes nothing."""
-    found = cover(counts.filter(pl.col("grain") == QUARTER_HOUR))
+    found = cover(counts)
     if found.is_empty():
         return
     while True:

@@ -11,10 +11,9 @@ from deltalake import DeltaTable
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake
-from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, TableSpec
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, DAY, TableSpec
 from analytics_core.store.parts import row_count
 from analytics_core.store.tally import Tally, tally_of
-from ingest.rollups.click_counts import DAY
 
 _TALLIED: Final = ((CLICK_COUNTS, CLICKS), (ATTRIBUTIONS, CONVERSIONS))
 

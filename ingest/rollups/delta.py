@@ -26,7 +26,7 @@ from ingest.rollups.attribution_rows import (
     resegment,
     resolve,
 )
-from ingest.rollups.click_counts import count_clicks, judge
+from ingest.rollups.click_counts import count_clicks, count_cube, judge
 from ingest.rollups.visitor_segments import CLICK_KEYS, PAST_COLUMNS, SEGMENT_COLUMNS, UNKNOWN, History
 
 _NO_SEGMENTS = pl.DataFrame(schema=SEGMENT_COLUMNS)
@@ -180,11 +180,11 @@ def _counts(clicks: pl.DataFrame, after: pl.DataFrame, moved: pl.DataFrame) -> p
     counts = count_clicks(segmented(clicks, after))
     if moved.is_empty():
         return counts
-    back = count_clicks(moved.lazy().with_columns(segment="segment_before")).with_columns(
+    back = count_cube(moved.lazy().with_columns(segment="segment_before")).with_columns(
         -pl.col("clicks"), -pl.col("bot_clicks")
     )
     return (
-        pl.concat([counts, count_clicks(moved.lazy()), back])
+        pl.concat([counts, count_cube(moved.lazy()), back])
         .sort("grain", "month", "handle", "slot")
         .select(list(CLICK_COUNTS.columns))
     )

@@ -21,6 +21,9 @@ from analytics_core.store.lake_tables import (
     CLICKS,
     CONVERSIONS,
     COVERAGE,
+    DAY,
+    DETAIL,
+    QUARTER_HOUR,
     SIGNALS,
     USER_AGENTS,
     TableSpec,
@@ -30,7 +33,7 @@ from analytics_core.store.tally import Tally
 from ingest.clicks.user_agents import UserAgents, stable_hash
 from ingest.rollups.attribution_rows import attribute, conversion_events, impression_events, in_order, links_of, resolve
 from ingest.rollups.catch_up import Versions, catch_up, cover_days, current_verdicts, derived_by, versions_of
-from ingest.rollups.click_counts import DAY, QUARTER_HOUR, count_clicks, judge
+from ingest.rollups.click_counts import count_clicks, judge
 from ingest.rollups.completeness import Misfit, find_misfits
 from ingest.rollups.delta import known, named_clicks, people, segmented
 from ingest.rollups.visitor_segments import SEGMENT_COLUMNS, History
@@ -112,7 +115,7 @@ def bring_up_to_date(lake: Lake, agents: UserAgents, rules: SegmentRules, stamps
         rebuild(lake, agents, rules, stamps.clock())
     elif said is not None and lake.open(COVERAGE).version() == 0:
         counts = lake.open(CLICK_COUNTS)
-        for path in files_of(counts, [("grain", "=", QUARTER_HOUR)]):
+        for path in files_of(counts, [("grain", "in", [QUARTER_HOUR, DETAIL])]):
             cover_days(lake, lake.scan(counts, CLICK_COUNTS, [path]).collect())
     try:
         catch_up(lake, rules, stamps)

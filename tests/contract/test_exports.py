@@ -105,6 +105,12 @@ def test_an_event_says_what_was_logged_and_never_who(world: Filled) -> None:
         "referrerHost": None,
         "status": 302,
         "segment": "new",
+        "browser": None,
+        "os": None,
+        "trigger": "link",
+        "utmSource": "(none)",
+        "utmMedium": "(none)",
+        "utmCampaign": "(none)",
     }
     assert events.select("device", "bot", "botRule").row(2) == ("BOT", True, "isbot")
 
@@ -159,6 +165,12 @@ def test_single_conversions_add_up_and_say_how_long_they_took(
         "currency": "USD",
         "secondsFromClick": 7,
         "pending": False,
+        "browser": None,
+        "os": None,
+        "trigger": "link",
+        "utmSource": "(none)",
+        "utmMedium": "(none)",
+        "utmCampaign": "(none)",
     }
     assert events.filter("pending").select("slug", "country", "segment", "secondsFromClick").rows() == [
         ("slug0", "(pending)", "(pending)", 0)

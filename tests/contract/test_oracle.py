@@ -51,6 +51,12 @@ VALUES = {
     "referrer": ["direct", "x.com", "com.app", "(not tracked)"],
     "referrerHost": ["mobile.x.com", "x.com", "com.app", "direct", "(not tracked)"],
     "campaignId": ["spring", "(none)"],
+    "browser": ["Chrome", "(bot)", "(not tracked)", PENDING],
+    "os": ["Windows", "iOS", "(bot)"],
+    "trigger": ["qr", "link", "(not tracked)"],
+    "utmSource": ["mail", "(none)", "(not tracked)", PENDING],
+    "utmMedium": ["(none)", "(not tracked)"],
+    "utmCampaign": ["(none)", "sale"],
 }
 EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
@@ -79,6 +85,9 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         handle=handles,
         learnt_at=learnt,
         visitor=st.sampled_from([1, 1, 2, None]),
+        trigger=st.sampled_from(["link", "qr", None]),
+        utm_source=st.sampled_from(["mail", "(none)", None]),
+        utm_campaign=st.sampled_from(["sale", "(none)"]),
     )
     clicks = [replace(one, number=number) for number, one in enumerate(draw(st.lists(click, min_size=1, max_size=30)))]
     followed = [draw(_following(st.sampled_from(clicks), moments, learnt)) for _ in range(draw(st.integers(0, 16)))]

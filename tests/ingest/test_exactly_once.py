@@ -153,8 +153,8 @@ def test_compaction_changes_no_number(world: World, tmp_path: Path) -> None:
     after = facts(world), world.counts().group_by("grain", "slug").agg(pl.col("clicks").sum()).sort("grain", "slug")
     assert before[0] == after[0]
     assert before[1].equals(after[1])
-    assert done["click_counts"]["files_before"] == 10
-    assert done["click_counts"]["files_after"] == 2
+    assert done["click_counts"]["files_before"] == 15
+    assert done["click_counts"]["files_after"] == 3
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
     assert world.sync(write(tmp_path / "9.gz", realtime_text(requests(50, start=450)))).identity.clicks == 50
     assert all(check["holds"] for check in world.run_json("verify", "--json"))

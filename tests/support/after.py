@@ -18,7 +18,19 @@ from analytics_core.slots import SLOT_SECONDS
 
 RowOf = Mapping[str, Any]
 RULES = SegmentRules()
-DIMENSIONS = ("campaign_id", "country", "device", "referrer", "referrer_host")
+DIMENSIONS = (
+    "campaign_id",
+    "country",
+    "device",
+    "referrer",
+    "referrer_host",
+    "browser",
+    "os",
+    "trigger",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+)
 
 
 @dataclass

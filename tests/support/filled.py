@@ -40,7 +40,7 @@ from analytics_core.store.lake_tables import (
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
-from ingest.rollups.click_counts import QUARTER_HOUR, count_clicks, cover, judge
+from ingest.rollups.click_counts import count_clicks, cover, judge
 from support import after
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
@@ -48,12 +48,12 @@ LISTS = LIST_VERSION
 
 # Agent → verdict of the lists in force. An older list took the phone for a bot: it must never be asked.
 VERDICTS_IN_FORCE = {
-    1: {"bot_rule": None, "device": "DESKTOP"},
-    2: {"bot_rule": None, "device": "MOBILE"},
-    3: {"bot_rule": "isbot", "device": "BOT"},
-    4: {"bot_rule": None, "device": "UNKNOWN"},
+    1: {"bot_rule": None, "device": "DESKTOP", "browser": "Chrome", "os": "Windows"},
+    2: {"bot_rule": None, "device": "MOBILE", "browser": "Safari", "os": "iOS"},
+    3: {"bot_rule": "isbot", "device": "BOT", "browser": "(bot)", "os": "(bot)"},
+    4: {"bot_rule": None, "device": "UNKNOWN", "browser": "unknown", "os": "Linux"},
 }
-OLDER_VERDICTS = {2: {"bot_rule": "mistaken", "device": "BOT"}}
+OLDER_VERDICTS = {2: {"bot_rule": "mistaken", "device": "BOT", "browser": "(bot)", "os": "(bot)"}}
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Click:
     learnt_at: datetime = NOW
     visitor: int | None = 7
     number: int | None = None
+    trigger: str | None = "link"
+    utm_source: str | None = "(none)"
+    utm_medium: str | None = "(none)"
+    utm_campaign: str | None = "(none)"
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ def _count(lake: Lake, before: after.World, now: after.World, version: int) -> N
     came = [one for one in now.judged if old.get(_identity(one)) != new[_identity(one)]]
     taken_back = _counts(left, old).with_columns(-pl.col("clicks"), -pl.col("bot_clicks"))
     counts = pl.concat([_counts(came, new), taken_back])
-    lake.append(lake.open(COVERAGE), COVERAGE, cover(counts.filter(pl.col("grain") == QUARTER_HOUR)))
+    lake.append(lake.open(COVERAGE), COVERAGE, cover(counts))
     lake.append(
         lake.open(CLICK_COUNTS),
         CLICK_COUNTS,

@@ -29,6 +29,12 @@ _SEEN = {
     "referrer": pl.String,
     "referrer_host": pl.String,
     "segment": pl.String,
+    "browser": pl.String,
+    "os": pl.String,
+    "trigger": pl.String,
+    "utm_source": pl.String,
+    "utm_medium": pl.String,
+    "utm_campaign": pl.String,
     "clicks": pl.Int64,
     "bots": pl.Int64,
     "conversions": pl.Int64,
@@ -175,6 +181,12 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         campaignId=pl.col("campaign_id").fill_null("(none)"),
         campaign=pl.col("campaign_id").fill_null("(none)"),
         device=pl.col("device").fill_null(NOT_TRACKED),
+        browser=pl.col("browser").fill_null(NOT_TRACKED),
+        os=pl.col("os").fill_null(NOT_TRACKED),
+        trigger=pl.col("trigger").fill_null(NOT_TRACKED),
+        utmSource=pl.col("utm_source").fill_null(NOT_TRACKED),
+        utmMedium=pl.col("utm_medium").fill_null(NOT_TRACKED),
+        utmCampaign=pl.col("utm_campaign").fill_null(NOT_TRACKED),
     )
     named = named.with_columns(pl.col("slug").fill_null(NOT_TRACKED))
     for one in query.filters:

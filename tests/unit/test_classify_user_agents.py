@@ -25,7 +25,7 @@ EXAMPLES = pl.DataFrame(
     schema=["group", "expected", "agent"],
     orient="row",
 )
-COLUMNS = ["user_agent", "decoded", "bot_rule", "bot_name", "bot_category", "device"]
+COLUMNS = ["user_agent", "decoded", "bot_rule", "bot_name", "bot_category", "device", "browser", "os"]
 
 
 @pytest.fixture(scope="module")
