@@ -62,8 +62,10 @@ def compile_buckets(
     number, row_cap = _UNITS[resolved.buckets.unit]
     local_slot = f"slot + {shift(resolved.shifts, bound)}" if "local_slot" in number else "slot"
     measures, sums = _of_periods(resolved, attributions, bound)
+    if resolved.previous is None:
+        measures = attributions.measures
     summed = ", ".join(
-        f"CAST(coalesce(sum({sql}), 0) AS {sql_type(measures[name])}) AS {name}" for name, sql in sums.items()
+        f"CAST(coalesce(sum({sums[name]}), 0) AS {sql_type(kind)}) AS {name}" for name, kind in measures.items()
     )
     sql = (
         f"WITH matching AS ({matching}), local AS (SELECT slot, {local_slot} AS local_slot, "

@@ -70,11 +70,10 @@ def all_bucket_rows(
     """Like `bucket_rows`, without a limit."""
     buckets, earlier = resolved.buckets, resolved.previous_buckets
     assert buckets is not None
-    counted = counts.to_dicts()
-    found = _in_buckets(counted, buckets, attributions, "")
+    found = _in_buckets(counts, buckets, attributions, "")
     before: Sequence[Metrics | None] = [None] * len(found)
     if earlier is not None:
-        past = _in_buckets(counted, earlier, attributions, "previous_")
+        past = _in_buckets(counts, earlier, attributions, "previous_")
         before = [*past, *before][: len(found)]
     rows = [
         Row(bucket.key, now, past, _is_final(bucket, resolved, final_through), _hours(bucket))
@@ -82,7 +81,7 @@ def all_bucket_rows(
     ]
     totals = None
     if earlier is not None:
-        totals = sum((metrics_of(row, attributions, "previous_") for row in counted), _NONE)
+        totals = sum(past, _NONE)
     return Breakdown(tuple(rows if resolved.sort == "asc" else reversed(rows)), totals)
 
 
@@ -109,15 +108,16 @@ def previous_total(rows: Iterable[Row]) -> Metrics:
     return sum((row.previous or _NONE for row in rows), _NONE)
 
 
-def _in_buckets(
-    counted: Sequence[Mapping[str, Any]], buckets: Buckets, attributions: Attributions, prefix: str
-) -> list[Metrics]:
+def _in_buckets(counts: pl.DataFrame, buckets: Buckets, attributions: Attributions, prefix: str) -> list[Metrics]:
     """What each bucket adds up to. Numbers of the other period, which may lie in the same frame, have no place."""
+    places = pl.DataFrame(
+        {"number": list(buckets.places), "place": list(buckets.places.values())},
+        schema={"number": pl.Int64, "place": pl.Int64},
+    )
+    summed = counts.join(places, on="number").drop("number").group_by("place").sum()
     found = [_NONE] * len(buckets.all)
-    for row in counted:
-        place = buckets.places.get(row["number"])
-        if place is not None:
-            found[place] += metrics_of(row, attributions, prefix)
+    for row in summed.iter_rows(named=True):
+        found[row["place"]] = metrics_of(row, attributions, prefix)
     return found
 
 
