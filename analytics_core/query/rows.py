@@ -71,17 +71,13 @@ def all_bucket_rows(
     buckets, earlier = resolved.buckets, resolved.previous_buckets
     assert buckets is not None
     found = _in_buckets(counts, buckets, attributions, "")
-    before: Sequence[Metrics | None] = [None] * len(found)
-    if earlier is not None:
-        past = _in_buckets(counts, earlier, attributions, "previous_")
-        before = [*past, *before][: len(found)]
+    past = [] if earlier is None else _in_buckets(counts, earlier, attributions, "previous_")
+    beside: Sequence[Metrics | None] = [*past, *[None] * len(found)]
     rows = [
-        Row(bucket.key, now, past, _is_final(bucket, resolved, final_through), _hours(bucket))
-        for bucket, now, past in zip(buckets.all, found, before, strict=True)
+        Row(bucket.key, metrics, before, _is_final(bucket, resolved, final_through), _hours(bucket))
+        for bucket, metrics, before in zip(buckets.all, found, beside, strict=False)
     ]
-    totals = None
-    if earlier is not None:
-        totals = sum(past, _NONE)
+    totals = None if earlier is None else sum(past, _NONE)
     return Breakdown(tuple(rows if resolved.sort == "asc" else reversed(rows)), totals)
 
 
