@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import polars as pl
@@ -14,10 +15,19 @@ from ingest.classify.devices import devices
 from ingest.classify.families import browsers, systems
 from ingest.classify.list_files import read_json
 
+# What is told of the agents of people, by the column of its dimension.
+CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {
+    "device": devices,
+    "browser": browsers,
+    "os": systems,
+}
 _RULES_VERSION: Final = 3  # raise it when the rules of devices or families, exceptions or the use of the lists change
 _MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
-    [*(f"{name}-{_MANIFEST[name]['version']}" for name in ("isbot", "crawler-user-agents")), f"rules-{_RULES_VERSION}"]
+    [
+        *(f"{name}-{_MANIFEST[name]['version']}" for name in ("isbot", "crawler-user-agents")),
+        f"rules-{_RULES_VERSION}.{len(CLASSIFIERS)}",  # who tells more of an agent judges all of them again
+    ]
 )
 
 
@@ -25,8 +35,8 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     """Verdicts on distinct agents as logged (String, no nulls), one row each in the same order.
 
     Columns, all String: `user_agent` (as given), `decoded`, `bot_rule` (null: a person), `bot_name`, `bot_category`
-    (null: not known), `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN), `browser` and `os` (a family, `unknown`, or
-    `(bot)`).
+    (null: not known), and what OF_BOTS names: `device` (MOBILE, TABLET, DESKTOP, BOT, UNKNOWN), `browser` and `os` (a
+    family, `unknown`, or `(bot)`).
     """
     decoded = decode_until_stable(user_agents)
     rules = bot_rules(decoded)
@@ -37,9 +47,7 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
             user_agents.alias("user_agent"),
             decoded.alias("decoded"),
             rules,
-            devices(decoded),
-            browsers(decoded).alias("browser"),
-            systems(decoded).alias("os"),
+            *(CLASSIFIERS[name](decoded).alias(name) for name in OF_BOTS),
         ]
     )
     is_person = pl.col("bot_rule").is_null()

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 from deltalake import DeltaTable, Transaction
 
+from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
 from analytics_core.store.derivation import DERIVATION
@@ -104,7 +105,8 @@ def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
 
 def derived_by(rules: SegmentRules) -> dict[str, str]:
     """What a commit of the counts says about how they were derived: what is no longer so is derived anew."""
-    values = (LIST_VERSION, json.dumps(asdict(rules)), _DERIVATION_VERSION)
+    dimensions = ",".join((*CUBE_COLUMNS, *DETAIL_COLUMNS))
+    values = (LIST_VERSION, json.dumps(asdict(rules)), f"{_DERIVATION_VERSION}:{dimensions}")
     return dict(zip(DERIVATION, values, strict=True))
 
 
