@@ -26,13 +26,13 @@ def dimension_chooser() -> str:
     """The dimension of a breakdown."""
     chosen = address.read("by", _BY_DEFAULT)
     st.session_state["by"] = chosen if chosen in GROUPINGS else _BY_DEFAULT
-    st.segmented_control(
+    st.selectbox(
         "Break down by",
         sorted(GROUPINGS, key=lambda name: GROUPINGS[name].origin == "time"),
-        format_func=plural,
+        format_func=lambda name: f"Break down by: {plural(name)}",
         key="by",
-        required=True,
         label_visibility="collapsed",
+        width=300,
         on_change=_write_dimension,
     )
     return st.session_state["by"]
