@@ -1,0 +1,59 @@
+"""Lakes with the columns of an older release, and programs that know no others."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from analytics_core.store import growth, lake_format
+from analytics_core.store.lake_tables import TABLES
+
+# A program that knows the columns of release 0.1.0 alone.
+AS_0_1_0: Final = (
+    "import sys; from support.old_lakes import columns_of_0_1_0; from ingest.__main__ import main\n"
+    "with columns_of_0_1_0(): sys.exit(main(sys.argv[1:]))"
+)
+
+# A program that is killed before the n-th commit by which a lake grows, counted from 0; n is its first word.
+DYING: Final = """
+import os, signal, sys
+from deltalake.table import TableAlterer
+from ingest.__main__ import main
+
+left = int(sys.argv.pop(1))
+
+def dying(grow):
+    def counted(*words, **said):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return grow(*words, **said)
+    return counted
+
+for name in ("add_columns", "set_table_properties"):
+    setattr(TableAlterer, name, dying(getattr(TableAlterer, name)))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@contextmanager
+def columns_of_0_1_0() -> Generator[None]:
+    """Inside the block, this process knows the columns of release 0.1.0 alone, whose lakes say no format."""
+    with pytest.MonkeyPatch.context() as patch:
+        for spec in TABLES:
+            later = {name: spec.columns[name] for name in spec.later}
+            for name in later:
+                patch.delitem(spec.columns, name)
+        patch.setattr(lake_format, "LAKE_FORMAT", 1)
+        patch.setattr(growth, "LAKE_FORMAT", 1)
+        yield
+
+
+def files_below(folder: Path) -> Mapping[str, bytes]:
+    """Every file below a folder, by its path there."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
