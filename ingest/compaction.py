@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 import structlog
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
@@ -32,6 +32,7 @@ from analytics_core.store.lake_tables import (
     VERDICTS,
     TableSpec,
 )
+from analytics_core.store.log_retention import clean_log, keep_log
 from analytics_core.store.parts import Part, parts_of
 from ingest.clicks.batch_summaries import keep_summaries
 from ingest.clicks.user_agents import UserAgents
@@ -75,15 +76,17 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
     catch_up(lake, rules, stamps)
-    lake.keep_log(CLICKS)
+    for spec in TABLES:
+        keep_log(lake, spec)
     _merge_partitions(lake, BATCH_SUMMARIES, lambda rows: rows.sort("source", "number"))
     for spec in TABLES:
         table = lake.open(spec)
-        said = CommitProperties(custom_metadata=_said_of(lake, spec, table))
+        said = CommitProperties(custom_metadata=lake.said_of(spec, table))
         table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
     keep_summaries(lake)  # now that there is the last checkpoint up to which the log may be cleaned
-    lake.clean_log(CLICKS)
+    for spec in TABLES:
+        clean_log(lake, spec)
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]
 
 
@@ -117,15 +120,10 @@ def _merge_partition(
             return
         frames = (merge(lake.scan(table, spec, _paths(lake, spec, some)).collect()) for some in groups)
         try:
-            lake.rearrange(table, spec, chain.from_iterable(groups), frames, metadata=_said_of(lake, spec, table))
+            lake.rearrange(table, spec, chain.from_iterable(groups), frames, metadata=lake.said_of(spec, table))
         except CommitConflictError:
             continue
         return
-
-
-def _said_of(lake: Lake, spec: TableSpec, table: DeltaTable) -> dict[str, str] | None:
-    """What a commit that changes no number says all the same, so that readers need to look at the newest one alone."""
-    return lake.derivation(table) if spec is CLICK_COUNTS else None
 
 
 def _paths(lake: Lake, spec: TableSpec, parts: Sequence[Part]) -> list[str]:

@@ -16,7 +16,7 @@ from analytics_core.store.commit_log import REARRANGED
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_format import FORMAT_PROPERTY, LAKE_FORMAT, check_format, format_of, missing_fields
-from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, TABLES, TableSpec
+from analytics_core.store.lake_tables import CLICKS, TABLES, TableSpec
 
 
 def grow(lake: Lake) -> None:
@@ -36,11 +36,10 @@ def grow(lake: Lake) -> None:
 
 def _add_columns(lake: Lake, spec: TableSpec, table: DeltaTable) -> None:
     while missing := missing_fields(table, spec):
-        derivation = lake.derivation(table) if spec is CLICK_COUNTS else None
         with suppress(CommitConflictError), translated():  # another process may have added them
             table.alter.add_columns(
                 missing,
-                commit_properties=commit_properties((), {**(derivation or {}), REARRANGED: "true"}),
+                commit_properties=commit_properties((), lake.said_of(spec, table) | {REARRANGED: "true"}),
                 post_commithook_properties=AFTER_COMMIT,
             )
         table = lake.open(spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -51,7 +51,6 @@ from analytics_core.store.single_flight import SingleFlight
 from analytics_core.store.snapshot import Snapshot, by_partition
 from analytics_core.store.tally import tally_of
 
-_CLEANS_LOG: Final = "delta.enableExpiredLogCleanup"
 _APPENDED: Final = "appended"  # a transaction whose version is that of the newest commit which appended rows
 
 
@@ -108,23 +107,6 @@ class Lake:
             return self._create(spec)
         except (DeltaError, OSError) as error:
             raise lake_unavailable(error) from error
-
-    def keep_log(self, spec: TableSpec) -> None:
-        """From now on only `clean_log` cleans the table's log. A vacuum would, whatever its commit's properties say,
-        unless the table itself forbids it."""
-        while (table := self.open(spec)).metadata().configuration.get(_CLEANS_LOG) != "false":
-            with suppress(CommitConflictError), translated():  # another compaction forbids it, too
-                table.alter.set_table_properties(
-                    {_CLEANS_LOG: "false"},
-                    commit_properties=commit_properties((), {REARRANGED: "true"}),
-                    post_commithook_properties=AFTER_COMMIT,
-                )
-
-    def clean_log(self, spec: TableSpec) -> None:
-        """Removes commits that a checkpoint of more than 30 days ago replaces. Of those in storage delta-rs takes the
-        newest, whatever version a handle shows."""
-        with translated():
-            self.open(spec).cleanup_metadata()
 
     def _has_log(self, spec: TableSpec) -> bool:
         try:
@@ -334,6 +316,11 @@ class Lake:
     def derivation(self, counts: DeltaTable) -> dict[str, str] | None:
         """How the roll-ups were derived, by which lists and segment rules; None when they hold nothing."""
         return derivation_of(counts, self.uri(CLICK_COUNTS))
+
+    def said_of(self, spec: TableSpec, table: DeltaTable) -> dict[str, str]:
+        """What a commit on top of `table` that changes no number says all the same, so that readers need to look at the
+        newest commit alone."""
+        return (self.derivation(table) or {}) if spec is CLICK_COUNTS else {}
 
     def commit(self, spec: TableSpec, version: int) -> Commit:
         """What a commit of a table says. Raises ForgottenCommitError when the table's log was cleaned of it."""

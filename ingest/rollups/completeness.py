@@ -70,15 +70,14 @@ def _find_misfit(lake: Lake, spec: TableSpec, facts: TableSpec) -> Misfit | None
 
 def _say(lake: Lake, rollup: DeltaTable, spec: TableSpec, facts: TableSpec, tally: Tally) -> None:
     """Commits the tally alone: what was counted once is not counted again, and no reader answers from a misfit."""
-    derivation = lake.derivation(rollup) if spec is CLICK_COUNTS else None
-    lake.rearrange(rollup, spec, (), (), transactions=tally.transactions(facts), metadata=derivation)
+    lake.rearrange(rollup, spec, (), (), transactions=tally.transactions(facts), metadata=lake.said_of(spec, rollup))
 
 
 def _rows_at(lake: Lake, facts: TableSpec, version: int) -> int:
     """The rows of the facts up to a commit. What came after it and only rearranged files left the number as it was.
 
     That may be unknown: release 0.1.0 did not say which commit was the last that appended rows. Where the log forgot
-    the commit as well, it was a month ago, and the roll-ups have caught up since.
+    the commit as well, it was a day ago or more, and the roll-ups have caught up since.
     """
     table = lake.open(facts)
     if lake.newest_append(facts, table) <= version:

@@ -24,6 +24,7 @@ from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import BATCH_SUMMARIES, CLICK_COUNTS, CLICKS, TableSpec
+from analytics_core.store.log_retention import keep_log
 from analytics_core.store.parts import parts_of
 from ingest import compaction
 from ingest.clicks import batch_summaries
@@ -207,12 +208,12 @@ def test_compactions_that_forbid_the_cleaning_of_the_log_at_once_all_go_on(world
     world.sync(tmp_path / "live.log")
     at_once = Barrier(6)
 
-    def keep_log() -> None:
+    def keep() -> None:
         at_once.wait()
-        Lake(world.lake.url).keep_log(CLICKS)
+        keep_log(Lake(world.lake.url), CLICKS)
 
     with ThreadPoolExecutor(6) as pool:
-        for one in [pool.submit(keep_log) for _ in range(6)]:
+        for one in [pool.submit(keep) for _ in range(6)]:
             one.result()
 
     assert world.lake.open(CLICKS).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
