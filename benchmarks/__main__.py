@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import conversions, downloads, ingest, objects, queries, segments
+from benchmarks import conversions, downloads, ingest, logs, objects, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads"]
+ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads", "logs"]
 
 
 def main() -> None:
@@ -30,6 +30,8 @@ def main() -> None:
         conversions.run(50_000 if arguments.large else 5_000)
     if "downloads" in which:
         downloads.run(FOLDER)
+    if "logs" in which:
+        logs.run(FOLDER, (10, 1_440, 2_880, 10_080, *((43_200,) if arguments.large else ())))
 
 
 if __name__ == "__main__":
