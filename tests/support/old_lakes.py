@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import polars as pl
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, Field
+from polars.datatypes import DataType, DataTypeClass
 
-from analytics_core.store import growth, lake_format
-from analytics_core.store.lake_tables import TABLES
+from analytics_core.store import growth, lake, lake_format
+from analytics_core.store.lake_tables import TableSpec
 
-# A program that knows the columns of release 0.1.0 alone.
+# A program that writes the columns of release 0.1.0 alone.
 AS_0_1_0: Final = (
     "import sys; from support.old_lakes import columns_of_0_1_0; from ingest.__main__ import main\n"
     "with columns_of_0_1_0(): sys.exit(main(sys.argv[1:]))"
@@ -43,15 +47,31 @@ sys.exit(main(sys.argv[1:]))
 
 @contextmanager
 def columns_of_0_1_0() -> Generator[None]:
-    """Inside the block, this process knows the columns of release 0.1.0 alone, whose lakes say no format."""
+    """Inside the block, this process makes tables and writes files with the columns of release 0.1.0, whose lakes say
+    no format."""
     with pytest.MonkeyPatch.context() as patch:
-        for spec in TABLES:
-            later = {name: spec.columns[name] for name in spec.later}
-            for name in later:
-                patch.delitem(spec.columns, name)
-        patch.setattr(lake_format, "LAKE_FORMAT", 1)
-        patch.setattr(growth, "LAKE_FORMAT", 1)
+        patch.setattr("analytics_core.store.lake._in_columns", _in_columns)
+        patch.setattr(lake, "delta_schema", _schema)
+        patch.setattr(growth, "missing_fields", _no_fields)
+        for module in (lake_format, growth):
+            patch.setattr(module, "LAKE_FORMAT", 1)
         yield
+
+
+def _columns(spec: TableSpec) -> dict[str, DataType | DataTypeClass]:
+    return {name: kind for name, kind in spec.columns.items() if name not in spec.later}
+
+
+def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in _columns(spec).items())
+
+
+def _schema(spec: TableSpec) -> pa.Schema:
+    return pl.DataFrame(schema=_columns(spec)).to_arrow().schema
+
+
+def _no_fields(table: DeltaTable, spec: TableSpec) -> list[Field]:
+    return []
 
 
 def files_below(folder: Path) -> Mapping[str, bytes]:
