@@ -11,10 +11,13 @@ import polars as pl
 import streamlit as st
 
 from analytics_core.dimensions import WEEKDAY_HOUR
+from analytics_core.metrics import METRICS
 from analytics_core.model import NOT_TRACKED, Answer, Row
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store.lake_tables import MONEY
 from analytics_core.ui import address, cards, charts, filter_chips, intervals, wording
+
+_LABELS = {one.name: one.label for one in METRICS}
 
 
 def title(dimension: str) -> str:
@@ -68,12 +71,12 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
         column_config={
             "name": st.column_config.TextColumn(name),
             "key": st.column_config.TextColumn(key_label, width="small"),
-            "clicks": st.column_config.NumberColumn("Clicks", format="localized"),
+            "clicks": st.column_config.NumberColumn(_LABELS["clicks"], format="localized"),
             "share": st.column_config.ProgressColumn("Share", format="%.1f%%", min_value=0, max_value=100),
-            "qualified": st.column_config.NumberColumn("Qualified", format="localized"),
-            "bots": st.column_config.NumberColumn("Bots", format="localized"),
-            "conversions": st.column_config.NumberColumn("Conversions", format="localized"),
-            "impressions": st.column_config.NumberColumn("Impressions", format="localized"),
+            "qualified": st.column_config.NumberColumn(_LABELS["qualifiedClicks"], format="localized"),
+            "bots": st.column_config.NumberColumn(_LABELS["botClicks"], format="localized"),
+            "conversions": st.column_config.NumberColumn(_LABELS["conversions"], format="localized"),
+            "impressions": st.column_config.NumberColumn(_LABELS["impressions"], format="localized"),
             **money_columns(answer),
             "previous": st.column_config.NumberColumn("Before", format="localized", help="Clicks in that period"),
             "change": st.column_config.TextColumn("Change", alignment="right", help="Clicks against before"),
