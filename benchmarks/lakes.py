@@ -16,12 +16,14 @@ import numpy as np
 import polars as pl
 from deltalake import Transaction
 
+from analytics_core.model import SegmentRules
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE, DAY, DETAIL, QUARTER_HOUR, VERDICTS
 from benchmarks.report import note
 from ingest.accounts.accounts_file import AccountsFile, load_accounts
 from ingest.classify import LIST_VERSION
+from ingest.rollups.catch_up import derived_by
 from ingest.rollups.click_counts import count_clicks, cover, merge_counts
 
 HANDLES = 20_000
@@ -75,7 +77,7 @@ def _fill(lake: Lake, clicks: int) -> None:
         del parts, every, facts
         coverage.append(cover(counts))
         transaction = Transaction(CLICKS.name, lake.open(CLICKS).version())
-        lake.append(table, CLICK_COUNTS, counts, transactions=[transaction], metadata={"list_version": LIST_VERSION})
+        lake.append(table, CLICK_COUNTS, counts, transactions=[transaction], metadata=derived_by(SegmentRules()))
         table = lake.open(CLICK_COUNTS)
         note(f"{start:%Y-%m}: {share:,} clicks in {counts.height:,} roll-up rows")
     first = pl.concat(coverage).group_by("handle", "dimension").agg(pl.col("from_day").min())

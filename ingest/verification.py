@@ -16,7 +16,7 @@ from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS,
 from ingest.clicks.balance import BUCKETS
 from ingest.clicks.duplicates import beyond_midnight, is_compared, of_several_handles
 from ingest.rollups.attribution_rows import in_force
-from ingest.rollups.catch_up import versions_of
+from ingest.rollups.catch_up import current_verdicts, unjudged_agents, versions_of
 from ingest.rollups.rebuild import day_of, files_by_month, from_scratch
 
 
@@ -113,9 +113,16 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY, DETAIL) if not _same(derived, held, grain)]
     return [
         _check_unique(lake, clicks),
+        _check_verdicts(lake, clicks),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),
         _check_attributions(lake, attributions, of_attributions.attributions),
     ]
+
+
+def _check_verdicts(lake: Lake, clicks: DeltaTable) -> Check:
+    """Every agent of a click was judged by the lists in force: a bot that was not would count as a person."""
+    unjudged = unjudged_agents(lake.scan(clicks, CLICKS), current_verdicts(lake)).height
+    return Check("verdicts", unjudged == 0, f"agents of clicks without a verdict: {unjudged}")
 
 
 def _check_unique(lake: Lake, clicks: DeltaTable) -> Check:

@@ -143,11 +143,13 @@ def _counted(
     column, absent = resolved.dimension.column, bound(resolved.dimension.absent)
     _, sums = _of_periods(resolved, attributions, bound)
     summed = ", ".join(f"sum({sql}) AS {name}" for name, sql in sums.items())
+    together = ", ".join(f"sum({name}) AS {name}" for name in sums)  # a value may be spelled like the absent one
     counts = " OR ".join(f"{name} <> 0" for name in sums if not name.removeprefix("previous_").startswith("revenue"))
     sql = (
         f"matching AS ({matching}), "
         f"summed AS (SELECT {column}, {summed} FROM matching GROUP BY {column}), "
-        f"counted AS (SELECT coalesce({column}, {absent}) AS key, {', '.join(sums)} FROM summed WHERE {counts})"
+        f"named AS (SELECT coalesce({column}, {absent}) AS key, {together} FROM summed GROUP BY 1), "
+        f"counted AS (SELECT * FROM named WHERE {counts})"
     )
     return sql, scans
 

@@ -31,7 +31,7 @@ from analytics_core.store.commit_log import (
     read_commit,
 )
 from analytics_core.store.commit_time import Stamp
-from analytics_core.store.derivation import derivation_of
+from analytics_core.store.derivation import DERIVATION_VERSION, derivation_of
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake_format import check_format, table_properties
 from analytics_core.store.lake_place import check_lake, partition_names, table_uri
@@ -277,6 +277,7 @@ class Lake:
         return Snapshot(
             data_version=_derived_from(counts),
             list_version=None if derivation is None else derivation["list_version"],
+            is_derived_as_now=derivation is not None and derivation["derivation"] == DERIVATION_VERSION,
             counts={(grain, month): paths for (grain, month), paths in days.items()},
             coverage=tuple(sorted(files_of(coverage))),
             attributions={month: paths for (month,), paths in months.items()},
@@ -296,10 +297,21 @@ class Lake:
             self._snapshot = None
 
     def _has_lost_rollups(self, made: Snapshot, counts: DeltaTable) -> bool:
-        """Whether the counts know conversions of which nothing is there. A version alone says little: two processes
-        that make a table at once give it a second one."""
+        """Whether the counts know conversions of which nothing is there."""
         known = counts.transaction_version(CONVERSIONS.name) or 0
-        return not made.attributions and known > 0 and bool(files_of(self.open(CONVERSIONS)))
+        return not made.attributions and self.held_rows_at(CONVERSIONS, known)
+
+    def held_rows_at(self, spec: TableSpec, version: int) -> bool:
+        """Whether a table to which rows are only appended held any after the commit `version`. A version alone says
+        little: not every commit brings rows. Where the log forgot it, whether nothing was appended since then, and
+        something before."""
+        if version <= 0:
+            return False
+        try:
+            return bool(files_of(self.at(spec, version)))
+        except ForgottenCommitError:
+            table = self.open(spec)
+            return bool(files_of(table)) and self.newest_append(spec, table) <= version
 
     def _current(self, spec: TableSpec) -> DeltaTable:
         table = self._kept.get(spec.name)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from analytics_core.store.lake_tables import DAY, DETAIL
 from analytics_core.store.tally import Tally
 
 
@@ -22,6 +23,7 @@ class Snapshot:
     attributions_version: int = -1  # the newest commit that said something new of what followed clicks
     versions: tuple[int, ...] = ()  # of the tables that it was read from, rearranging commits included
     tallies: Mapping[str, Tally] = field(default_factory=dict[str, Tally])  # table of facts -> what roll-ups hold of it
+    is_derived_as_now: bool = True  # as this release derives roll-ups: the newest commit to them says so
     has_lost_rollups: bool = False  # of what followed clicks: the counts know conversions that are not there
 
     @property
@@ -33,8 +35,10 @@ class Snapshot:
         return tuple(path for month in months for path in self.counts.get((grain, month), ()))
 
     def has_details(self, months: Sequence[str]) -> bool:
-        """Whether the detail grain is there for these months; a lake of release 0.1.0 gets it with its first sync."""
-        return all(("detail", month) in self.counts for month in months if ("day", month) in self.counts)
+        """Whether the detail grain is there for these months: a lake of release 0.1.0 gets it with its first sync, and
+        a program of that release leaves it out of what it adds."""
+        months_of_days = (month for month in months if (DAY, month) in self.counts)
+        return self.is_derived_as_now and all((DETAIL, month) in self.counts for month in months_of_days)
 
     def attribution_files(self, first: str, last: str | None = None) -> tuple[str, ...]:
         """Of the months ('yyyy-mm') from `first` to `last`, both inclusive; without `last` to the newest."""

@@ -11,6 +11,7 @@ from ingest.classify.decoding import decode_once
 UTM_COLUMNS: Final = ("utm_source", "utm_medium", "utm_campaign")
 ABSENT: Final = "(none)"
 _MOST_CHARACTERS: Final = 200
+_LIKE_OURS: Final = r"^\((.*)\)$"  # as answers spell `(none)` and `(other)`: nobody's value looks like those
 
 
 def classify_queries(logged: pl.Series) -> pl.DataFrame:
@@ -32,7 +33,8 @@ def utm_of_destinations(urls: pl.Series) -> pl.DataFrame:
 
 
 def _utm(queries: pl.Series, *, encoded: int) -> list[pl.Series]:
-    """The first parameter of each name, decoded `encoded` times. One without a value says nothing."""
+    """The first parameter of each name, decoded `encoded` times, without outer spaces and parentheses. One without a
+    value says nothing."""
     return [_parameter(queries, name, encoded) for name in UTM_COLUMNS]
 
 
@@ -44,6 +46,7 @@ def _parameter(queries: pl.Series, name: str, encoded: int) -> pl.Series:
     decoded = values.str.replace_all("+", " ", literal=True)  # a log leaves it as it is
     for _ in range(encoded):
         decoded = decode_once(decoded)
-    words = pl.DataFrame({"sent": values, name: decoded.str.slice(0, _MOST_CHARACTERS)})
+    said = decoded.str.strip_chars().str.replace(_LIKE_OURS, "$1").str.slice(0, _MOST_CHARACTERS)
+    words = pl.DataFrame({"sent": values, name: said})
     joined = pl.DataFrame({"sent": sent}).join(words, on="sent", how="left", maintain_order="left")
     return joined.select(pl.when(pl.col(name) != "").then(name)).to_series()

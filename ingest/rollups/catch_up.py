@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 from deltalake import DeltaTable, Transaction
 
-from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
-from analytics_core.store.derivation import DERIVATION
+from analytics_core.store.derivation import DERIVATION, DERIVATION_VERSION
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import (
@@ -26,6 +26,7 @@ from analytics_core.store.lake_tables import (
     CONVERSIONS,
     COVERAGE,
     SIGNALS,
+    USER_AGENTS,
     VERDICTS,
     TableSpec,
 )
@@ -33,6 +34,7 @@ from analytics_core.store.parts import row_count
 from analytics_core.store.tally import Tally
 from ingest.classify import LIST_VERSION
 from ingest.clicks.batch_summaries import summary_of
+from ingest.clicks.user_agents import UserAgents
 from ingest.rollups.attribution_rows import conversion_events, impression_events
 from ingest.rollups.click_counts import cover, judge
 from ingest.rollups.completeness import held_rows
@@ -40,9 +42,6 @@ from ingest.rollups.delta import NewFacts, RollupsSoFar
 
 CLICKS_AT_A_TIME: Final = 150_000  # about so many are folded in by one commit; bounds the memory
 _FACTS: Final = (CLICKS, CONVERSIONS, SIGNALS)
-# How roll-ups follow from facts: with another version here, the next sync derives those of every lake anew. Release
-# 0.1.0 named none, and what it derived beside a compaction could be wrong.
-_DERIVATION_VERSION: Final = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
         target = ahead if is_ahead else _next(lake, held)
         if target == held:
             return
-        facts = _new_facts(lake, held, target)
+        facts = _new_facts(lake, held, target, stamps.clock())
         delta = RollupsSoFar(lake, current_verdicts(lake), attributions, rules).delta(facts)
         try:
             if delta.attributions.height and not is_ahead:
@@ -105,8 +104,7 @@ def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
 
 def derived_by(rules: SegmentRules) -> dict[str, str]:
     """What a commit of the counts says about how they were derived: what is no longer so is derived anew."""
-    dimensions = ",".join((*CUBE_COLUMNS, *DETAIL_COLUMNS))
-    values = (LIST_VERSION, json.dumps(asdict(rules)), f"{_DERIVATION_VERSION}:{dimensions}")
+    values = (LIST_VERSION, json.dumps(asdict(rules)), DERIVATION_VERSION)
     return dict(zip(DERIVATION, values, strict=True))
 
 
@@ -130,15 +128,31 @@ def _next(lake: Lake, held: Versions) -> Versions:
     return Versions(clicks=version, **newest)
 
 
-def _new_facts(lake: Lake, held: Versions, target: Versions) -> NewFacts:
+def _new_facts(lake: Lake, held: Versions, target: Versions, now: datetime) -> NewFacts:
     clicks = _brought(lake, CLICKS, held.clicks + 1, target.clicks)
     conversions = _brought(lake, CONVERSIONS, held.conversions + 1, target.conversions)
     signals = _brought(lake, SIGNALS, held.signals + 1, target.signals)
+    _judge_unjudged(lake, clicks, now)
     return NewFacts(
         clicks=judge(clicks.drop("day", "status", "source", "batch"), current_verdicts(lake)).collect(),
         events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
         table=lake.at(CLICKS, max(target.clicks, 0)),
     )
+
+
+def _judge_unjudged(lake: Lake, clicks: pl.LazyFrame, now: datetime) -> None:
+    """A sync judges agents before it commits their clicks, but one of another release does by lists of its own."""
+    unjudged = unjudged_agents(clicks, current_verdicts(lake))
+    if unjudged.height:
+        agents = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).join(unjudged.lazy(), on="user_agent_id", how="semi")
+        logged = agents.select("user_agent", logged_id="user_agent_id").collect()
+        UserAgents(lake).judge(logged, now)
+
+
+def unjudged_agents(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.DataFrame:
+    """`user_agent_id` of the agents of clicks on which the verdicts say nothing."""
+    agents = clicks.select("user_agent_id").drop_nulls().unique()
+    return agents.join(verdicts, on="user_agent_id", how="anti").collect(engine="streaming")
 
 
 def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame:

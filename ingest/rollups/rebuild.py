@@ -139,10 +139,15 @@ def _has_lost_one(lake: Lake, *, has_counts: bool) -> bool:
     if not has_counts:
         return False
     held = versions_of(lake.open(CLICK_COUNTS))  # a first conversion after that is no loss
-    known = ((CONVERSIONS, held.conversions), (SIGNALS, held.signals))
-    conversions, signals = (lake.scan(lake.at(spec, max(version, 0)), spec) for spec, version in known)
-    found = (conversions.limit(1), impression_events(signals).limit(1))
-    return any(not events.collect().is_empty() for events in found)
+    if lake.held_rows_at(CONVERSIONS, held.conversions):
+        return True
+    if not lake.held_rows_at(SIGNALS, held.signals):
+        return False
+    try:
+        signals = lake.at(SIGNALS, held.signals)
+    except ForgottenCommitError:
+        signals = lake.open(SIGNALS)  # to which nothing was appended since
+    return not impression_events(lake.scan(signals, SIGNALS)).limit(1).collect().is_empty()
 
 
 def rebuild(lake: Lake, agents: UserAgents, rules: SegmentRules, now: datetime) -> None:

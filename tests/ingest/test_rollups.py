@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -19,11 +20,13 @@ from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
 from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Period, Query, SegmentRules
+from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, CONVERSIONS, VERDICTS
-from ingest import compaction
+from ingest import compaction, posts, sync
+from ingest.classify import LIST_VERSION
 from ingest.clicks import user_agents
 from ingest.rollups import catch_up
 from ingest.rollups.catch_up import versions_of
@@ -160,6 +163,69 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
     kept = lake.scan(lake.open(VERDICTS), VERDICTS).collect()
     assert kept.group_by("list_version").len().height == 2
     assert lake.snapshot().list_version == "next"
+
+
+def test_clicks_that_a_release_with_other_lists_committed_are_judged_by_those_in_force(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That release was stopped before its roll-ups caught up, and the next one finds the clicks."""
+    world.sync(write(tmp_path / "1.gz", realtime_text([Request(1)])))
+    with monkeypatch.context() as other:
+        other.setattr(user_agents, "LIST_VERSION", "other lists")
+        other.setattr(sync, "catch_up", lambda *_: None)
+        world.sync(write(tmp_path / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
+
+    world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)])))
+
+    counts = world.counts().group_by("grain").agg(pl.col("clicks", "bot_clicks").sum())
+    assert counts.sort("grain").rows() == [("day", 3, 1), ("detail", 3, 1), ("quarter_hour", 3, 1)]
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_verify_finds_a_click_whose_agent_nobody_judged(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sync(write(tmp_path / "1.gz", realtime_text([Request(1)])))
+    with monkeypatch.context() as other:
+        other.setattr(user_agents, "LIST_VERSION", "other lists")
+        other.setattr(catch_up, "_judge_unjudged", lambda *_: None)
+        world.sync(write(tmp_path / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
+
+    ended = world.run("verify", "--json", check=False)
+
+    found = {check["name"]: check for check in json.loads(ended.stdout)}
+    assert (ended.returncode, found["verdicts"]["holds"]) == (1, False)
+    assert found["verdicts"]["detail"] == "agents of clicks without a verdict: 1"
+
+
+def test_the_first_conversion_after_a_compaction_is_no_loss(world: World, tmp_path: Path) -> None:
+    """What a compaction committed to the empty table brought no conversion."""
+    world.sync(write(tmp_path / "1.gz", realtime_text([Request(1)])))
+    world.run("compact")
+    world.sync(write(tmp_path / "2.gz", realtime_text([Request(2)])))
+    assert versions_of(world.lake.open(CLICK_COUNTS)).conversions > 0
+    convert(world, Request(1))
+
+    posts.carry(world.lake, world.database, stamps_of(lambda: NOW, world.database), secret="a secret")
+
+    assert not world.lake.snapshot().has_lost_rollups
+    assert world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)]))).misfits == ()
+    assert world.lake.snapshot().attributions
+
+
+def test_rows_that_lack_the_detail_grain_are_not_answered_from_it(filled: World) -> None:
+    """As a program of release 0.1.0 appends them."""
+    application = build(filled.settings, clock=lambda: NOW)
+    query = Query("acme", "country", Period(date(2026, 3, 1), date(2026, 3, 12)))
+    counts = filled.counts().filter(pl.col("grain") != "detail")
+    lake = filled.lake
+    lake.append(lake.open(CLICK_COUNTS), CLICK_COUNTS, counts.clear(), metadata={"list_version": LIST_VERSION})
+
+    totals = [application.analytics.run(replace(query, group_by=name), Actor("user_ann")).totals for name in GROUPINGS]
+
+    assert not lake.snapshot().has_details(["2026-03"])
+    assert {one.clicks for one in totals} == {42}
+    application.analytics.close()
 
 
 def test_two_compactions_at_once_double_nothing(filled: World) -> None:

@@ -40,6 +40,7 @@ from analytics_core.store.lake_tables import (
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
+from ingest.rollups.catch_up import derived_by
 from ingest.rollups.click_counts import count_clicks, cover, judge
 from support import after
 
@@ -218,7 +219,7 @@ def _count(lake: Lake, before: after.World, now: after.World, version: int) -> N
         CLICK_COUNTS,
         counts,
         transactions=[Transaction(CLICKS.name, version)],
-        metadata={"list_version": LISTS},
+        metadata=derived_by(SegmentRules()),
     )
 
 
