@@ -189,7 +189,7 @@ def to_lines(rows: pl.LazyFrame, fields: Fields, numbers: int | pl.Series, *besi
     number = pl.lit(numbers) if isinstance(numbers, pl.Series) else pl.int_range(pl.len(), dtype=pl.Int64) + numbers
     path, queries = pl.col("path"), dict[str, pl.Expr]()
     if fields.kind != "standard":
-        parts = path.str.split_exact("?", 1).struct
+        parts = path.str.splitn("?", 2).struct  # a query may hold a question mark, too
         path = parts.field("field_0")
         if fields.kind == "real-time" and "query" not in carried:
             queries["query"] = parts.field("field_1").fill_null("-")

@@ -103,6 +103,20 @@ def test_the_path_of_a_real_time_log_says_the_query_where_its_field_was_not_chos
     assert kept.rows() == [("qr", "news letter one"), ("link", "(none)")]
 
 
+@pytest.mark.parametrize("query", ["to=/a?b=c&qr&utm_source=mail", "?qr&utm_source=mail", "qr=?&utm_source=mail?"])
+def test_a_query_with_a_question_mark_says_the_same_in_both_kinds_of_log(
+    world: World, tmp_path: Path, query: str
+) -> None:
+    fields = tuple(name for name in REALTIME if name != "cs-uri-query")
+    real_time, standard = Request(1, query=query), Request(2, query=query)
+    world.sync(write(tmp_path / "a.log", text(real_time, fields)), fields=",".join(fields))
+    world.sync(write(tmp_path / "a.gz", text(standard, V2, f"#Fields: {' '.join(V2)}\n")))
+
+    from_real_time, from_standard = world.clicks().sort("at").select("slug", "trigger", "utm_source").rows()
+    assert from_real_time == from_standard
+    assert from_standard[2] == ("mail?" if query.endswith("?") else "mail")
+
+
 def test_what_a_log_does_not_carry_is_null(world: World, tmp_path: Path) -> None:
     fields = tuple(name for name in STANDARD if name not in ("cs-uri-query", "cs(Referer)", "cs-protocol"))
     fields = tuple(name for name in fields if name != "x-edge-result-type")
