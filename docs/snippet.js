@@ -13,7 +13,7 @@
   // Out of the address bar, so that nobody shares it; the rest of the address stays as it is. A whole URL: a path alone
   // would lead elsewhere from a page with a <base>, or where it begins with two slashes.
   const url = new URL(location);
-  url.search = url.search.replace(/[?&]ctx=([^&]*)/g, (_, given) => ((ctx = given), "")).replace(/^&/, "");
+  url.search = url.search.replace(/(?:^\?|&)ctx=([^&]*)/g, (_, given) => ((ctx = given), "")).replace(/^&/, "");
   if (ctx) history.replaceState(history.state, "", url);
 
   // Where a page may not store anything, the ctx lives as long as the page.

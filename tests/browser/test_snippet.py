@@ -89,6 +89,7 @@ def pauses(page: Page) -> list[float]:
         ("/launch?ctx={}&q='a'&e=&&f#'x'", "/launch?q=%27a%27&e=&&f#'x'"),
         ("//launch//now?ctx={}&q=1", "//launch//now?q=1"),
         ("/based?q=1&ctx={}", "/based?q=1"),
+        ("/launch?next=/a?ctx=3&ctx={}&q=1", "/launch?next=/a?ctx=3&q=1"),
     ],
 )
 def test_the_ctx_leaves_the_address_bar_and_nothing_else_does(
