@@ -24,7 +24,10 @@ class Parameter:
 
 
 _GROUPINGS: Final = f"{', '.join(list(GROUPINGS)[:-1])} or {list(GROUPINGS)[-1]}."
-_FILTER: Final = "Several values with commas (`DE,AT`) or repeated; a `-` first excludes them (`-BR`)."
+_FILTER: Final = (
+    "Several values with commas (`DE,AT`) or repeated; a `-` first excludes them (`-BR`); a backslash takes the "
+    "character behind it as it stands (`a\\,b`)."
+)
 
 PARAMETERS: Final = (
     Parameter("groupBy", _GROUPINGS, "day"),

@@ -1,14 +1,15 @@
 """Parameters to Query: strings as they come in a URL, checked one by one, with defaults filled in.
 
 Parameters that nobody knows are ignored. A filter keeps its comma-separated values (`country=DE,AT`); a `-` before the
-first value drops them all instead (`country=-BR,US`; `-BR,-US` says the same). A backslash before the first value takes
-it as it stands, which is how a slug that begins with `-` is kept (`slug=\\-abc`).
+first value drops them all instead (`country=-BR,US`; `-BR,-US` says the same). Blanks around a value do not count. A
+backslash takes the character behind it as it stands: it keeps a slug that begins with `-` (`slug=\\-abc`), and a value
+with a comma (`utmSource=a\\,b`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 
@@ -40,6 +41,9 @@ _TWO_DAYS: Final = re.compile(r"([0-9]{8})-([0-9]{8})")
 _DAY: Final = re.compile(r"[0-9]{8}")
 _SLUG: Final = re.compile(SLUG)
 _LIMIT: Final = re.compile(r"[0-9]{1,9}")
+_UP_TO_A_COMMA: Final = re.compile(r"((?:[^\\,]|\\.)*),", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_TO_ESCAPE: Final = re.compile(r"[\\,]|\A[-\s]|\s\Z")
 _WITHOUT_FORM: Final = (NOT_TRACKED, PENDING)  # keys of what has no value
 
 
@@ -109,29 +113,47 @@ def _check_days(query: Query, period: Period, name: str, first: str, last: str) 
 def parse_filter(dimension: str, text: str) -> Filter:
     """One filter from the text of its parameter."""
     exclude = text.startswith("-")
-    first, *others = (part.strip() for part in text.removeprefix("-").removeprefix("\\").split(","))
+    first, *others = _written_values(dimension, text.removeprefix("-"))
     if exclude:
-        others = [part.removeprefix("-") for part in others]
-    elif dimension != "slug" and any(part.startswith("-") for part in others):
+        others = [written.removeprefix("-") for written in others]
+    elif dimension != "slug" and any(written.startswith("-") for written in others):
         raise _mixed(dimension)
-    return Filter(dimension, tuple(dict.fromkeys(_spelled(dimension, part) for part in (first, *others))), exclude)
+    values = (_spelled(dimension, _ESCAPED.sub(r"\1", written)) for written in (first, *others))
+    return Filter(dimension, tuple(dict.fromkeys(values)), exclude)
 
 
 def joined(dimension: str, texts: Sequence[str]) -> str:
     """One parameter of several that ask for the same dimension. Raises InvalidParameterError for a mixture."""
     if len({text.startswith("-") for text in texts}) > 1:
         raise _mixed(dimension)
-    return ",".join(text if place == 0 else text.removeprefix("\\") for place, text in enumerate(texts))
+    for text in texts:
+        _check_backslashes(dimension, text)  # the last one would take the comma behind it
+    return ",".join(texts)
 
 
 def filter_text(one: Filter) -> str:
     """A filter as the parameter that asks for it: `DE,AT`, or `-BR` to exclude. What parse_filter reads back."""
-    first, *others = one.values
-    if first.startswith(("-", "\\")):
-        first = f"\\{first}"
-    if not one.exclude:
-        return ",".join((first, *others))
-    return "-" + ",".join((first, *(f"-{value}" if value.startswith("-") else value for value in others)))
+    return "-" * one.exclude + ",".join(_TO_ESCAPE.sub(r"\\\g<0>", value) for value in one.values)
+
+
+def _written_values(dimension: str, text: str) -> Iterator[str]:
+    """The values between the commas without the blanks around them, their backslashes still there."""
+    _check_backslashes(dimension, text)
+    for part in _UP_TO_A_COMMA.findall(text + ","):
+        begun = part.lstrip()
+        written = begun.rstrip()
+        # A blank behind a backslash belongs to the value.
+        yield written + begun[len(written)] if _ends_in_a_backslash(written) else written
+
+
+def _check_backslashes(dimension: str, text: str) -> None:
+    if _ends_in_a_backslash(text):
+        raise InvalidParameterError(f"{dimension} must not end with a single backslash; a backslash is written twice.")
+
+
+def _ends_in_a_backslash(text: str) -> bool:
+    """Whether the last backslash takes what comes after it, rather than being taken itself."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 def _mixed(dimension: str) -> InvalidParameterError:

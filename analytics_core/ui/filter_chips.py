@@ -88,8 +88,9 @@ def fill(drawer: PopoverContainer, handle: str, query_by: Callable[[str], Query]
             key=f"filter-value-{dimension}",
         )
         mode = st.segmented_control("Show", ["Only this", "All but this"], default="Only this", required=True)
+        wanted = value if value is None or value in values else value.strip()  # typed
         st.button(
-            "Apply", type="primary", disabled=not value, on_click=_add, args=(dimension, value, mode != "Only this")
+            "Apply", type="primary", disabled=not wanted, on_click=_add, args=(dimension, wanted, mode != "Only this")
         )
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from starlette.testclient import TestClient
 from support.api import NOW, Api
+from support.logs import Request, realtime_text, write
+from support.world import World
 
+from analytics_core.api import create_app
 from analytics_core.api.answer_schemas import answer_json
-from analytics_core.model import Answer, Freshness, FreshnessStatus, Metrics, Period, Query, Row
+from analytics_core.bootstrap import build
+from analytics_core.model import Answer, Filter, Freshness, FreshnessStatus, Metrics, Period, Query, Row
 from analytics_core.query.catalog import GROUPINGS
+from analytics_core.query.parse import filter_text
 from analytics_core.store import tables
 from analytics_core.zones import RELEASE
 
@@ -57,6 +65,31 @@ def test_every_breakdown_adds_up_to_the_totals(api: Api, group_by: str) -> None:
     for metric in ("clicks", "qualifiedClicks", "botClicks"):
         assert sum(row[metric] for row in body["rows"]) == body["totals"][metric]
     assert body["totals"]["clicks"] == 5
+
+
+def test_a_question_can_be_narrowed_to_every_key_that_an_answer_has(world: World, tmp_path: Path) -> None:
+    sources = ["mail", "news, spring", " padded ", "-minus", "back\\slash\\", "\\,"]
+    lines = [Request(number, query=f"utm_source={quote(quote(said))}") for number, said in enumerate(sources)]
+    world.sync(write(tmp_path / "a.log", realtime_text(lines)))
+    application = build(world.settings, clock=lambda: NOW)
+    with TestClient(create_app(lambda: application)) as client:
+        api = Api(client, application, world)
+        by_source = {"groupBy": "utmSource", **RANGE}
+        keys = [row["key"] for row in api.get(PATH, **by_source).json()["rows"]]
+        assert sorted(keys) == sorted(sources)
+        for key in keys:
+            only, but = (
+                api.get(PATH, utmSource=filter_text(Filter("utmSource", (key,), is_dropped)), **by_source).json()
+                for is_dropped in (False, True)
+            )
+            assert [row["key"] for row in only["rows"]] == [key]
+            assert {row["key"] for row in but["rows"]} == set(sources) - {key}
+            again = api.get(PATH, **by_source, utmSource=only["filters"]["utmSource"]).json()
+            assert again["rows"] == only["rows"]
+            export = api.get(f"{PATH}/export", **by_source, format="csv", utmSource=only["filters"]["utmSource"])
+            manifest = api.get(f"{PATH}/exports/{export.headers['X-Export-Manifest']}").json()
+            assert manifest["query"]["filters"] == {"utmSource": only["filters"]["utmSource"]}
+    application.analytics.close()
 
 
 def test_filters_combine_take_several_values_and_exclude(api: Api) -> None:

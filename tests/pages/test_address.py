@@ -51,3 +51,16 @@ def test_a_slug_that_begins_with_a_minus_survives_the_address(mode: str, exclude
     screen.run()
     read_back = parse_filter("slug", screen.query_params["slug"])
     assert (read_back.values, read_back.exclude) == (("-abc",), exclude)
+
+
+@pytest.mark.parametrize("value", ["news, spring", " padded ", "\\", "-minus", "\\,"])
+@pytest.mark.parametrize("mode", ["keep", "exclude"])
+def test_any_value_can_be_added_to_the_address_and_removed_from_it(value: str, mode: str) -> None:
+    screen = AppTest.from_string(PAGE)
+    screen.session_state["steps"] = [("utmSource", "mail", mode), ("utmSource", value, mode)]
+    screen.run()
+    assert parse_filter("utmSource", screen.query_params["utmSource"]).values == ("mail", value)
+
+    screen.session_state["steps"] = [("utmSource", value, "remove")]
+    screen.run()
+    assert parse_filter("utmSource", screen.query_params["utmSource"]).values == ("mail",)
