@@ -75,7 +75,6 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
     _merge_partitions(lake, VERDICTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, USER_AGENTS, lambda rows: rows.unique("user_agent_id", keep="first", maintain_order=True))
     _merge_partitions(lake, COVERAGE, _least_days)
-    catch_up(lake, rules, stamps)
     for spec in TABLES:
         keep_log(lake, spec)
     _merge_partitions(lake, BATCH_SUMMARIES, lambda rows: rows.sort("source", "number"))
@@ -85,6 +84,7 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
         table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
     keep_summaries(lake)  # now that there is the last checkpoint up to which the log may be cleaned
+    catch_up(lake, rules, stamps)  # or the log would lose the versions of the facts that the roll-ups name
     for spec in TABLES:
         clean_log(lake, spec)
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]

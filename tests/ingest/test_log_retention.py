@@ -19,7 +19,7 @@ from support.world import NOW, World
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import Application, build
 from analytics_core.model import Period, Query
-from analytics_core.store.lake_tables import TABLES, TableSpec
+from analytics_core.store.lake_tables import CLICKS, TABLES, TableSpec
 
 MONTH = Period(date(2026, 3, 1), date(2026, 3, 12))
 FOLDED = [  # transactions of a roll-up
@@ -68,6 +68,16 @@ def answers(application: Application, world: World) -> list[Any]:
     return [*(application.analytics.run(one, ann) for one in questions), pl.concat(events).rows()]
 
 
+def newest_answers(application: Application) -> list[Any]:
+    ann, asked = Actor("user_ann"), Query("acme", "event", MONTH)
+    clicks, conversions = (
+        pl.concat(application.analytics.export_rows(replace(asked, events=events), ann).frames).rows()
+        for events in ("clicks", "conversions")
+    )
+    by_day = application.analytics.run(replace(asked, group_by="day"), ann)
+    return [clicks, conversions, by_day.rows, by_day.data_version]
+
+
 def test_transactions_and_answers_as_of_a_moment_outlive_the_log(
     world: World, application: Application, tmp_path: Path
 ) -> None:
@@ -111,3 +121,24 @@ def test_a_retention_that_somebody_gave_to_a_table_stays(world: World, tmp_path:
 
     kept = {spec.name: world.lake.open(spec).metadata().configuration["delta.logRetentionDuration"] for spec in TABLES}
     assert kept == dict.fromkeys(kept, "interval 1 days") | {TABLES[0].name: "interval 9 days"}
+
+
+def test_the_newest_answers_stand_when_the_logs_keep_only_their_last_checkpoint(
+    world: World, application: Application, tmp_path: Path
+) -> None:
+    """Roll-ups name the versions of the facts that they hold: the logs must tell those, however short they are."""
+    convert(world, Request(1), key="a")
+    world.sync(write(tmp_path / "a.log", realtime_text([Request(number) for number in range(10)])))
+    before = newest_answers(application)
+    for spec in TABLES:
+        DeltaTable(world.lake.uri(spec)).alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
+
+    world.run("compact")
+
+    assert not (log_of(world, CLICKS) / f"{0:020}.json").exists()
+    assert newest_answers(application) == before  # of a process that was there all the time
+    fresh = build(world.settings, clock=lambda: NOW)
+    assert newest_answers(fresh) == before
+    fresh.analytics.close()
+    assert world.sync(write(tmp_path / "b.log", realtime_text([Request(99)]))).identity.clicks == 1
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
