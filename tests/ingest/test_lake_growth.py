@@ -27,6 +27,7 @@ from analytics_core.bootstrap import Application, build
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.engines.engine import Scan, Statement
 from analytics_core.model import Period, Query
+from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store import lake
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.growth import grow
@@ -260,11 +261,43 @@ def test_the_engine_reads_files_with_and_without_a_column_as_one_table(old: Worl
     engine.close()
 
 
-def test_the_lake_of_release_0_1_0_grows_and_keeps_its_clicks(world: World) -> None:
+def take_over_the_state_of_0_1_0(world: World) -> None:
+    """60 clicks; what release 0.1.0 itself left behind, with its lists and its derivation of the roll-ups."""
     state = world.folder / "var"
     shutil.rmtree(state / "lake", ignore_errors=True)
     with tarfile.open(ROOT / "tests" / "fixtures" / "state-of-0.1.0.tar.xz") as kept:
         kept.extractall(state, filter="data")
+
+
+def test_every_breakdown_of_the_lake_of_release_0_1_0_is_answered_before_and_after_it_grows(world: World) -> None:
+    take_over_the_state_of_0_1_0(world)
+    application = build(world.settings, clock=lambda: NOW)
+
+    def answered() -> dict[str, Any]:
+        ann = Actor("user_ann")
+        return {name: application.analytics.run(Query("acme", name, PERIOD), ann) for name in GROUPINGS}
+
+    before = answered()
+    assert all(one.rows for one in before.values())
+    grow(world.lake)
+    assert has_grown(world.lake)
+    assert answered() == before
+
+    world.sync(write(world.folder / "new.gz", realtime_text([SAID])))
+
+    derived = answered()
+    clicks = {name: sum(row.metrics.clicks for row in one.rows) for name, one in derived.items()}
+    assert clicks == dict.fromkeys(GROUPINGS, 61)
+    sources = {row.key: row.metrics.clicks for row in derived["utmSource"].rows}
+    assert sources == {"mail": 1, "(not tracked)": 60}
+    assert {row.key for row in derived["browser"].rows} == {"Chrome"}
+    world.run("compact")
+    assert [one.rows for one in answered().values()] == [one.rows for one in derived.values()]
+    application.analytics.close()
+
+
+def test_the_lake_of_release_0_1_0_grows_and_keeps_its_clicks(world: World) -> None:
+    take_over_the_state_of_0_1_0(world)
     facts = world.clicks().sort("event_id")
     assert not has_grown(world.lake)
 
