@@ -193,7 +193,7 @@ class Metrics:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One key of a breakdown; `previous` holds the same key in the earlier period when the query compares, and of a
-    grouping by time the key at the same place, None where the earlier period has none there.
+    grouping by time the days or hours that stand beside those of the key, None where the earlier period has none.
 
     `is_final`, for days of a funnel: no click of them can convert any more. `hours`, for hours of the week: how many of
     the range fall into it.

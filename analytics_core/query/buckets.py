@@ -33,10 +33,12 @@ _EPOCH_HOUR: Final = 3 * 24  # 1970-01-01 was a Thursday; weeks begin on Monday
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One key. `last_day` is the last local day of the range in it; `quarter_hours` are those of the range in it."""
+    """One key. `last_day` is the last local day of the range in it; `quarter_hours` are those of the range in it;
+    `clock_hour` is what clocks show in an hour."""
 
     key: str
     last_day: date | None = None
+    clock_hour: int | None = None
     quarter_hours: int | None = None
 
 
@@ -61,7 +63,7 @@ def buckets_of_interval(interval: Interval, period: Period, covered: SlotRange, 
     for day in period.days:
         key = _key_of_day(interval, day)
         buckets[key] = Bucket(key, last_day=day)
-        places[(day - _EPOCH).days] = len(buckets) - 1
+        places[number_of_day(day)] = len(buckets) - 1
     return Buckets("local_day", tuple(buckets.values()), places)
 
 
@@ -80,6 +82,16 @@ def buckets_of_week(covered: SlotRange, shifts: tuple[Shift, ...]) -> Buckets:
     return Buckets("hour_of_week", buckets, {number: place for place, number in enumerate(numbers)})
 
 
+def number_of_day(day: date) -> int:
+    """The number of a local day."""
+    return (day - _EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """The local day with this number."""
+    return _EPOCH + timedelta(days=number)
+
+
 def _hours(covered: SlotRange, shifts: tuple[Shift, ...]) -> Buckets:
     """Local hours; one that clocks repeat is there twice, under the offset of each."""
     buckets: dict[str, Bucket] = {}
@@ -87,9 +99,9 @@ def _hours(covered: SlotRange, shifts: tuple[Shift, ...]) -> Buckets:
     for part, shift in _parts(covered, shifts):
         offset = f"{'-' if shift < 0 else '+'}{abs(shift) // SLOTS_PER_HOUR:02d}{abs(shift) % SLOTS_PER_HOUR * 15:02d}"
         for slot in range(part.start, part.end):
-            day = _EPOCH + timedelta(days=(slot + shift) // SLOTS_PER_DAY)
-            key = f"{day:%Y%m%d}T{(slot + shift) // SLOTS_PER_HOUR % 24:02d}{offset}"
-            buckets.setdefault(key, Bucket(key, last_day=day))
+            day, hour = day_of((slot + shift) // SLOTS_PER_DAY), (slot + shift) // SLOTS_PER_HOUR % 24
+            key = f"{day:%Y%m%d}T{hour:02d}{offset}"
+            buckets.setdefault(key, Bucket(key, last_day=day, clock_hour=hour))
             places[slot] = len(buckets) - 1
     return Buckets("quarter_hour", tuple(buckets.values()), places)
 

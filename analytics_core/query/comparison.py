@@ -1,4 +1,5 @@
-"""The earlier period that a question compares with: its days, and where it ends while the range is still going on."""
+"""The earlier period that a question compares with: its days, which day of the range each of them stands beside, and
+where it ends while the range is still going on."""
 
 from __future__ import annotations
 
@@ -28,6 +29,19 @@ def earlier_period(query: Query) -> Period | None:
     return _on_equal_weekdays(earlier, period) if query.match_weekdays else earlier
 
 
+def counterpart(day: date, earlier: Period, query: Query) -> date | None:
+    """The day of the range that a day of the earlier period stands beside; None for what a longer one has left over.
+
+    A year before, that is the same day of the calendar. 29 February stands beside the 28th of a year that has none;
+    29 February of the range has a day beside it only where the range begins with it.
+    """
+    period = query.period
+    if query.compare == "previousYear" and not query.match_weekdays:
+        return max(_year_after(day), period.from_day)
+    found = period.from_day + (day - earlier.from_day)
+    return found if found <= period.to_day else None
+
+
 def is_so_far(period: Period, now: datetime) -> bool:
     """Whether the last day of the range is still going on."""
     last_day = replace(period, from_day=period.to_day)
@@ -46,10 +60,18 @@ def earlier_slots(earlier: Period, period: Period, now: datetime) -> SlotRange:
 
 
 def _year_before(day: date) -> date:
+    return _in_year(day.year - 1, day)
+
+
+def _year_after(day: date) -> date:
+    return _in_year(day.year + 1, day)
+
+
+def _in_year(year: int, day: date) -> date:
     try:
-        return day.replace(year=day.year - 1)
+        return day.replace(year=year)
     except ValueError:  # 29 February
-        return day.replace(year=day.year - 1, day=28)
+        return day.replace(year=year, day=28)
 
 
 def _on_equal_weekdays(earlier: Period, period: Period) -> Period:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -12,7 +13,8 @@ from analytics_core.dimensions import WEEKDAY_HOUR, Dimension
 from analytics_core.model import Period, Query, Sort
 from analytics_core.query.buckets import Buckets, buckets_of_interval, buckets_of_week
 from analytics_core.query.catalog import FILTERS, grouping
-from analytics_core.query.comparison import earlier_period, earlier_slots, is_so_far
+from analytics_core.query.comparison import counterpart, earlier_period, earlier_slots, is_so_far
+from analytics_core.query.counterparts import previous_places
 from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slots_of
 
 DAY_GRAIN: Final = "day"
@@ -24,7 +26,8 @@ _FEWEST_KEYS: Final = "device"
 class Resolved:
     """`reads` says which ranges come from which grain; together they cover `previous` and `current` exactly once.
 
-    Totals alone are added up over `dimension` too. `buckets` and `previous_buckets` are those of a grouping by time.
+    Totals alone are added up over `dimension` too. `buckets` are those of a grouping by time, and `previous_places`
+    says in which of them a number of the earlier period counts, as far as it has a counterpart.
     `so_far`: the range is still going on, and `previous` ends at the same local time.
     """
 
@@ -38,7 +41,7 @@ class Resolved:
     reads: Mapping[str, tuple[SlotRange, ...]]
     shifts: tuple[Shift, ...]
     buckets: Buckets | None
-    previous_buckets: Buckets | None
+    previous_places: Mapping[int, int] | None
 
     @property
     def covered(self) -> SlotRange:
@@ -68,6 +71,7 @@ def resolve(query: Query, now: datetime) -> Resolved:
     outer = SlotRange(min(one.start for one in both), max(one.end for one in both))
     shifts = shifts_of(period.timezone, outer)
     buckets = _buckets(query, dimension, period, current, shifts)
+    past = _buckets(query, dimension, earlier, previous, shifts) if earlier and previous else None
     return Resolved(
         query=query,
         dimension=dimension,
@@ -81,7 +85,9 @@ def resolve(query: Query, now: datetime) -> Resolved:
         else _mixed_grains(_apart(both)),
         shifts=shifts,
         buckets=buckets,
-        previous_buckets=_buckets(query, dimension, earlier, previous, shifts) if earlier and previous else None,
+        previous_places=previous_places(buckets, past, partial(counterpart, earlier=earlier, query=query))
+        if buckets and past and earlier
+        else None,
     )
 
 

@@ -1,12 +1,12 @@
 """Counts to rows: each key beside its previous period, every bucket of time present, the rest folded, totals.
 
 A key that only the previous period has is listed with zero clicks, so that the rows add up to the totals in both
-periods. Buckets of time stand beside the bucket at the same place.
+periods. Buckets of time stand beside what the earlier period has in their counterparts (query/counterparts.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ import polars as pl
 
 from analytics_core.model import OTHER, Metrics, Row
 from analytics_core.query.attribution_sql import Attributions, revenue_column
-from analytics_core.query.buckets import SLOTS_PER_HOUR, Bucket, Buckets
+from analytics_core.query.buckets import SLOTS_PER_HOUR, Bucket
 from analytics_core.query.resolve import Resolved
 
 _NONE: Final = Metrics()
@@ -68,16 +68,25 @@ def all_bucket_rows(
     counts: pl.DataFrame, resolved: Resolved, attributions: Attributions, final_through: date | None = None
 ) -> Breakdown:
     """Like `bucket_rows`, without a limit."""
-    buckets, earlier = resolved.buckets, resolved.previous_buckets
+    buckets, places = resolved.buckets, resolved.previous_places
     assert buckets is not None
-    found = _in_buckets(counts, buckets, attributions, "")
-    past = [] if earlier is None else _in_buckets(counts, earlier, attributions, "previous_")
-    beside: Sequence[Metrics | None] = [*past, *[None] * len(found)]
+    found = _in_buckets(counts, buckets.places, attributions, "")
+    past = {} if places is None else _in_buckets(counts, places, attributions, "previous_")
+    compared = frozenset(() if places is None else places.values())
     rows = [
-        Row(bucket.key, metrics, before, _is_final(bucket, resolved, final_through), _hours(bucket))
-        for bucket, metrics, before in zip(buckets.all, found, beside, strict=False)
+        Row(
+            bucket.key,
+            found.get(place, _NONE),
+            past.get(place, _NONE) if place in compared else None,
+            _is_final(bucket, resolved, final_through),
+            _hours(bucket),
+        )
+        for place, bucket in enumerate(buckets.all)
     ]
-    totals = None if earlier is None else sum(past, _NONE)
+    totals = None
+    if places is not None:
+        whole = counts.drop("number").sum().row(0, named=True)
+        totals = metrics_of(whole, attributions, "previous_")
     return Breakdown(tuple(rows if resolved.sort == "asc" else reversed(rows)), totals)
 
 
@@ -104,17 +113,16 @@ def previous_total(rows: Iterable[Row]) -> Metrics:
     return sum((row.previous or _NONE for row in rows), _NONE)
 
 
-def _in_buckets(counts: pl.DataFrame, buckets: Buckets, attributions: Attributions, prefix: str) -> list[Metrics]:
-    """What each bucket adds up to. Numbers of the other period, which may lie in the same frame, have no place."""
-    places = pl.DataFrame(
-        {"number": list(buckets.places), "place": list(buckets.places.values())},
+def _in_buckets(
+    counts: pl.DataFrame, places: Mapping[int, int], attributions: Attributions, prefix: str
+) -> dict[int, Metrics]:
+    """Place → what it adds up to. Numbers of the other period, which may lie in the same frame, have no place."""
+    place_of = pl.DataFrame(
+        {"number": list(places), "place": list(places.values())},
         schema={"number": pl.Int64, "place": pl.Int64},
     )
-    summed = counts.join(places, on="number").drop("number").group_by("place").sum()
-    found = [_NONE] * len(buckets.all)
-    for row in summed.iter_rows(named=True):
-        found[row["place"]] = metrics_of(row, attributions, prefix)
-    return found
+    summed = counts.join(place_of, on="number").drop("number").group_by("place").sum()
+    return {row["place"]: metrics_of(row, attributions, prefix) for row in summed.iter_rows(named=True)}
 
 
 def _is_final(bucket: Bucket, resolved: Resolved, final_through: date | None) -> bool | None:

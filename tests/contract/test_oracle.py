@@ -37,6 +37,8 @@ PIVOTS = {
     "Pacific/Apia": date(2011, 12, 30),  # a day that never was
     "Pacific/Chatham": date(2026, 4, 5),
     "Europe/Berlin": date(2026, 3, 29),
+    "Atlantic/Reykjavik": date(2024, 2, 29),  # a day that the year before had not
+    "Europe/Lisbon": date(2025, 2, 28),  # the year before had one more
     "America/New_York": date(2025, 11, 2),
     "America/Vancouver": date(2026, 11, 1),  # clocks that were to change and did not, by the releases of 2026
     "Africa/Casablanca": date(2026, 9, 20),
@@ -69,7 +71,9 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
     moments = st.one_of(  # anywhere in six days, or close around the pivot's midnights
         st.integers(-4 * 96, 3 * 96).map(lambda slot: pivot + timedelta(minutes=15 * slot)),
         st.integers(-86_400, 86_400).map(lambda second: pivot + timedelta(seconds=second)),
-        st.sampled_from([7, 30, 31, 365]).map(lambda days: pivot - timedelta(days=days)),  # as far as segments look
+        st.sampled_from([7, 30, 31, 365, 366]).map(
+            lambda days: pivot - timedelta(days=days)
+        ),  # as far as segments look, and a year
     )
     learnt = st.sampled_from([EARLIER, LATER])
     handles = st.sampled_from(["acme", "acme", "acme", "big"])

@@ -17,7 +17,7 @@ from analytics_core.engines.engine import Engine
 from analytics_core.exports import digits
 from analytics_core.model import Metrics
 from analytics_core.query.parse import parse_query
-from analytics_core.query.rows import total
+from analytics_core.query.rows import previous_total, total
 
 BOOK: dict[str, Any] = tomllib.loads((Path(__file__).parent / "questions.toml").read_text())
 STAFF = Actor("sue", is_staff=True)
@@ -50,6 +50,11 @@ def test_a_golden_question(world: Filled, question: dict[str, Any], as_of: Any) 
     expected = [None if one == "none" else one for one in question.get("previous", ["none"] * len(answer.rows))]
     assert previous == expected
     assert answer.totals == total(answer.rows)
+    if answer.previous_totals is not None:
+        left_over = question.get("previous_left_over", [0, 0])
+        beside = previous_total(answer.rows)
+        found = (answer.previous_totals.clicks - beside.clicks, answer.previous_totals.bot_clicks - beside.bot_clicks)
+        assert list(found) == left_over
     if "after" in question:
         assert [[row.key, *_after(row.metrics)] for row in answer.rows] == question["after"]
     if "after_previous" in question:

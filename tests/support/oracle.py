@@ -50,21 +50,59 @@ def answer(facts: Sequence[Fact], query: Query) -> list[Line]:
     group_by = query.key_name
     current = _counts(seen, group_by, *_days(query.period))
     earlier = _earlier(query)
-    previous = _counts(seen, group_by, *earlier) if earlier else {}
     if group_by in TIMES:
-        now = _keys(query, *_days(query.period))
-        past = (*(_keys(query, *earlier) if earlier else ()), *[None] * len(now))
-        keys = list(zip(now, past[: len(now)], strict=True))
+        keys = _keys(query, group_by, *_days(query.period))
+        beside = _beside(seen, query, *earlier) if earlier else {}
+        lines = [(key, current.get(key, NONE), beside.get(key)) for key in keys]
         if query.sort == "desc":
-            keys.reverse()
+            lines.reverse()
     else:
-        found = sorted(current.keys() | previous.keys())
+        previous = _counts(seen, group_by, *earlier) if earlier else {}
         sign = 1 if query.sort == "asc" else -1
-        keys = [(key, key) for key in sorted(found, key=lambda key: sign * current.get(key, NONE)[0])]
-    lines = [
-        (key, current.get(key, NONE), previous.get(past, NONE) if past and earlier else None) for key, past in keys
-    ]
+        found = sorted(current.keys() | previous.keys(), key=lambda key: (sign * current.get(key, NONE)[0], key))
+        lines = [(key, current.get(key, NONE), previous.get(key, NONE) if earlier else None) for key in found]
     return _folded(lines, query.limit, compares=earlier is not None)
+
+
+def _beside(seen: pl.DataFrame, query: Query, first: date, last: date) -> dict[str, Counts]:
+    """Key of the range → what the earlier period has beside it. Each earlier day, or hour, is looked up on its own."""
+    if query.key_name == "weekdayHour":
+        found = _counts(seen, "weekdayHour", first, last)
+        return {key: found.get(key, NONE) for key in _keys(query, "weekdayHour", first, last)}
+    kind = "hour" if query.key_name == "hour" else "day"
+    found = _counts(seen, kind, first, last)
+    parts: dict[str, list[Counts]] = {}
+    for key in _keys(query, kind, first, last):
+        day = _day_beside(datetime.strptime(key[:8], "%Y%m%d").replace(tzinfo=UTC).date(), query, first)
+        if day is not None:
+            target = _hour_beside(key, query, day) if kind == "hour" else _keys(query, query.key_name, day, day)[0]
+            if target is not None:
+                parts.setdefault(target, []).append(found.get(key, NONE))
+    return {key: _sum(counts) for key, counts in parts.items()}
+
+
+def _day_beside(day: date, query: Query, first: date) -> date | None:
+    """By the calendar for the year before, else by how many days after the first it is."""
+    start, end = _days(query.period)
+    days = [start + timedelta(days=ahead) for ahead in range((end - start).days + 1)]
+    if query.compare == "previousYear" and not query.match_weekdays:
+        names = [f"{day:%m%d}", "0228"] if f"{day:%m%d}" == "0229" else [f"{day:%m%d}"]
+        of_name = [one for name in names for one in days if one.year == day.year + 1 and f"{one:%m%d}" == name]
+        return of_name[0] if of_name else start  # the 28th beside a range that begins with the 29th
+    ahead = (day - first).days
+    return days[ahead] if ahead < len(days) else None
+
+
+def _hour_beside(key: str, query: Query, day: date) -> str | None:
+    """The hour with the same number on the clock of `day`; the next one where clocks skip it; of two the like one."""
+    shown = _keys(query, "hour", day, day)
+    earlier_day = datetime.strptime(key[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    alike = [one for one in _keys(query, "hour", earlier_day, earlier_day) if one[:11] == key[:11]]
+    for hour in [*range(int(key[9:11]), 24), *range(int(key[9:11]) - 1, -1, -1)]:
+        same = [one for one in shown if int(one[9:11]) == hour]
+        if same:
+            return same[-1] if len(same) <= alike.index(key) else same[alike.index(key)]
+    return None
 
 
 def previous_totals(facts: Sequence[Fact], query: Query) -> Counts | None:
@@ -100,10 +138,10 @@ def _days(period: Period) -> tuple[date, date]:
     return period.from_day, period.to_day
 
 
-def _keys(query: Query, first: date, last: date) -> tuple[str, ...]:
+def _keys(query: Query, key_name: str, first: date, last: date) -> tuple[str, ...]:
     """All keys of time between two days, in order: every one of their quarter hours is looked at."""
     days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-    match query.key_name:
+    match key_name:
         case "weekdayHour":
             return tuple(f"{day}-{hour:02d}" for day in range(1, 8) for hour in range(24))
         case "hour":

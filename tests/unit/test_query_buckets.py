@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from analytics_core.model import Interval, Period, Query
 from analytics_core.query.buckets import buckets_of_interval, buckets_of_week
 from analytics_core.query.comparison import earlier_period, earlier_slots
+from analytics_core.query.resolve import resolve
 from analytics_core.slots import shifts_of, slot_time, slots_of
+from analytics_core.zones import NAMES, local_midnight
+
+NOW = datetime(2040, 1, 1, tzinfo=UTC)
 
 MONDAY_ON = Period(date(2025, 12, 1), date(2025, 12, 3))
 
@@ -121,3 +127,43 @@ def test_a_time_that_clocks_skipped_on_the_earlier_day_comes_after_the_gap() -> 
     earlier = Period(date(2026, 3, 29), date(2026, 3, 29), "Europe/Berlin")
     found = earlier_slots(earlier, period, datetime(2026, 4, 5, 0, 30, tzinfo=UTC))  # 2:30; there is none
     assert slot_time(found.end) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+@settings(deadline=None)
+@given(
+    timezone=st.sampled_from(sorted(NAMES)),
+    from_day=st.dates(date(2000, 1, 31), date(2037, 1, 1)),
+    days=st.integers(1, 40),
+    compare=st.sampled_from(["previous", "previousYear"]),
+    interval=st.sampled_from(["hour", "day", "week", "month"]),
+)
+def test_all_of_an_earlier_period_stands_beside_the_range(
+    timezone: str, from_day: date, days: int, compare: Any, interval: Any
+) -> None:
+    period = Period(from_day, from_day + timedelta(days=days - 1), timezone)
+    assume(
+        all(local_midnight(day, timezone) < local_midnight(day + timedelta(days=1), timezone) for day in period.days)
+    )
+    found = resolve(Query("acme", "day", period, compare=compare, interval=interval), NOW)
+    assert found.previous
+    assert found.previous_places
+    assert found.buckets
+    assert found.previous_period
+    numbers = (
+        range(found.previous.start, found.previous.end)
+        if interval == "hour"
+        else [(day - date(1970, 1, 1)).days for day in found.previous_period.days]
+    )
+    assert list(found.previous_places) == list(numbers)
+    assert set(found.previous_places.values()) <= set(range(len(found.buckets.all)))
+
+
+def test_a_day_that_a_zone_skipped_has_no_hours_for_the_day_before() -> None:
+    never = Period(date(2011, 12, 30), date(2011, 12, 31), "Pacific/Apia")
+    found = resolve(Query("acme", "day", never, compare="previous", interval="hour"), NOW)
+    assert found.previous
+    assert found.previous_places
+    assert found.buckets
+    second_day = slots_of(Period(date(2011, 12, 29), date(2011, 12, 29), "Pacific/Apia"))
+    assert list(found.previous_places) == list(range(second_day.start, second_day.end))
+    assert list(found.previous_places.values()) == [place for place in range(24) for _ in range(4)]
