@@ -12,7 +12,7 @@ import streamlit as st
 
 from analytics_core.dimensions import WEEKDAY_HOUR
 from analytics_core.metrics import METRICS
-from analytics_core.model import NOT_TRACKED, Answer, Row
+from analytics_core.model import NOT_TRACKED, Answer, Period, Row
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.store.lake_tables import MONEY
 from analytics_core.ui import address, cards, charts, filter_chips, intervals, wording
@@ -45,7 +45,7 @@ def chart(answer: Answer, names: Mapping[str, str]) -> None:
         config=charts.CONFIG,
         alt=charts.sentence(answer),
         key=key,
-        on_select=partial(_narrow_to_point, key, dimension),
+        on_select=partial(_narrow_to_point, key, dimension, answer.query.period),
         selection_mode="points",
     )
     if len(answer.rows) > charts.TOP:
@@ -65,7 +65,7 @@ def rows(answer: Answer, names: Mapping[str, str]) -> None:
         placeholder="–",
         height="auto",
         key=key,
-        on_select=partial(_narrow_to_row, key, dimension, keys) if narrows else "ignore",
+        on_select=partial(_narrow_to_row, key, dimension, keys, answer.query.period) if narrows else "ignore",
         selection_mode="single-row",
         alt=f"{name} by {name.lower()}: {charts.sentence(answer)}",
         column_config={
@@ -165,13 +165,13 @@ def _widget_key(kind: str, answer: Answer) -> str:
     return f"{kind}-{answer.group_by}-{sorted(address.link().items())}"
 
 
-def _narrow_to_point(key: str, dimension: str) -> None:
+def _narrow_to_point(key: str, dimension: str, period: Period) -> None:
     points = st.session_state[key].selection.points
     if points:
-        filter_chips.narrow(dimension, str(points[0]["customdata"]))
+        filter_chips.narrow(dimension, str(points[0]["customdata"]), period)
 
 
-def _narrow_to_row(key: str, dimension: str, keys: list[str]) -> None:
+def _narrow_to_row(key: str, dimension: str, keys: list[str], period: Period) -> None:
     selected = st.session_state[key].selection.rows
     if selected:
-        filter_chips.narrow(dimension, keys[selected[0]])
+        filter_chips.narrow(dimension, keys[selected[0]], period)

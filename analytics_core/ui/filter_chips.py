@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from analytics_core.model import OTHER, Filter, Query
+from analytics_core.model import OTHER, Filter, Period, Query
 from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.ui import address, periods, session, wording
 
@@ -38,11 +38,14 @@ def dimension_chooser() -> str:
     return st.session_state["by"]
 
 
-def narrow(dimension: str, key: str) -> None:
-    """Narrows the page to one key of a dimension: a filter, or for days the period."""
+def narrow(dimension: str, key: str, period: Period) -> None:
+    """Narrows the page to one key of a dimension: a filter, or for times those of its days that `period` holds."""
+    if key == OTHER:
+        return
     if dimension == "day":
-        periods.only(*wording.days_of_key(key))
-    elif key != OTHER:
+        first, last = wording.days_of_key(key)
+        periods.only(max(first, period.from_day), min(last, period.to_day))
+    else:
         address.change(**address.narrowed(dimension, key))
 
 

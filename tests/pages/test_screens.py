@@ -368,3 +368,28 @@ def test_campaigns_are_called_by_their_name(dashboard: Dashboard) -> None:
 def test_times_are_called_what_readers_call_them(interval: str, key: str, name: str, days: tuple[str, str]) -> None:
     assert wording.key_name(interval, key) == name
     assert tuple(day.isoformat() for day in wording.days_of_key(key)) == days
+
+
+NARROWED = """
+from datetime import date
+from analytics_core.model import Period
+from analytics_core.ui import filter_chips
+filter_chips.narrow("day", "{key}", Period(date(2026, 12, 30), date(2027, 1, 2)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "days"),
+    [
+        ("2026-W53", ("2026-12-30", "2027-01-02")),
+        ("202612", ("2026-12-30", "2026-12-31")),
+        ("202701", ("2027-01-01", "2027-01-02")),
+        ("20261231", ("2026-12-31", "2026-12-31")),
+        ("20261231T02+0200", ("2026-12-31", "2026-12-31")),
+        ("(other)", None),
+    ],
+)
+def test_a_time_narrows_the_page_to_those_of_its_days_that_it_shows(key: str, days: tuple[str, str] | None) -> None:
+    screen = AppTest.from_string(NARROWED.format(key=key), default_timeout=30).run()
+    assert not screen.exception
+    assert screen.query_params == ({"period": "custom", "from": days[0], "to": days[1]} if days else {})
