@@ -40,8 +40,8 @@ class RowSchema(MetricsSchema):
     key: str
     previous: MetricsSchema | None = Field(
         None,
-        description="With compare: the same key in the earlier period. Times stand beside the time at the same place; "
-        "left out where the earlier period is shorter.",
+        description="With compare: the same key in the earlier period, and of times the days or hours of it that stand "
+        "beside theirs; left out where it has none.",
     )
     hours: Money | None = Field(None, description="With groupBy=weekdayHour: hours of the range that fall into it.")
     final: bool | None = Field(
