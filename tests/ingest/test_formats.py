@@ -191,7 +191,7 @@ def test_the_least_field_list_counts_clicks_and_tracks_nothing_else(world: World
     click = world.clicks().row(0, named=True)
     assert click["slug"] == "launch"
     assert [click[name] for name in ("country", "referrer", "user_agent_id", "visitor", "method")] == [None] * 5
-    counts = world.counts()
+    counts = world.counts().filter(pl.col("grain") != "detail")
     assert counts["bot_clicks"].sum() == 0
     assert counts["device"].to_list() == [None, None]
 
@@ -258,7 +258,7 @@ def test_twice_encoded_agents_of_old_logs_are_the_same_agent(world: World, tmp_p
     world.sync(write(tmp_path / "a.gz", standard_text([old, Request(2, user_agent=IPHONE)])))
 
     assert world.clicks()["user_agent_id"].n_unique() == 1
-    assert world.counts()["device"].unique().to_list() == ["MOBILE"]
+    assert world.counts().filter(pl.col("grain") == "day")["device"].unique().to_list() == ["MOBILE"]
 
 
 def test_a_standard_log_whose_header_changes_midway_is_read_by_each_header(world: World, tmp_path: Path) -> None:

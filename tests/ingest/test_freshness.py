@@ -99,7 +99,7 @@ def test_a_configuration_without_sources_leaves_it_to_what_is_read_by_hand(confi
     ("text", "what"),
     [
         ('[[source]]\nurl = "a"\n[[source]]\nurl = "./a"\n', "source 2: .* is given twice"),
-        ('[[source]]\nurl = "a"\ndistribution = "E1,E2"\n', "distribution must be the id of one"),
+        ('[[source]]\nurl = "a"\ndistribution = "E1,E2"\n', "distribution must be an id such as E2EXAMPLE"),
         ('[source]\nurl = "a"\n', r"headed \[\[source\]\]"),
         ('source = ["a"]\n', r"headed \[\[source\]\]"),
         ('[[source]]\nurl = "a\\u0000"\n', "holds a NUL"),
