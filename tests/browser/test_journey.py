@@ -140,7 +140,7 @@ def test_the_keyboard_passes_a_table_and_ticks_a_row_of_it(page: Page) -> None:
 def test_pages_keep_the_address(page: Page) -> None:
     sign_in(page, path="/?period=7d")
     page.get_by_role("link", name="Breakdown").click()
-    expect(page.get_by_text("Break down by: Links")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Break down by")).to_have_value("Break down by: Links")
     assert parameters(page)["period"] == "7d"
 
 
