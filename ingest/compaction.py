@@ -16,6 +16,7 @@ from deltalake import CommitProperties
 
 from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
+from analytics_core.store.delta_log_retention import clean_log, keep_log
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake, files_of
@@ -32,7 +33,6 @@ from analytics_core.store.lake_tables import (
     VERDICTS,
     TableSpec,
 )
-from analytics_core.store.log_retention import clean_log, keep_log
 from analytics_core.store.parts import Part, parts_of
 from ingest.clicks.batch_summaries import keep_summaries
 from ingest.clicks.user_agents import UserAgents

@@ -20,9 +20,10 @@ from analytics_core.store.driver_errors import answering
 from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake
 from ingest.clicks.balance import BatchSummary
-from ingest.clicks.buckets import KnownHosts, SortedLines, sort_lines
+from ingest.clicks.buckets import SortedLines, sort_lines
 from ingest.clicks.click_rows import ClickRows, load_links
 from ingest.clicks.commit import Batch, BuiltBatch, SourceMovedError, build, commit, recover
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.clicks.sync_ledger import Ledger
 from ingest.clicks.user_agents import UserAgents
 from ingest.compaction import compact_counts

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from limits import RateLimitItemPerHour
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse
 
 from analytics_core import errors
 from analytics_core.api.bodies import documented_body, read_body
-from analytics_core.api.post_limits import refused_by_rate
+from analytics_core.api.post_limits import CONVERSIONS_OF_CLIENT, refused_by_rate
 from analytics_core.bootstrap import Application
 from analytics_core.tracking.conversion_posts import LARGEST_VALUE, expired
 from analytics_core.web.client_addresses import client_of
 from analytics_core.web.error_responses import documented
 
 router = APIRouter(prefix="/v2/public", tags=["Public"])
-
-RATE: Final = RateLimitItemPerHour(120, namespace="conversions")
 
 
 class _Schema(BaseModel):
@@ -67,7 +64,7 @@ async def post_conversion(request: Request) -> JSONResponse:
     client = client_of(request.scope, application.settings.trusted_proxies)
     body = b""
     try:
-        too_often = await refused_by_rate(application.rates, RATE, client.buckets)
+        too_often = await refused_by_rate(application.rates, CONVERSIONS_OF_CLIENT, client.buckets)
         body = await read_body(request)
         if too_often is not None:
             raise too_often

@@ -1,14 +1,21 @@
-"""How often one client may post."""
+"""How often one client may post conversions and signals, and the refusal of whoever posts more often."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from limits import RateLimitItem
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from starlette.concurrency import run_in_threadpool
 
 from analytics_core.access.rate_limits import RateLimits
 from analytics_core.errors import RateLimitedError
+
+# Of one client address, as `web/client_addresses.py` tells it.
+CONVERSIONS_OF_CLIENT: Final = RateLimitItemPerHour(120, namespace="conversions")
+SIGNALS_OF_CLIENT: Final = RateLimitItemPerMinute(120, namespace="signals-client")
+# Of one session, whatever addresses it posts from.
+SIGNALS_OF_SESSION: Final = RateLimitItemPerMinute(60, namespace="signals-session")
 
 
 async def refused_by_rate(rates: RateLimits, rate: RateLimitItem, callers: Iterable[str]) -> RateLimitedError | None:

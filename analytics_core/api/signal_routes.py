@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from limits import RateLimitItemPerMinute
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import JSONResponse
 
 from analytics_core import errors
 from analytics_core.api.bodies import documented_body, read_body
-from analytics_core.api.post_limits import refused_by_rate
+from analytics_core.api.post_limits import SIGNALS_OF_CLIENT, SIGNALS_OF_SESSION, refused_by_rate
 from analytics_core.bootstrap import Application
 from analytics_core.store.signal_table import MOST_A_SESSION
 from analytics_core.web.client_addresses import client_of
@@ -20,8 +19,6 @@ from analytics_core.web.error_responses import documented
 
 router = APIRouter(prefix="/v2/public/chain", tags=["Public"])
 
-CLIENT_RATE: Final = RateLimitItemPerMinute(120, namespace="signals-client")
-SESSION_RATE: Final = RateLimitItemPerMinute(60, namespace="signals-session")
 _FULL_SECONDS: Final = 3_600  # a full session stays full: when to look again is when a visitor has a new one
 
 
@@ -65,11 +62,11 @@ class RecordedSignalSchema(_Schema):
 async def post_signal(request: Request) -> JSONResponse:
     application: Application = request.app.state.application()
     client = client_of(request.scope, application.settings.trusted_proxies)
-    too_often = await refused_by_rate(application.rates, CLIENT_RATE, client.buckets)
+    too_often = await refused_by_rate(application.rates, SIGNALS_OF_CLIENT, client.buckets)
     if too_often is not None:
         raise too_often
     signal = application.signals.read(await read_body(request), application.clock())
-    too_often = await refused_by_rate(application.rates, SESSION_RATE, [signal.session_id])
+    too_often = await refused_by_rate(application.rates, SIGNALS_OF_SESSION, [signal.session_id])
     if too_often is not None:
         raise too_often
     ended = await application.signals.record(signal)

@@ -23,13 +23,13 @@ from analytics_core.query.attribution_sql import (
     no_attribution_rows,
     sql_type,
 )
-from analytics_core.query.buckets import HOURS_PER_WEEK, SLOTS_PER_HOUR, Unit
 from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
 from analytics_core.query.detail_sql import DetailFiles, detail_columns
 from analytics_core.query.event_columns import CLICK_COLUMNS, schema_of, selected
 from analytics_core.query.parse import MAX_DAYS, MAX_DAYS_OF_HOURS
 from analytics_core.query.resolve import DAY_GRAIN, Resolved
+from analytics_core.query.time_keys import HOURS_PER_WEEK, SLOTS_PER_HOUR, Unit
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange
 from analytics_core.store.fact_files import FactFiles
 from analytics_core.store.lake_tables import CLICK_COUNTS, COVERAGE, DETAIL

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from analytics_core.query.buckets import Buckets, day_of, number_of_day
+from analytics_core.query.time_keys import Buckets, day_of, number_of_day
 
 Counterpart = Callable[[date], date | None]
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from analytics_core.dimensions import WEEKDAY_HOUR, Dimension
 from analytics_core.model import Period, Query, Sort
-from analytics_core.query.buckets import Buckets, buckets_of_interval, buckets_of_week
 from analytics_core.query.catalog import FILTERS, grouping
 from analytics_core.query.comparison import counterpart, earlier_period, earlier_slots, is_so_far
 from analytics_core.query.counterparts import previous_places
+from analytics_core.query.time_keys import Buckets, buckets_of_interval, buckets_of_week
 from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slots_of
 
 DAY_GRAIN: Final = "day"

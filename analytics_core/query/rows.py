@@ -16,8 +16,8 @@ import polars as pl
 
 from analytics_core.model import OTHER, Metrics, Row
 from analytics_core.query.attribution_sql import Attributions, revenue_column
-from analytics_core.query.buckets import SLOTS_PER_HOUR, Bucket
 from analytics_core.query.resolve import Resolved
+from analytics_core.query.time_keys import SLOTS_PER_HOUR, Bucket
 
 _NONE: Final = Metrics()
 

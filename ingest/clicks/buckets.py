@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
-from analytics_core.host_names import host_name, label_below
 from analytics_core.names import SLUG
 from analytics_core.store.lake_tables import UTC_MICROSECONDS
 from ingest.classify import classify_headers, decode_once
 from ingest.classify.request_headers import HEADER_COLUMNS
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.reading.blocks import Block
 from ingest.reading.lines import parse, with_raw
 from ingest.reading.log_fields import EPOCH_FLOOR
 
 SLUG_PATTERN: Final = f"^{SLUG}$"
 CLOCK_AHEAD: Final = timedelta(hours=24)  # a later time than this ahead of ours is a broken clock
-
-_READING: Final = "2"  # another when the host of some lines is read otherwise than before: `sync --full` looks again
-_REMEMBERED_HOSTS: Final = 200_000
 
 CANDIDATE_COLUMNS: Final = {
     "line_number": pl.Int64,
@@ -54,39 +49,6 @@ UNKNOWN_HOST: Final = "unknown_hosts"
 INVALID_SLUG: Final = "invalid_slugs"
 REJECTED: Final = "rejected"
 _BUCKETS: Final = pl.Enum([CANDIDATE, NOT_REDIRECT, UNKNOWN_HOST, INVALID_SLUG, REJECTED])
-
-
-@dataclass(frozen=True, slots=True)
-class KnownHosts:
-    """Which handle a viewer's host belongs to: `{handle}.{public_domain}` and custom domains."""
-
-    public_domain: str
-    handles: frozenset[str]
-    domains: Mapping[str, str]
-    _found: dict[str, str | None] = field(default_factory=dict[str, str | None], compare=False, repr=False)
-
-    def handle(self, host: str) -> str | None:
-        """The handle of a host as logged; case, port and trailing dot do not matter."""
-        try:
-            return self._found[host]
-        except KeyError:
-            if len(self._found) > _REMEMBERED_HOSTS:
-                self._found.clear()
-            return self._found.setdefault(host, self._handle(host))
-
-    def version(self) -> str:
-        """The same as long as the same hosts are known, and read of lines in the same way."""
-        known = "\n".join(
-            [_READING, self.public_domain, *sorted(self.handles), *sorted(map("=".join, self.domains.items()))]
-        )
-        return hashlib.blake2b(known.encode(), digest_size=16).hexdigest()
-
-    def _handle(self, host: str) -> str | None:
-        name = host_name(host)
-        label = label_below(name, self.public_domain)
-        if label is None:
-            return self.domains.get(name)
-        return label if label in self.handles else None
 
 
 @dataclass(frozen=True, slots=True)

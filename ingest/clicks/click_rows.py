@@ -16,8 +16,9 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
 from ingest.classify import classify_queries, classify_referrers, utm_of_destinations
 from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
-from ingest.clicks.buckets import CANDIDATE_COLUMNS, KnownHosts
+from ingest.clicks.buckets import CANDIDATE_COLUMNS
 from ingest.clicks.keyed_hashes import keyed_hash
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.clicks.user_agents import UserAgents, stable_hash
 
 OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed

@@ -26,7 +26,8 @@ from support.logs import (
 )
 from support.world import World
 
-from ingest.clicks.buckets import KnownHosts, sort_lines
+from ingest.clicks.buckets import sort_lines
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.reading.blocks import read_blocks
 from ingest.reading.gzip_text import Texts
 from ingest.reading.json_records import is_json, one_a_line

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from support.logs import REALTIME, Request, age, json_text, requests, write
 from support.world import World
 
-from ingest.clicks.buckets import KnownHosts, sort_lines
+from ingest.clicks.buckets import sort_lines
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.reading.blocks import read_blocks
 from ingest.reading.gzip_text import Texts
 from ingest.reading.json_records import one_a_line

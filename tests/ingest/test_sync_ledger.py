@@ -22,9 +22,9 @@ from analytics_core.model import SegmentRules
 from analytics_core.store import tables
 from analytics_core.store.commit_log import ForgottenCommitError
 from analytics_core.store.commit_time import stamps_of
+from analytics_core.store.delta_log_retention import keep_log
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import BATCH_SUMMARIES, CLICK_COUNTS, CLICKS, TableSpec
-from analytics_core.store.log_retention import keep_log
 from analytics_core.store.parts import parts_of
 from ingest import compaction
 from ingest.clicks import batch_summaries

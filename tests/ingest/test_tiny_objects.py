@@ -25,7 +25,8 @@ from support.world import World
 
 from analytics_core.store import tables
 from ingest.clicks.balance import ObjectProgress
-from ingest.clicks.buckets import KnownHosts, SortedLines, sort_lines
+from ingest.clicks.buckets import SortedLines, sort_lines
+from ingest.clicks.known_hosts import KnownHosts
 from ingest.pipeline import prefetch
 from ingest.reading.blocks import Block
 from ingest.reading.joined_blocks import JOINED_BYTES

@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analytics_core.model import Interval, Period, Query
-from analytics_core.query.buckets import buckets_of_interval, buckets_of_week
 from analytics_core.query.comparison import earlier_period, earlier_slots
 from analytics_core.query.resolve import resolve
+from analytics_core.query.time_keys import buckets_of_interval, buckets_of_week
 from analytics_core.slots import shifts_of, slot_time, slots_of
 from analytics_core.zones import NAMES, local_midnight
 

@@ -1,4 +1,4 @@
-"""Buckets of time: the keys of a grouping by time, and which of the numbers that the engine counts by belong to each.
+"""Time keys: the buckets of a grouping by time, and which of the numbers that the engine counts by belong to each.
 
 The engine groups by a number: of the local day since 1970-01-01, of the quarter hour, or of the local hour within the
 week. Which key that is, is said here, in Python, from the zone's shifts.
