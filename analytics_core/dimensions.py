@@ -30,8 +30,9 @@ class Dimension:
     `name` is the word of `groupBy`; `parameter`, the word of filters and of single events, is the same unless it is
     given. `label` and `plural` are those of screens. `origin` says where the value of a click comes from: its time,
     the log line, the link in force, the user agent, or the visitor's history. `kept` says where answers find it:
-    `slots` are times, `cube` and `detail` are the two roll-ups, each of which counts clicks in all of its dimensions at
-    once.
+    `slots` are times; `cube` and `detail` are the two cubes of the roll-up `click_counts`, each of which counts clicks
+    in all of its dimensions at once. Its grains `quarter_hour` and `day` are of the first cube, its grain `detail` is
+    the second one, per UTC day.
 
     `column` holds the value; where it is null that of `fallback` counts, and where both are, `absent`. A log may lack
     what `tracked_as` names: then the dimension has a `trackedFrom`. `spelling` turns what a caller typed into the way
@@ -53,7 +54,7 @@ class Dimension:
     default_sort: Sort = "desc"
     tracked_as: str = ""
     fallback: str = ""
-    quarter_hours_only: bool = False  # the roll-up of whole days lacks it
+    quarter_hours_only: bool = False  # the grain of UTC days lacks it
     absent: str = NOT_TRACKED
     spelling: Callable[[str], str] = _as_it_stands
     values: tuple[str, ...] = ()

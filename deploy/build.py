@@ -14,6 +14,7 @@ FUNCTION: Final = ROOT / "deploy" / "edge" / "redirect.js"
 SNIPPET: Final = ROOT / "docs" / "snippet.js"
 SERVED: Final = ROOT / "analytics_core" / "api" / "static" / "clickledger.js"
 
+_BUILT: Final = "// Built from docs/snippet.js\n"  # short: every page of a shop loads it
 _CODE: Final = re.compile(r"(?<=^      FunctionCode: \|\n)(?:        .*\n|\n(?!  \w))*", re.MULTILINE)
 
 
@@ -27,7 +28,7 @@ def files() -> dict[Path, str]:
     """Every built file with what it must say."""
     return {
         TEMPLATE: template(TEMPLATE.read_text(), FUNCTION.read_text()),
-        SERVED: minify.string("application/javascript", SNIPPET.read_text()),
+        SERVED: _BUILT + minify.string("application/javascript", SNIPPET.read_text()),
     }
 
 

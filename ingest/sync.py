@@ -1,4 +1,8 @@
-"""One run of sync: plan what is new, read it, commit it batch by batch, and say where every line went."""
+"""One run of sync: plan what is new, read it, commit it batch by batch, and say where every line went.
+
+Two syncs that run at once take no lock on the sources or the lake: what keeps them from counting a line twice is the
+commit (`clicks/commit.py`).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What came of clicks, as SQL: conversions, revenue and impressions beside the clicks' own counts.
 
-Rows of the lake add up: one that takes another back has negative numbers. Where a single event counts, its rows are
-added up first.
+A conversion is joined to its click before anybody asks, by `ingest/rollups/attribution_rows.py`: here its rows are only
+read. Rows of the lake add up: one that takes another back has negative numbers. Where a single event counts, its rows
+are added up first.
 """
 
 from __future__ import annotations

@@ -56,6 +56,8 @@ def _segments(handle: str, covered: SlotRange, as_of: datetime | None, rules: Se
     """event_id, moment (microseconds) and segment of every click with a visitor.
 
     Only what happened strictly before a click counts, however late it was learnt; the clicks of bots are nobody's.
+    `ingest/rollups/visitor_segments.py` has the same rules for the roll-ups, in Polars. Each is compared with plain
+    Python: this one in `tests/contract/test_oracle.py`, that one in `tests/ingest/test_attribution.py`.
     """
     click_days = max(rules.returning_days, rules.engaged_days)
     link_days = max(rules.vip_days, rules.customer_days, rules.engaged_days)

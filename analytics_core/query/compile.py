@@ -1,8 +1,9 @@
 """Analytics SQL: a resolved question and the lake files that answer it, as one Statement.
 
-SQL is written here and in the modules beside it (conditions, click_sql, attribution_sql) alone. The handle is an
-argument of its own and the first condition on every table. Values are bound, never written into the text; what the text
-holds comes from the catalog and from these files.
+SQL is put together here and in the modules beside it: conditions, click_sql, attribution_sql, detail_sql and
+event_columns. Two expressions that ingest has in Polars stand beside those, in `slots.py` and
+`store/request_rules.py`. The handle is an argument of its own and the first condition on every table. Values are bound,
+never written into the text; what the text holds comes from the catalog and from these files.
 """
 
 from __future__ import annotations

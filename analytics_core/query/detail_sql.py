@@ -1,4 +1,4 @@
-"""Dimensions of the detail grain: which questions that roll-up answers, and its rows as SQL in the cube's columns.
+"""Dimensions of the detail grain: which questions it answers, and its rows as SQL in the cube's columns.
 
 A question about such dimensions, filtered by links and campaigns at most beside them, reads whole UTC days from the
 detail grain and what is left at both ends from the facts. With another dimension of the cube beside them it reads the

@@ -1,7 +1,9 @@
 """Segments: what a visitor was when clicking, as a pure function of the handle's facts before the click.
 
 Late or repeated delivery leads to the same segments: they depend on when things happened, not on when they were
-learnt.
+learnt. `_segments` of `analytics_core/query/click_sql.py` has the same rules in SQL, for answers from single clicks.
+Each is compared with plain Python: this one in `tests/ingest/test_attribution.py`, that one in
+`tests/contract/test_oracle.py`.
 """
 
 from __future__ import annotations

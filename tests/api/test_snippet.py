@@ -14,7 +14,7 @@ def test_the_served_script_is_the_source_minified_and_small(api: Api) -> None:
 
     assert answer.status_code == 200
     assert answer.text == files()[SERVED]
-    assert len(answer.content) < 1000
+    assert len(answer.content) < 1024
 
 
 def test_any_origin_may_load_and_cache_it(api: Api) -> None:
