@@ -289,7 +289,7 @@ DETAIL_FILTERS: Final = ("slug", "campaign_id")  # columns of the cube that the 
 OF_BOTS: Final = {one.column: one.of_bots for one in (*CUBE, *DETAILS) if one.of_bots}
 # What a conversion takes over from its click when the click's line arrives. The slug it knows from its ctx; its segment
 # moves by other rules.
-CLICK_COLUMNS: Final = tuple(
+TAKEN_FROM_CLICKS: Final = tuple(
     one.column for one in (*CUBE, *DETAILS) if one.origin != "history" and one.column != "slug"
 )
 TRACKED_COLUMNS: Final = tuple(one.column for one in CUBE if one.tracked_as == one.column)

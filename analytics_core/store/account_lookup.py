@@ -1,4 +1,4 @@
-"""Accounts as stored: handles with plan and zone, collaborators, hosts, campaigns, link titles. Reading only."""
+"""Accounts as stored: handles with plan and zone, collaborators, hosts, campaigns. Reading only."""
 
 from __future__ import annotations
 
@@ -88,14 +88,3 @@ class Accounts:
         """Custom domain → handle."""
         with self._database.connect() as connection:
             return {row.domain: row.handle for row in connection.execute(select(tables.domains))}
-
-    def link_titles(self, handle: str) -> dict[str, str]:
-        """slug → title of the links that are in force and have one."""
-        link = tables.links
-        with self._database.connect() as connection:
-            rows = connection.execute(
-                select(link.c.slug, link.c.title).where(
-                    link.c.handle == handle, link.c.valid_to.is_(None), link.c.title.is_not(None)
-                )
-            ).all()
-        return {row.slug: row.title for row in rows}

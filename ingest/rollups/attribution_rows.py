@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.dimensions import CLICK_COLUMNS
+from analytics_core.dimensions import TAKEN_FROM_CLICKS
 from analytics_core.metrics import sums_of
 from analytics_core.model import INTENT, PENDING
 from analytics_core.slots import slot_column, time_column
@@ -20,10 +20,10 @@ from ingest.rollups.visitor_segments import CLICK_KEYS, LINK_COLUMNS, UNKNOWN
 EVENT_COLUMNS: Final = {
     name: kind
     for name, kind in ATTRIBUTIONS.columns.items()
-    if name not in (*CLICK_COLUMNS, "segment", "visitor", "month")
+    if name not in (*TAKEN_FROM_CLICKS, "segment", "visitor", "month")
 }
 # What must be known of a click that an event names. `visitor` is null for bots.
-KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *CLICK_COLUMNS, "learnt_at")
+KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *TAKEN_FROM_CLICKS, "learnt_at")
 # The UTC day on which the click of an event happened, as its ctx says. The log may say the day before or after: clocks
 # differ, and a request takes its time. A click that is farther off is not the one that the ctx names.
 CTX_DAY: Final = time_column("click_slot").dt.date()
@@ -92,7 +92,7 @@ def attribute(events: pl.DataFrame, clicks: pl.DataFrame, segments: pl.DataFrame
     is_pending = pl.col("click_event_id").is_not_null() & pl.col("click_learnt_at").is_null()
     return _in_columns(
         joined.with_columns(
-            pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col(name)).alias(name) for name in CLICK_COLUMNS
+            pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col(name)).alias(name) for name in TAKEN_FROM_CLICKS
         ).with_columns(
             segment=pl.when(is_pending).then(pl.lit(PENDING)).otherwise(pl.col("segment").fill_null(UNKNOWN)),
             visitor=pl.when(pl.col("consent").is_null() | (pl.col("consent") != "denied")).then("visitor"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
@@ -165,15 +166,20 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
     assert lake.snapshot().list_version == "next"
 
 
+def sync_a_bot_by_other_lists(world: World, monkeypatch: pytest.MonkeyPatch, module: ModuleType, left_out: str) -> None:
+    """A click of a person as ever, then one of a bot by another release, in which one step is not reached."""
+    world.sync(write(world.folder / "1.gz", realtime_text([Request(1)])))
+    with monkeypatch.context() as other:
+        other.setattr(user_agents, "LIST_VERSION", "other lists")
+        other.setattr(module, left_out, lambda *_: None)
+        world.sync(write(world.folder / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
+
+
 def test_clicks_that_a_release_with_other_lists_committed_are_judged_by_those_in_force(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That release was stopped before its roll-ups caught up, and the next one finds the clicks."""
-    world.sync(write(tmp_path / "1.gz", realtime_text([Request(1)])))
-    with monkeypatch.context() as other:
-        other.setattr(user_agents, "LIST_VERSION", "other lists")
-        other.setattr(sync, "catch_up", lambda *_: None)
-        world.sync(write(tmp_path / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
+    sync_a_bot_by_other_lists(world, monkeypatch, sync, "catch_up")
 
     world.sync(write(tmp_path / "3.gz", realtime_text([Request(3)])))
 
@@ -182,14 +188,8 @@ def test_clicks_that_a_release_with_other_lists_committed_are_judged_by_those_in
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
 
 
-def test_verify_finds_a_click_whose_agent_nobody_judged(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.sync(write(tmp_path / "1.gz", realtime_text([Request(1)])))
-    with monkeypatch.context() as other:
-        other.setattr(user_agents, "LIST_VERSION", "other lists")
-        other.setattr(catch_up, "_judge_unjudged", lambda *_: None)
-        world.sync(write(tmp_path / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
+def test_verify_finds_a_click_whose_agent_nobody_judged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync_a_bot_by_other_lists(world, monkeypatch, catch_up, "_judge_unjudged")
 
     ended = world.run("verify", "--json", check=False)
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import Transaction
 
 from analytics_core.access.policy import Policy
 from analytics_core.engines.duckdb import DuckDBEngine
@@ -40,7 +39,7 @@ from analytics_core.store.lake_tables import (
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
-from ingest.rollups.catch_up import derived_by
+from ingest.rollups.catch_up import Versions, derived_by
 from ingest.rollups.click_counts import count_clicks, cover, judge
 from support import after
 
@@ -195,19 +194,20 @@ def add_batch(lake: Lake, batch: Sequence[Fact]) -> None:
     for spec, rows in zip((CLICKS, CONVERSIONS, SIGNALS), new, strict=True):
         if rows.height:
             lake.append(lake.open(spec), spec, rows)
-    version = lake.open(CLICKS).version()
-    _count(lake, before, now, version)
+    held = Versions(*(lake.open(spec).version() for spec in (CLICKS, CONVERSIONS, SIGNALS)))
+    _count(lake, before, now, held)
     learnt_at = max((one.learnt_at for one in batch), default=NOW)
     rows = [{**row, "learnt_at": learnt_at} for row in after.moved(before.attributions(), now.attributions())]
     if rows:
-        lake.append(lake.open(ATTRIBUTIONS), ATTRIBUTIONS, pl.DataFrame(rows, schema=ATTRIBUTIONS.schema))
+        attributions = pl.DataFrame(rows, schema=ATTRIBUTIONS.schema)
+        lake.append(lake.open(ATTRIBUTIONS), ATTRIBUTIONS, attributions, transactions=held.transactions())
 
 
 def world_of(clicks: pl.DataFrame, conversions: pl.DataFrame, signals: pl.DataFrame) -> after.World:
     return after.World(_judged(clicks).to_dicts(), conversions.to_dicts(), signals.to_dicts())
 
 
-def _count(lake: Lake, before: after.World, now: after.World, version: int) -> None:
+def _count(lake: Lake, before: after.World, now: after.World, held: Versions) -> None:
     old, new = before.segments(), now.segments()
     left = [one for one in before.judged if old[_identity(one)] != new[_identity(one)]]
     came = [one for one in now.judged if old.get(_identity(one)) != new[_identity(one)]]
@@ -218,7 +218,7 @@ def _count(lake: Lake, before: after.World, now: after.World, version: int) -> N
         lake.open(CLICK_COUNTS),
         CLICK_COUNTS,
         counts,
-        transactions=[Transaction(CLICKS.name, version)],
+        transactions=held.transactions(),
         metadata=derived_by(SegmentRules()),
     )
 
