@@ -1,4 +1,4 @@
-"""The bot patterns of npm `isbot`, taken apart into what Aho-Corasick and Rust's regex can answer.
+"""The bot patterns of npm `isbot` and the project's own rules, made ready for Aho-Corasick and Rust's regex.
 
 Most patterns are plain words, one pass of Aho-Corasick for all. The rest is one small regex. Rust's regex has no
 lookaround, so a pattern that spares something has it cut from the text first.
@@ -7,10 +7,10 @@ lookaround, so a pattern that spares something has it cut from the text first.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from ingest.classify.list_files import read_json, read_toml
 
@@ -28,6 +28,7 @@ _LOOKAROUNDS: Final = {
     r"java(?!;)": ("java", r"java", (r"java;",)),
 }
 CUT: Final = "${1}x"  # a letter, lest the end of the word before becomes a word's end
+_ASCII: Final = {r"\b": r"(?-u:\b)", r"\w": "[0-9A-Za-z_]", r"\d": "[0-9]", r"\s": r"[ \t]", r"\S": r"[^ \t]"}
 _LITERAL: Final = re.compile(r"(?:[a-z0-9 /\-_;@!,]|\\[./])+")
 
 
@@ -44,6 +45,23 @@ class Sparing:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """A rule of the project's own: agents that match `regex`, but for those that match `unless`."""
+
+    rule: str
+    regex: str
+    unless: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCut:
+    """Where an agent names the phone's model: group 2 of `regex` is cut out unless it matches `kept`."""
+
+    regex: str
+    kept: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BotList:
     """The list compiled: what to look for, and the name of the rule that it stands for."""
 
@@ -51,6 +69,11 @@ class BotList:
     regexes: dict[str, str]  # regex → rule
     sparing: tuple[Sparing, ...]
     cut: str  # regex of all that the sparing patterns spare; put `CUT` in its place
+    shapes: tuple[Shape, ...]  # asked of every agent
+    products: tuple[Shape, ...]  # asked of agents that do not begin as a browser does
+    models: tuple[ModelCut, ...]
+    apps: str  # regex of agents whose tail names an app; of those `asked_of_apps` alone is asked
+    asked_of_apps: frozenset[str]  # rules
 
     @property
     def words(self) -> list[str]:
@@ -59,7 +82,18 @@ class BotList:
 
     @property
     def union(self) -> str:
-        return "|".join(self.regexes)
+        return "|".join([*self.regexes, *(shape.regex for shape in self.shapes)])
+
+    def of_apps(self) -> BotList:
+        """The part that makes a bot of an agent whose tail names an app."""
+        asked = self.asked_of_apps
+        return replace(
+            self,
+            literals={text: rule for text, rule in self.literals.items() if rule in asked},
+            regexes={regex: rule for regex, rule in self.regexes.items() if rule in asked},
+            sparing=tuple(pattern for pattern in self.sparing if pattern.rule in asked),
+            products=(),
+        )
 
 
 @cache
@@ -68,12 +102,15 @@ def bot_list() -> BotList:
     return compile_bot_list(read_json("isbot.json"))
 
 
-def compile_bot_list(patterns: Sequence[str]) -> BotList:
-    """Patterns as `isbot` publishes them, made ready; a regex that Rust refuses shows when it is first asked."""
+def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ()) -> BotList:
+    """Patterns as `isbot` publishes them and own_rules.toml, made ready.
+
+    `switched_on` names own rules that are off otherwise. A regex that Rust refuses shows when it is first asked.
+    """
     labels: dict[str, str] = read_toml("rule_names.toml")["names"]
     own = read_toml("own_rules.toml")
     marked = {exception["pattern"] for exception in own["cut"]}
-    literals: dict[str, str] = {bot["text"]: f"own:{bot['name']}" for bot in own["bot"]}
+    literals: dict[str, str] = {word["text"]: _own(word) for word in own["word"]}
     regexes: dict[str, str] = {}
     sparing: list[Sparing] = []
     cuts: list[str] = []
@@ -91,7 +128,53 @@ def compile_bot_list(patterns: Sequence[str]) -> BotList:
         else:
             literals[_text(pattern)] = rule
     cuts.extend(re.escape(exception["text"]) for exception in own["cut"])
-    return BotList(literals, regexes, tuple(sparing), _cut(cuts))
+    people = own["people"]
+    person = _own_regex(own["products"]["people"])
+    return BotList(
+        literals=literals,
+        regexes=regexes,
+        sparing=tuple(sparing),
+        cut=_cut(cuts),
+        shapes=tuple(
+            Shape(
+                _own(shape),
+                _own_regex([shape["pattern"]]),
+                _own_regex([shape["unless"]]) if "unless" in shape else None,
+            )
+            for shape in own["shape"]
+            if not shape.get("off") or shape["name"] in switched_on
+        ),
+        products=tuple(Shape(_own(shape), _own_regex([shape["pattern"]]), person) for shape in own["product"]),
+        models=tuple(
+            ModelCut(
+                _own_regex([f"({cut['before']})(.{{1,200}}?)({cut['after']})"]),
+                _own_regex([cut["kept"]]) if "kept" in cut else None,
+            )
+            for cut in people["models"]
+        ),
+        apps=_own_regex([app["pattern"] for app in people["apps"]]),
+        asked_of_apps=frozenset(
+            [*(f"isbot:{name}" for name in people["asked"]), *(_own(rule) for rule in own["word"])],
+        ),
+    )
+
+
+def own_rules() -> list[dict[str, Any]]:
+    """The rows of own_rules.toml that make a bot: name, sentence, source and, for one that is not asked, `off`."""
+    own = read_toml("own_rules.toml")
+    return [*own["word"], *own["shape"], *own["product"]]
+
+
+def _own(rule: dict[str, Any]) -> str:
+    return f"own:{rule['name']}"
+
+
+def _own_regex(patterns: Sequence[str]) -> str:
+    """Any of the patterns, ignoring case. Classes and word ends are ASCII's: Unicode's are slow on foreign texts."""
+    regex = "|".join(patterns)
+    for escape, ascii_class in _ASCII.items():
+        regex = regex.replace(escape, ascii_class)
+    return f"(?i:{regex})"
 
 
 def _cut(texts: Sequence[str]) -> str:
