@@ -125,8 +125,9 @@ class Analytics:
         age = (now - last) // timedelta(minutes=1) if query.confidence and last is not None else None
         snapshot = self._snapshot()
         final = self._final_through(query) if query.funnel else None
-        previous = resolve(query, now).previous if query.group_by != EVENT else None  # ends earlier while it goes on
-        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age, previous)
+        compared = resolve(query, now) if query.group_by != EVENT else None
+        until = compared and (compared.previous, compared.previous_until)  # later with every minute of the last day
+        parts = (snapshot.versions, self._facts.version(snapshot), current, sorted(posts.items()), final, age, until)
         return "|".join(repr(part) for part in parts)
 
     def close(self) -> None:

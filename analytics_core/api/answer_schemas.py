@@ -173,7 +173,7 @@ class AnswerSchema(_Schema):
     so_far: bool | None = Field(
         None,
         description="With compare: true while the last day of the range is still going on; the last day of the earlier "
-        "period then counts up to the same local time, to the last quarter hour that is over.",
+        "period then counts up to the same minute on local clocks.",
     )
     filters: dict[str, str | None]
     dimension: DimensionSchema | None = None

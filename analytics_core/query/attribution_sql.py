@@ -93,14 +93,14 @@ def compile_currencies(handle: str, query: Query, ranges: Sequence[SlotRange], f
 def attribution_rows(
     handle: str, query: Query, ranges: Sequence[SlotRange], attributions: Attributions, bound: Bound
 ) -> str:
-    """Rows in the columns slot, dimensions and measures, without any clicks."""
+    """Rows in the columns slot, dimensions, measures and `counts_at`, without any clicks."""
     amounts = "".join(
         f", CASE WHEN currency = {bound(code)} THEN revenue ELSE 0 END AS {revenue_column(place)}"
         for place, code in enumerate(attributions.currencies)
     )
     return (
         f"SELECT slot, {DIMENSION_COLUMNS}, {', '.join(f'0 AS {name}' for name in _CLICK_COUNTS)}, "
-        f"{', '.join(_COUNTS)}{amounts} "
+        f"{', '.join(_COUNTS)}{amounts}, counts_at "
         f"FROM ({_events(handle, query, ranges, bound)}) AS events"
     )
 
@@ -158,14 +158,17 @@ def compile_pending(handle: str, days: SlotRange, files: tuple[str, ...]) -> Sta
 
 
 def _events(handle: str, query: Query, ranges: Sequence[SlotRange], bound: Bound) -> str:
-    """What counts in the range by the question, impressions only where it shows them; `slot` says when it counts."""
+    """What counts in the range by the question, impressions only where it shows them. `slot` says when it counts, and
+    `counts_at` to the second."""
     shown = "" if query.shows_impressions else " AND conversions <> 0"
     if query.conversion_day == "conversion":
         return _in_force(handle, query.as_of, ranges, query.filters, bound) + shown
     slot = "coalesce(click_slot, slot)"
+    counts_at = "event.at - to_seconds(coalesce(seconds, 0))"
     return (
-        f"SELECT * REPLACE ({slot} AS slot) FROM {{attributions}} WHERE handle = {bound(handle)} "
-        f"AND slot >= {bound(min(one.start for one in ranges) - SLOTS_PER_DAY)} AND {in_ranges(ranges, bound, slot)}"
+        f"SELECT * REPLACE ({slot} AS slot), {counts_at} AS counts_at FROM {{attributions}} AS event "
+        f"WHERE event.handle = {bound(handle)} AND slot >= {bound(min(one.start for one in ranges) - SLOTS_PER_DAY)} "
+        f"AND {in_ranges(ranges, bound, slot)}"
         f"{_known(query.as_of, bound)}{and_filters(query.filters, bound)}{shown}"
     )
 
@@ -174,7 +177,8 @@ def _in_force(
     handle: str, as_of: datetime | None, ranges: Sequence[SlotRange], filters: Sequence[Filter], bound: Bound
 ) -> str:
     return (
-        f"SELECT * FROM {{attributions}} WHERE handle = {bound(handle)} AND {in_ranges(ranges, bound)}"
+        f"SELECT *, event.at AS counts_at FROM {{attributions}} AS event WHERE event.handle = {bound(handle)} "
+        f"AND {in_ranges(ranges, bound)}"
         f"{_known(as_of, bound)}{and_filters(filters, bound)}"
     )
 

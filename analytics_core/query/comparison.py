@@ -1,5 +1,5 @@
 """The earlier period that a question compares with: its days, which day of the range each of them stands beside, and
-where it ends while the range is still going on."""
+when it ends while the range is still going on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from analytics_core.model import Period, Query
-from analytics_core.slots import SlotRange, slot_of, slot_time, slots_of
+from analytics_core.slots import SlotRange, slot_of, slot_time
 from analytics_core.zones import same_time_of_day
 
 
@@ -48,15 +48,19 @@ def is_so_far(period: Period, now: datetime) -> bool:
     return last_day.start <= now < last_day.end
 
 
-def earlier_slots(earlier: Period, period: Period, now: datetime) -> SlotRange:
-    """The quarter hours of the earlier period. While the last day of the range is going on, its last day ends at the
-    same local time: after the last quarter hour that is over."""
-    whole = slots_of(earlier)
+def earlier_end(earlier: Period, period: Period, now: datetime) -> datetime:
+    """The end of the earlier period, which counts to before it. While the last day of the range is going on, its last
+    day ends at the same minute on local clocks."""
     if not is_so_far(period, now):
-        return whole
-    last_full = slot_time(slot_of(now))
-    end = slot_of(same_time_of_day(last_full, earlier.to_day, period.timezone))
-    return SlotRange(whole.start, max(whole.start, min(whole.end, end)))
+        return earlier.end
+    same = same_time_of_day(now.replace(second=0, microsecond=0), earlier.to_day, period.timezone)
+    return max(earlier.start, min(earlier.end, same))
+
+
+def slots_until(start: datetime, end: datetime) -> SlotRange:
+    """The quarter hours from `start` on that begin before `end`."""
+    last = slot_of(end)
+    return SlotRange(slot_of(start), last if slot_time(last) == end else last + 1)
 
 
 def _year_before(day: date) -> date:

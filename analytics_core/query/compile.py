@@ -9,6 +9,7 @@ never written into the text; what the text holds comes from the catalog and from
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -26,10 +27,10 @@ from analytics_core.query.attribution_sql import (
 )
 from analytics_core.query.click_sql import fact_scans, single_clicks
 from analytics_core.query.conditions import DIMENSION_COLUMNS, Bound, and_filters, in_ranges, shift, where
-from analytics_core.query.detail_sql import DetailFiles, detail_columns
+from analytics_core.query.detail_sql import detail_columns
 from analytics_core.query.event_columns import CLICK_COLUMNS, schema_of, selected
 from analytics_core.query.parse import MAX_DAYS, MAX_DAYS_OF_HOURS
-from analytics_core.query.resolve import DAY_GRAIN, Resolved
+from analytics_core.query.resolve import DAY_GRAIN, SINGLE_CLICKS, Resolved
 from analytics_core.query.time_keys import HOURS_PER_WEEK, SLOTS_PER_HOUR, Unit
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange
 from analytics_core.store.fact_files import FactFiles
@@ -38,7 +39,18 @@ from analytics_core.store.snapshot import Snapshot
 
 FIRST_DAYS: Final = pl.Schema({"dimension": pl.String, "from_day": pl.Date})
 
-Source = Snapshot | FactFiles | DetailFiles  # the cube of a snapshot, the facts behind it, or the detail grain
+
+@dataclass(frozen=True, slots=True)
+class RollupFiles:
+    """The roll-ups of a snapshot: its cube, or, when the question `asks_for_details`, whole UTC days of the detail
+    grain. What they cannot tell comes from the clicks of `facts`."""
+
+    snapshot: Snapshot
+    asks_for_details: bool
+    facts: FactFiles
+
+
+Source = RollupFiles | FactFiles
 
 # The cube's columns, and in those of the detail grain, which its files do not hold, nothing.
 _CUBE_ROW: Final = ", ".join((*CUBE_COLUMNS, *(f"CAST(NULL AS VARCHAR) AS {name}" for name in DETAIL_COLUMNS)))
@@ -69,8 +81,7 @@ def compile_buckets(
         f"CAST(coalesce(sum({sums[name]}), 0) AS {sql_type(kind)}) AS {name}" for name, kind in measures.items()
     )
     sql = (
-        f"WITH matching AS ({matching}), local AS (SELECT slot, {local_slot} AS local_slot, "
-        f"{', '.join(attributions.measures)} FROM matching) "
+        f"WITH matching AS ({matching}), local AS (SELECT *, {local_slot} AS local_slot FROM matching) "
         f"SELECT CAST({number} AS BIGINT) AS number, {summed} FROM local GROUP BY number ORDER BY number"
     )
     return Statement(sql, pl.Schema({"number": pl.Int64, **measures}), bound.values, scans, row_cap=row_cap)
@@ -163,7 +174,8 @@ def _of_periods(
     resolved: Resolved, attributions: Attributions, bound: Bound
 ) -> tuple[Mapping[str, pl.DataType | type[pl.DataType]], Mapping[str, str]]:
     """The measures of both periods by name: their types, and what is added up for them. A row counts in each period
-    that its slot lies in; without a previous period there is nothing in it."""
+    that its slot lies in, and in one that ends within a quarter hour if it was `before_end`; without a previous period
+    there is nothing in it."""
     current, previous = resolved.current, resolved.previous
     if previous is None:
         conditions = {"": None, "previous_": "false"}
@@ -172,6 +184,8 @@ def _of_periods(
         conditions = {"": f"slot >= {start}", "previous_": f"slot < {start}"}
     else:
         conditions = {"": in_ranges((current,), bound), "previous_": in_ranges((previous,), bound)}
+    if resolved.previous_until is not None:
+        conditions["previous_"] = f"{conditions['previous_']} AND before_end"
     measures: dict[str, pl.DataType | type[pl.DataType]] = {}
     sums: dict[str, str] = {}
     for prefix, condition in conditions.items():
@@ -184,12 +198,14 @@ def _of_periods(
 def _matching(
     handle: str, resolved: Resolved, source: Source, attributions: Attributions, bound: Bound
 ) -> tuple[str, Mapping[str, Scan]]:
-    """Rows with slot, dimensions and measures, of which all that match add up to the answer."""
+    """Rows with slot, dimensions and measures, of which all that match add up to the answer. `before_end` is among
+    them where the earlier period ends within a quarter hour."""
     clicks, scans = _clicks(handle, resolved, source, attributions, bound)
     if not attributions.files:
         return clicks, scans
     after = attribution_rows(handle, resolved.query, resolved.ranges, attributions, bound)
-    return f"{clicks} UNION ALL {after}", {**scans, **attributions.scans}
+    columns = f"* EXCLUDE (counts_at){_before_end(resolved, 'counts_at', bound)}"
+    return f"{clicks} UNION ALL SELECT {columns} FROM ({after}) AS attributed", {**scans, **attributions.scans}
 
 
 def _clicks(
@@ -197,34 +213,53 @@ def _clicks(
 ) -> tuple[str, Mapping[str, Scan]]:
     filters = resolved.query.filters
     columns = f"slot, {DIMENSION_COLUMNS}, clicks, bot_clicks{no_attribution_rows(attributions)}"
+    before_end = _before_end(resolved, "found.at", bound)
     if isinstance(source, FactFiles):
         single = single_clicks(handle, resolved.covered, resolved.query.as_of, source, bound)
         within = f" WHERE {in_ranges(resolved.ranges, bound)}{and_filters(filters, bound)}"
-        return f"SELECT {columns} FROM ({single}) AS single_clicks{within}", fact_scans(source)
+        return f"SELECT {columns}{before_end} FROM ({single}) AS found{within}", fact_scans(source)
     scans: dict[str, Scan] = {}
     parts: list[str] = []
     for grain, ranges in resolved.reads.items():
-        rows, of_rows = _grain(handle, grain, ranges, source, bound)
+        if _is_of_facts(grain, source):
+            rows, of_rows = _of_facts(handle, ranges, source.facts, bound)
+            end = before_end
+        else:
+            rows, of_rows = _of_rollup(handle, grain, ranges, source, bound)
+            end = before_end and ", true AS before_end"  # what is not is read from the facts
         scans |= of_rows
-        parts.append(f"SELECT {columns} FROM ({rows}) AS {grain}{where(filters, bound)}")
+        parts.append(f"SELECT {columns}{end} FROM ({rows}) AS found{where(filters, bound)}")
     return " UNION ALL ".join(parts), scans
 
 
-def _grain(
-    handle: str, grain: str, ranges: Sequence[SlotRange], source: Snapshot | DetailFiles, bound: Bound
+def _is_of_facts(grain: str, source: RollupFiles) -> bool:
+    return grain == SINGLE_CLICKS or (source.asks_for_details and grain != DAY_GRAIN)
+
+
+def _of_facts(
+    handle: str, ranges: Sequence[SlotRange], facts: FactFiles, bound: Bound
 ) -> tuple[str, Mapping[str, Scan]]:
-    """The rows of some ranges: of a grain of the cube, or whole days of the detail grain and else single clicks."""
+    outer = SlotRange(min(one.start for one in ranges), max(one.end for one in ranges))
+    single = single_clicks(handle, outer, None, facts, bound)
+    return f"SELECT * FROM ({single}) AS single_clicks WHERE {in_ranges(ranges, bound)}", fact_scans(facts)
+
+
+def _of_rollup(
+    handle: str, grain: str, ranges: Sequence[SlotRange], source: RollupFiles, bound: Bound
+) -> tuple[str, Mapping[str, Scan]]:
+    """The rows of some ranges: of a grain of the cube, or of the detail grain, which has whole days."""
+    name, columns = (DETAIL, detail_columns()) if source.asks_for_details else (grain, _CUBE_ROW)
     months = sorted({month for one in ranges for month in one.months})
-    if isinstance(source, Snapshot):
-        scan, name, columns = Scan(CLICK_COUNTS, source.count_files(grain, months)), grain, _CUBE_ROW
-    elif grain == DAY_GRAIN:
-        scan, name, columns = Scan(CLICK_COUNTS, source.snapshot.count_files(DETAIL, months)), DETAIL, detail_columns()
-    else:
-        outer = SlotRange(min(one.start for one in ranges), max(one.end for one in ranges))
-        single = single_clicks(handle, outer, None, source.facts, bound)
-        return f"SELECT * FROM ({single}) AS single_clicks WHERE {in_ranges(ranges, bound)}", fact_scans(source.facts)
     sql = (
         f"SELECT slot, {columns}, clicks, bot_clicks FROM {{{name}}} "
         f"WHERE handle = {bound(handle)} AND {in_ranges(ranges, bound)}"
     )
-    return sql, {name: scan}
+    return sql, {name: Scan(CLICK_COUNTS, source.snapshot.count_files(name, months))}
+
+
+def _before_end(resolved: Resolved, moment: str, bound: Bound) -> str:
+    """A column more for single rows where the earlier period ends within a quarter hour: whether it holds them yet."""
+    previous, until = resolved.previous, resolved.previous_until
+    if previous is None or until is None:
+        return ""
+    return f", (slot < {bound(previous.end - 1)} OR {moment} < {bound(until)}) AS before_end"

@@ -8,21 +8,10 @@ facts alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS, DETAIL_FILTERS, Dimension
 from analytics_core.model import Query
 from analytics_core.query.catalog import FILTERS, GROUPINGS
-from analytics_core.store.fact_files import FactFiles
-from analytics_core.store.snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class DetailFiles:
-    """Whole UTC days come from the detail grain, the rest from the clicks of `facts`."""
-
-    snapshot: Snapshot
-    facts: FactFiles
 
 
 def asks_for_details(query: Query) -> bool:

@@ -24,6 +24,7 @@ from analytics_core.query.attribution_sql import (
 )
 from analytics_core.query.catalog import FILTERS, GROUPINGS
 from analytics_core.query.compile import (
+    RollupFiles,
     Source,
     compile_all_keys,
     compile_buckets,
@@ -31,9 +32,9 @@ from analytics_core.query.compile import (
     compile_first_days,
     compile_keys,
 )
-from analytics_core.query.detail_sql import DetailFiles, asks_for_details, details_answer
+from analytics_core.query.detail_sql import asks_for_details, details_answer
 from analytics_core.query.event_columns import CLICK_COLUMNS, CONVERSION_COLUMNS, schema_of
-from analytics_core.query.resolve import DAY_GRAIN, QUARTER_HOUR_GRAIN, Resolved
+from analytics_core.query.resolve import DAY_GRAIN, QUARTER_HOUR_GRAIN, SINGLE_CLICKS, Resolved
 from analytics_core.query.rows import Breakdown, all_bucket_rows, bucket_rows, key_rows
 from analytics_core.slots import SlotRange, day_slots, slot_time, slots_of
 from analytics_core.store.fact_files import FactFiles, Facts, together
@@ -123,13 +124,15 @@ class Reader:
         """What clicks are counted from: the cube, the detail grain, or the facts, which know of each click when it was
         learnt and all of its dimensions; and what came of them."""
         query, attributions = resolved.query, self._attributions_of(resolved, snapshot)
-        if query.as_of is None and not asks_for_details(query):
-            return snapshot, attributions
+        is_detailed = asks_for_details(query)
+        single = resolved.reads.get(SINGLE_CLICKS, ())
+        if query.as_of is None and not is_detailed:
+            return RollupFiles(snapshot, is_detailed, self._single_clicks(query, single, snapshot)), attributions
         days = resolved.reads.get(DAY_GRAIN, ())
         has_details = snapshot.has_details(sorted({month for one in days for month in one.months}))
         if query.as_of is None and has_details and details_answer(query):
-            rest = resolved.reads.get(QUARTER_HOUR_GRAIN, ())
-            return DetailFiles(snapshot, self._single_clicks(query, rest, snapshot)), attributions
+            rest = (*resolved.reads.get(QUARTER_HOUR_GRAIN, ()), *single)
+            return RollupFiles(snapshot, is_detailed, self._single_clicks(query, rest, snapshot)), attributions
         ranges = (resolved.covered,) if query.asks_for_segments else resolved.ranges
         return self._single_clicks(query, ranges, snapshot), attributions
 

@@ -12,13 +12,14 @@ from typing import Final
 from analytics_core.dimensions import WEEKDAY_HOUR, Dimension
 from analytics_core.model import Period, Query, Sort
 from analytics_core.query.catalog import FILTERS, grouping
-from analytics_core.query.comparison import counterpart, earlier_period, earlier_slots, is_so_far
+from analytics_core.query.comparison import counterpart, earlier_end, earlier_period, is_so_far, slots_until
 from analytics_core.query.counterparts import previous_places
 from analytics_core.query.time_keys import Buckets, buckets_of_interval, buckets_of_week
-from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slots_of
+from analytics_core.slots import SLOTS_PER_DAY, Shift, SlotRange, shifts_of, slot_time, slots_of
 
 DAY_GRAIN: Final = "day"
 QUARTER_HOUR_GRAIN: Final = "quarter_hour"
+SINGLE_CLICKS: Final = "single_clicks"  # of a quarter hour in which the earlier period ends
 _FEWEST_KEYS: Final = "device"
 
 
@@ -28,7 +29,8 @@ class Resolved:
 
     Totals alone are added up over `dimension` too. `buckets` are those of a grouping by time, and `previous_places`
     says in which of them a number of the earlier period counts, as far as it has a counterpart.
-    `so_far`: the range is still going on, and `previous` ends at the same local time.
+    `so_far`: the range is still going on, and `previous` ends at the same local time. Where that is within a quarter
+    hour, `previous` holds all of it, and `previous_until` says up to when it counts.
     """
 
     query: Query
@@ -36,6 +38,7 @@ class Resolved:
     sort: Sort
     current: SlotRange
     previous: SlotRange | None
+    previous_until: datetime | None
     previous_period: Period | None
     so_far: bool
     reads: Mapping[str, tuple[SlotRange, ...]]
@@ -66,7 +69,9 @@ def resolve(query: Query, now: datetime) -> Resolved:
     dimension = grouping(query.group_by or _FEWEST_KEYS)
     period, earlier = query.period, earlier_period(query)
     current = slots_of(period)
-    previous = earlier_slots(earlier, period, query.as_of or now) if earlier else None
+    end = earlier_end(earlier, period, query.as_of or now) if earlier else None
+    previous = slots_until(earlier.start, end) if earlier and end else None
+    is_cut = previous is not None and end is not None and end < slot_time(previous.end)
     both = [current] if previous is None else [previous, current]
     outer = SlotRange(min(one.start for one in both), max(one.end for one in both))
     shifts = shifts_of(period.timezone, outer)
@@ -78,11 +83,14 @@ def resolve(query: Query, now: datetime) -> Resolved:
         sort=query.sort or dimension.default_sort,
         current=current,
         previous=previous,
+        previous_until=end if is_cut else None,
         previous_period=earlier,
         so_far=earlier is not None and is_so_far(period, query.as_of or now),
-        reads={QUARTER_HOUR_GRAIN: tuple(_apart(both))}
-        if _needs_quarter_hours(query, buckets, shifts)
-        else _mixed_grains(_apart(both)),
+        reads=_reads(
+            both,
+            SlotRange(previous.end - 1, previous.end) if previous and is_cut else None,
+            quarter_hours_only=_needs_quarter_hours(query, buckets, shifts),
+        ),
         shifts=shifts,
         buckets=buckets,
         previous_places=previous_places(buckets, past, partial(counterpart, earlier=earlier, query=query))
@@ -105,6 +113,18 @@ def _needs_quarter_hours(query: Query, buckets: Buckets | None, shifts: Sequence
     if buckets is None:
         return False
     return buckets.unit != "local_day" or any(shift.slots % SLOTS_PER_DAY for shift in shifts)
+
+
+def _reads(
+    ranges: Sequence[SlotRange], single: SlotRange | None, *, quarter_hours_only: bool
+) -> dict[str, tuple[SlotRange, ...]]:
+    """Which parts of the ranges come from which grain; `single` from the single clicks."""
+    parts = _apart(ranges if single is None else [*ranges, single])
+    if single is None:
+        return {QUARTER_HOUR_GRAIN: tuple(parts)} if quarter_hours_only else _mixed_grains(parts)
+    others = [part for part in parts if part != single]
+    from_cube = {QUARTER_HOUR_GRAIN: tuple(others)} if quarter_hours_only else _mixed_grains(others)
+    return {**(from_cube if others else {}), SINGLE_CLICKS: (single,)}
 
 
 def _apart(ranges: Sequence[SlotRange]) -> list[SlotRange]:

@@ -11,7 +11,7 @@ from analytics_core.store.commit_log import ForgottenCommitError, read_commit
 
 # How roll-ups follow from facts: with another version here, the next sync derives those of every lake anew. Release
 # 0.1.0 named none, and what it derived beside a compaction could be wrong.
-_VERSION: Final = "3"
+_VERSION: Final = "4"
 DERIVATION_VERSION: Final = f"{_VERSION}:{','.join((*CUBE_COLUMNS, *DETAIL_COLUMNS))}"
 
 # What commits of the counts say about how they were derived: when one of these is another now, they are derived anew.

@@ -199,7 +199,7 @@ ATTRIBUTIONS: Final = TableSpec(
         "click_event_id": pl.Int64,
         "consent": pl.String,
         "visitor": pl.Int64,  # of the click; null while pending, for bots, and where consent was denied
-        "seconds": pl.Int64,  # from the click (as the ctx says) to the conversion; null: an impression
+        "seconds": pl.Int64,  # from the click, as the ctx says; null without a ctx
         **dict.fromkeys(sums_of("attributions"), pl.Int64),
         **dict.fromkeys(sums_of("attributions", "money"), MONEY),  # of this row's conversions
         "currency": pl.String,

@@ -22,6 +22,7 @@ EVENT_COLUMNS: Final = {
     for name, kind in ATTRIBUTIONS.columns.items()
     if name not in (*TAKEN_FROM_CLICKS, "segment", "visitor", "month")
 }
+_SECONDS: Final = (pl.col("at") - pl.col("clicked_at")).dt.total_seconds()
 # What must be known of a click that an event names. `visitor` is null for bots.
 KNOWN_COLUMNS: Final = ("handle", "event_id", "at", "visitor", *TAKEN_FROM_CLICKS, "learnt_at")
 # The UTC day on which the click of an event happened, as its ctx says. The log may say the day before or after: clocks
@@ -47,7 +48,7 @@ def conversion_events(conversions: pl.LazyFrame) -> pl.LazyFrame:
         click_slot=slot_column("clicked_at"),
         event_id="conversion_id",
         confidence=pl.lit(None, dtype=pl.Float64),
-        seconds=(pl.col("at") - pl.col("clicked_at")).dt.total_seconds(),
+        seconds=_SECONDS,
         conversions=pl.lit(1, dtype=pl.Int64),
         impressions=pl.lit(0, dtype=pl.Int64),
         revenue=pl.col("value"),
@@ -71,7 +72,7 @@ def impression_events(signals: pl.LazyFrame) -> pl.LazyFrame:
             event_id="signal_id",
             event_type=pl.lit(None, dtype=pl.String),
             currency=pl.lit(None, dtype=pl.String),
-            seconds=pl.lit(None, dtype=pl.Int64),
+            seconds=_SECONDS,
             conversions=pl.lit(0, dtype=pl.Int64),
             impressions=pl.lit(1, dtype=pl.Int64),
             revenue=pl.lit(0, dtype=MONEY),

@@ -341,12 +341,12 @@ def test_the_state_of_a_funnel_changes_with_its_posts(world: Filled) -> None:
     assert world.analytics.state(QUERY) == breakdown
 
 
-def test_the_state_of_a_comparison_changes_each_quarter_hour_while_the_last_day_goes_on(
+def test_the_state_of_a_comparison_changes_each_minute_while_the_last_day_goes_on(
     world: Filled, engine: Engine
 ) -> None:
     today = Period(NOW.date(), NOW.date())
     compared, alone = (Query("acme", "slug", today, compare=compare) for compare in ("previous", None))
-    now, soon, later = (world.at(NOW + timedelta(minutes=wait), engine).analytics for wait in (0, 14, 15))
+    now, soon, later = (world.at(NOW + timedelta(seconds=wait), engine).analytics for wait in (0, 59, 60))
     assert now.state(compared) == soon.state(compared) != later.state(compared)
     assert now.state(alone) == later.state(alone)
 

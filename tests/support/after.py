@@ -113,7 +113,7 @@ class World:
                     "confidence": None if converts else one["confidence"],
                     "click_event_id": one["click_event_id"],
                     "visitor": visitors.get(identity),
-                    "seconds": int((one["at"] - one["clicked_at"]).total_seconds()) if converts else None,
+                    "seconds": int((one["at"] - one["clicked_at"]).total_seconds()) if one["clicked_at"] else None,
                     "conversions": int(converts),
                     "impressions": int(not converts),
                     "revenue": one["value"] if converts else Decimal(0),

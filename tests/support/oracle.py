@@ -44,20 +44,21 @@ _SEEN = {
 }
 
 
-def answer(facts: Sequence[Fact], query: Query) -> list[Line]:
+def answer(facts: Sequence[Fact], query: Query, now: datetime) -> list[Line]:
     """(key, counts, the same of the previous period or None), in order."""
     seen = _seen(facts, query)
+    past = _so_far(seen, query, now)
     group_by = query.key_name
     current = _counts(seen, group_by, *_days(query.period))
     earlier = _earlier(query)
     if group_by in TIMES:
         keys = _keys(query, group_by, *_days(query.period))
-        beside = _beside(seen, query, *earlier) if earlier else {}
+        beside = _beside(past, query, *earlier) if earlier else {}
         lines = [(key, current.get(key, NONE), beside.get(key)) for key in keys]
         if query.sort == "desc":
             lines.reverse()
     else:
-        previous = _counts(seen, group_by, *earlier) if earlier else {}
+        previous = _counts(past, group_by, *earlier) if earlier else {}
         sign = 1 if query.sort == "asc" else -1
         found = sorted(current.keys() | previous.keys(), key=lambda key: (sign * current.get(key, NONE)[0], key))
         lines = [(key, current.get(key, NONE), previous.get(key, NONE) if earlier else None) for key in found]
@@ -105,10 +106,48 @@ def _hour_beside(key: str, query: Query, day: date) -> str | None:
     return None
 
 
-def previous_totals(facts: Sequence[Fact], query: Query) -> Counts | None:
+def previous_totals(facts: Sequence[Fact], query: Query, now: datetime) -> Counts | None:
     """Everything in the earlier period, whatever it is paired with."""
     earlier = _earlier(query)
-    return None if earlier is None else _sum(_counts(_seen(facts, query), "handle", *earlier).values())
+    if earlier is None:
+        return None
+    return _sum(_counts(_so_far(_seen(facts, query), query, now), "handle", *earlier).values())
+
+
+def _so_far(seen: pl.DataFrame, query: Query, now: datetime) -> pl.DataFrame:
+    """What had happened on the last day to compare with by the minute that clocks show now, if the range goes on."""
+    earlier = _earlier(query)
+    now = query.as_of or now
+    minute = _minutes(now.date(), query).filter(pl.col("at") <= now).tail(1)
+    if earlier is None or minute["local_day"].item() != query.period.to_day:
+        return seen
+    shown = minute["clock"].item()
+    around = _minutes(earlier[1], query)
+    alike = around.filter((pl.col("local_day") == earlier[1]) & (pl.col("clock") == shown))["at"]
+    if alike.len():
+        until = alike[-1] if _is_second(minute, query) else alike[0]
+    else:  # clocks skipped it: as far after the gap as it would have been
+        before = around.filter(pl.col("local") < datetime.combine(earlier[1], shown)).tail(1)
+        late = datetime.combine(earlier[1], shown) - before["local"].item()
+        until = before["at"].item() + late
+    return seen.filter((pl.col("local_day") != earlier[1]) | (pl.col("at") < until))
+
+
+def _is_second(minute: pl.DataFrame, query: Query) -> bool:
+    """Whether clocks show this minute for the second time on its day."""
+    day, clock, at = minute["local_day"].item(), minute["clock"].item(), minute["at"].item()
+    alike = _minutes(day, query).filter((pl.col("local_day") == day) & (pl.col("clock") == clock))
+    return alike.height > 1 and alike["at"][-1] == at
+
+
+def _minutes(day: date, query: Query) -> pl.DataFrame:
+    """Every minute around a day: when it begins, and what clocks show then."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    at = pl.datetime_range(start - timedelta(days=2), start + timedelta(days=3), "1m", eager=True)
+    times = _times(at.cast(UTC_MICROSECONDS).alias("at"), query.period.timezone)
+    return times.select("local_day", "local", clock=pl.col("local").dt.time()).with_columns(
+        at=at.cast(UTC_MICROSECONDS)
+    )
 
 
 def _earlier(query: Query) -> tuple[date, date] | None:
@@ -211,6 +250,7 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         "impressions",
         "revenue",
         "currency",
+        "at",
         *_times(seen["at"], query.period.timezone),
         pl.lit("").alias("handle"),
         country=pl.col("country").fill_null(NOT_TRACKED),
@@ -240,6 +280,7 @@ def _times(at: pl.Series, timezone: str) -> pl.DataFrame:
     ).alias("at")
     return pl.DataFrame([local, offsets]).select(
         local_day=pl.col("at").dt.date(),
+        local=pl.col("at"),
         day=pl.col("at").dt.strftime("%Y%m%d"),
         week=pl.col("at").dt.strftime("%G-W%V"),
         month=pl.col("at").dt.strftime("%Y%m"),

@@ -21,6 +21,7 @@ from analytics_core.query.attribution_sql import (
 )
 from analytics_core.query.catalog import FILTERS
 from analytics_core.query.compile import (
+    RollupFiles,
     compile_all_keys,
     compile_buckets,
     compile_events,
@@ -47,6 +48,7 @@ FACTS = FactFiles(
     ("verdicts.parquet",),
     HistoryFiles(SegmentRules(), ("earlier-clicks.parquet",), ("attributions.parquet",)),
 )
+ROLLUPS = RollupFiles(SNAPSHOT, asks_for_details=False, facts=FactFiles((), ()))
 FOLLOWED = Attributions(("attributions.parquet",), ("EUR", "USD"))
 
 
@@ -55,9 +57,9 @@ def statements(query: Query) -> list[Statement]:
     by_day = resolve(Query(query.handle, "day", query.period, query.filters), NOW)
     covered = slots_of(query.period)
     return [
-        *(compile_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
-        *(compile_all_keys(query.handle, grouped, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
-        *(compile_buckets(query.handle, by_day, source, FOLLOWED) for source in (SNAPSHOT, FACTS)),
+        *(compile_keys(query.handle, grouped, source, FOLLOWED) for source in (ROLLUPS, FACTS)),
+        *(compile_all_keys(query.handle, grouped, source, FOLLOWED) for source in (ROLLUPS, FACTS)),
+        *(compile_buckets(query.handle, by_day, source, FOLLOWED) for source in (ROLLUPS, FACTS)),
         compile_currencies(query.handle, query, (covered,), FOLLOWED.files),
         compile_times(query.handle, query, covered, FOLLOWED.files),
         compile_conversions(query.handle, query, covered, FOLLOWED.files),
@@ -103,7 +105,7 @@ def test_no_value_is_written_into_the_text(name: str, value: str, exclude: bool)
 )
 def test_only_the_files_of_the_period_are_read(timezone: str, filters: tuple[Filter, ...], files: set[str]) -> None:
     query = Query("acme", "country", Period(PERIOD.from_day, PERIOD.to_day, timezone), filters)
-    statement = compile_keys("acme", resolve(query, NOW), SNAPSHOT)
+    statement = compile_keys("acme", resolve(query, NOW), ROLLUPS)
     assert {file for scan in statement.scans.values() for file in scan.files} == files
 
 
@@ -121,6 +123,6 @@ def test_of_what_followed_only_the_files_that_can_count_are_read() -> None:
 
 
 def test_where_nothing_followed_the_statement_asks_for_clicks_alone() -> None:
-    statement = compile_keys("acme", resolve(Query("acme", "slug", PERIOD), NOW), SNAPSHOT)
+    statement = compile_keys("acme", resolve(Query("acme", "slug", PERIOD), NOW), ROLLUPS)
     assert "attributions" not in statement.sql
     assert list(statement.schema) == ["place", "key", "clicks", "bot_clicks", "previous_clicks", "previous_bot_clicks"]

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analytics_core.model import Interval, Period, Query
-from analytics_core.query.comparison import earlier_period, earlier_slots
+from analytics_core.query.comparison import earlier_end, earlier_period
 from analytics_core.query.resolve import resolve
 from analytics_core.query.time_keys import buckets_of_interval, buckets_of_week
-from analytics_core.slots import shifts_of, slot_time, slots_of
+from analytics_core.slots import shifts_of, slots_of
 from analytics_core.zones import NAMES, local_midnight
 
 NOW = datetime(2040, 1, 1, tzinfo=UTC)
@@ -109,7 +109,8 @@ def test_the_earlier_period(
 @pytest.mark.parametrize(
     ("now", "end"),
     [
-        (datetime(2026, 3, 30, 13, 44, 59, tzinfo=UTC), datetime(2026, 3, 23, 14, 30, tzinfo=UTC)),  # 15:44 in Berlin
+        (datetime(2026, 3, 30, 13, 44, 59, tzinfo=UTC), datetime(2026, 3, 23, 14, 44, tzinfo=UTC)),  # 15:44 in Berlin
+        (datetime(2026, 3, 29, 22, 0, 30, tzinfo=UTC), datetime(2026, 3, 22, 23, 0, tzinfo=UTC)),  # just begun
         (datetime(2026, 3, 29, 21, 59, tzinfo=UTC), datetime(2026, 3, 23, 23, 0, tzinfo=UTC)),  # the day before
         (datetime(2026, 3, 30, 22, 0, tzinfo=UTC), datetime(2026, 3, 23, 23, 0, tzinfo=UTC)),  # the day is over
     ],
@@ -119,14 +120,14 @@ def test_the_earlier_period_ends_at_the_same_local_time_while_the_last_day_goes_
 ) -> None:
     period = Period(date(2026, 3, 30), date(2026, 3, 30), "Europe/Berlin")  # in summer time
     earlier = Period(date(2026, 3, 23), date(2026, 3, 23), "Europe/Berlin")  # in winter time
-    assert slot_time(earlier_slots(earlier, period, now).end) == end
+    assert earlier_end(earlier, period, now) == end
 
 
 def test_a_time_that_clocks_skipped_on_the_earlier_day_comes_after_the_gap() -> None:
     period = Period(date(2026, 4, 5), date(2026, 4, 5), "Europe/Berlin")
     earlier = Period(date(2026, 3, 29), date(2026, 3, 29), "Europe/Berlin")
-    found = earlier_slots(earlier, period, datetime(2026, 4, 5, 0, 30, tzinfo=UTC))  # 2:30; there is none
-    assert slot_time(found.end) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    found = earlier_end(earlier, period, datetime(2026, 4, 5, 0, 31, tzinfo=UTC))  # 2:31; there is none
+    assert found == datetime(2026, 3, 29, 1, 31, tzinfo=UTC)
 
 
 @settings(deadline=None)
