@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -35,6 +36,7 @@ from analytics_core.store.snapshot import Snapshot
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 2, 28))
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+WHILE_IT_GOES_ON = datetime(2026, 2, 28, 12, 7, tzinfo=UTC)
 MONTHS = ("2025-12", "2026-01", "2026-02", "2026-03")
 SNAPSHOT = Snapshot(
     data_version=3,
@@ -52,9 +54,9 @@ ROLLUPS = RollupFiles(SNAPSHOT, asks_for_details=False, facts=FactFiles((), ()))
 FOLLOWED = Attributions(("attributions.parquet",), ("EUR", "USD"))
 
 
-def statements(query: Query) -> list[Statement]:
-    grouped = resolve(query, NOW)
-    by_day = resolve(Query(query.handle, "day", query.period, query.filters), NOW)
+def statements(query: Query, now: datetime = NOW) -> list[Statement]:
+    grouped = resolve(query, now)
+    by_day = resolve(replace(query, group_by="day"), now)
     covered = slots_of(query.period)
     return [
         *(compile_keys(query.handle, grouped, source, FOLLOWED) for source in (ROLLUPS, FACTS)),
@@ -70,12 +72,13 @@ def statements(query: Query) -> list[Statement]:
 
 
 @pytest.mark.parametrize("day", ["conversion", "click"])
-def test_the_handle_is_the_first_condition_on_every_table(day: ConversionDay) -> None:
+@pytest.mark.parametrize("now", [NOW, WHILE_IT_GOES_ON])
+def test_the_handle_is_the_first_condition_on_every_table(now: datetime, day: ConversionDay) -> None:
     some = (Filter("country", ("DE",)),)
-    for statement in statements(Query("acme", "slug", PERIOD, some, compare="previous", conversion_day=day)):
+    for statement in statements(Query("acme", "slug", PERIOD, some, compare="previous", conversion_day=day), now):
         tables = re.findall(r"\{(?!verdicts)\w+\}", statement.sql)
         first = re.findall(
-            r"\{\w+\}(?: AS click LEFT JOIN \{verdicts\}[^W]+| AS link)? WHERE (?:\w+\.)?handle = (\$\w+)",
+            r"\{\w+\}(?: AS click LEFT JOIN \{verdicts\}[^W]+| AS link| AS event)? WHERE (?:\w+\.)?handle = (\$\w+)",
             statement.sql,
         )
         assert len(first) == len(tables) >= 1
