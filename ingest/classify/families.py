@@ -7,6 +7,7 @@ from functools import cache
 import polars as pl
 
 from ingest.classify.list_files import read_toml
+from ingest.classify.ordered_rules import Rule, Undecided, compile_rules
 
 UNKNOWN_FAMILY = "unknown"
 
@@ -22,13 +23,11 @@ def systems(decoded: pl.Series) -> pl.Series:
 
 
 @cache
-def _rules(name: str) -> tuple[tuple[str, str], ...]:
-    rules = read_toml(name)["rule"]
-    return tuple(
-        (rule["family"], "(?i)" + "|".join(f"(?:{pattern})" for pattern in rule["patterns"])) for rule in rules
-    )
+def _rules(name: str) -> tuple[Rule, ...]:
+    return compile_rules(read_toml(name)["rule"], answer="family")
 
 
 def _families(decoded: pl.Series, name: str) -> pl.Series:
-    verdicts = [pl.when(pl.col("agent").str.contains(pattern)).then(pl.lit(family)) for family, pattern in _rules(name)]
-    return pl.DataFrame({"agent": decoded}).select(family=pl.coalesce(*verdicts, pl.lit(UNKNOWN_FAMILY)))["family"]
+    agents = Undecided(decoded)
+    agents.ask(_rules(name))
+    return agents.answers(otherwise=UNKNOWN_FAMILY).alias("family")

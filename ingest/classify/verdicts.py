@@ -21,7 +21,7 @@ CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {
     "browser": browsers,
     "os": systems,
 }
-_RULES_VERSION: Final = 4  # raise it when the rules of devices or families, exceptions or the use of the lists change
+_RULES_VERSION: Final = 5  # raise it when the rules of devices or families, exceptions or the use of the lists change
 _MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
     [
@@ -40,29 +40,14 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     """
     decoded = decode_until_stable(user_agents)
     rules = bot_rules(decoded)
-    is_bot = rules.is_not_null()
-    names = bot_names(decoded.filter(is_bot)).with_columns(place=is_bot.arg_true())
-    agents = pl.DataFrame(
-        [
-            user_agents.alias("user_agent"),
-            decoded.alias("decoded"),
-            rules,
-            *(CLASSIFIERS[name](decoded).alias(name) for name in OF_BOTS),
-        ]
+    is_person = rules.is_null()
+    people, bots = decoded.filter(is_person), decoded.filter(~is_person)
+    of_people = pl.DataFrame(
+        [is_person.arg_true().alias("place"), *(CLASSIFIERS[name](people).alias(name) for name in OF_BOTS)]
     )
-    is_person = pl.col("bot_rule").is_null()
-    return (
-        agents.with_row_index("place")
-        .join(names, on="place", how="left", maintain_order="left")
-        .select(
-            "user_agent",
-            "decoded",
-            "bot_rule",
-            "bot_name",
-            "bot_category",
-            *(
-                pl.when(is_person).then(name).otherwise(pl.lit(of_bots)).alias(name)
-                for name, of_bots in OF_BOTS.items()
-            ),
-        )
+    of_bots = bot_names(bots).with_columns(
+        (~is_person).arg_true().alias("place"), *(pl.lit(answer).alias(name) for name, answer in OF_BOTS.items())
     )
+    told = pl.concat([of_people, of_bots], how="diagonal").sort("place").drop("place")
+    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), rules])
+    return agents.hstack(told).select("user_agent", "decoded", "bot_rule", "bot_name", "bot_category", *OF_BOTS)
