@@ -1,16 +1,19 @@
-"""Name and category of agents already judged bots, from monperrus `crawler-user-agents`. Never used for the verdict."""
+"""Name, kind and purpose of agents already judged bots. Never used for the verdict.
+
+Names come from lists/bot_names.toml, from monperrus `crawler-user-agents`, and else out of the agent itself.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import polars as pl
 
-from ingest.classify.list_files import read_json
+from ingest.classify.list_files import read_json, read_toml
 
 # The list's tags in order of how much they say, with the word that the screens use.
 _CATEGORIES: Final = {
@@ -27,15 +30,27 @@ _CATEGORIES: Final = {
     "browser-automation": "browser automation",
     "academic": "academic",
 }
-_COLUMNS: Final = ("bot_name", "bot_category")
+_COLUMNS: Final = ("bot_name", "bot_category", "bot_purpose")
 _ADDRESS: Final = r"\w/\w"
 _ESCAPED: Final = re.compile(r"\\([^\w])")
+_LIKE: Final = r"(?i)\blike [^;()]*"  # `like FeedFetcher-Google` is another's name
+_BROWSER: Final = "(?i)^mozilla/"
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
     literals: dict[str, tuple[str, str | None]]  # text in the agent → name, category
     regexes: tuple[tuple[str, str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnNames:
+    bots: dict[str, tuple[str, str]]  # lower-case text in the agent → name, category
+    kinds: tuple[tuple[str, str], ...]  # regex, category
+    browsers: tuple[str, ...]  # regexes whose first group is the name, for agents that begin as a browser does
+    products: tuple[str, ...]  # the same for the others
+    parts: str  # regex of what is no name
+    purposes: dict[str, str]  # category → purpose
 
 
 @cache
@@ -55,6 +70,19 @@ def _names() -> _Names:
     return _Names(literals, tuple(regexes))
 
 
+@cache
+def _own_names() -> _OwnNames:
+    own = read_toml("bot_names.toml")
+    return _OwnNames(
+        bots={bot["text"]: (bot["name"], bot["category"]) for bot in own["bots"]},
+        kinds=tuple((f"(?i){kind['pattern']}", kind["category"]) for kind in own["kinds"]),
+        browsers=tuple(f"(?i){shape['pattern']}" for shape in own["shapes"] if shape["of"] == "browser"),
+        products=tuple(f"(?i){shape['pattern']}" for shape in own["shapes"] if shape["of"] == "product"),
+        parts=f"(?i){own['parts']['pattern']}",
+        purposes=own["purposes"],
+    )
+
+
 def _plain(text: str) -> str:
     """A name out of a pattern: of every choice the first, and nothing after a gap or a version."""
     without_edges = re.sub(r"^\^|\(\^\| \)|\(\[\^-\]\|\$\)|\$$", "", text)
@@ -63,35 +91,94 @@ def _plain(text: str) -> str:
 
 
 def bot_names(decoded: pl.Series) -> pl.DataFrame:
-    """`bot_name` and `bot_category` of decoded agents that are bots; null where the list does not know one.
+    """`bot_name`, `bot_category` and `bot_purpose` of decoded agents that are bots; null where nothing tells them.
 
-    Of several names in one agent the longest counts, as the most particular; an address (`yandex.com/bots`) only alone.
+    The purpose is `search`, `agent` (for a person who asked), `training`, `preview`, `monitor`, `scanner`, `library` or
+    `other`. Of several names in one agent the longest counts, as the most particular; an address (`yandex.com/bots`)
+    only alone.
     """
+    agents = pl.DataFrame({"agent": decoded.str.replace_all(_LIKE, "")}).with_row_index("place")
+    own = _by_own(agents)
+    listed = _by_list(own.filter(pl.col("bot_name").is_null()).select("place", "agent"))
+    shaped = _by_shape(listed.filter(pl.col("bot_name").is_null()))
+    named = (frame.filter(pl.col("bot_name").is_not_null()) for frame in (own, listed))
+    purposes = _own_names().purposes
+    return (
+        pl.concat([*named, shaped])
+        .sort("place")
+        .with_columns(bot_purpose=_looked_up(pl.col("bot_category"), purposes))
+        .select(_COLUMNS)
+    )
+
+
+def _by_own(agents: pl.DataFrame) -> pl.DataFrame:
+    bots = _own_names().bots
+    texts = pl.col("agent").str.extract_many(list(bots), ascii_case_insensitive=True, overlapping=True)
+    text = pl.element()
+    longest = texts.list.eval(text.sort_by(text.str.len_bytes(), descending=True).first()).list.first()
+    return _with_entry(agents, longest.str.to_lowercase(), bots)
+
+
+def _by_list(agents: pl.DataFrame) -> pl.DataFrame:
     names = _names()
-    agent = pl.col("agent")
-    texts = agent.str.extract_many(list(names.literals), overlapping=True)
+    texts = pl.col("agent").str.extract_many(list(names.literals), overlapping=True)
     text = pl.element()
     most_particular = text.sort_by(text.str.contains(_ADDRESS), -text.str.len_bytes().cast(pl.Int32)).first()
-    best = texts.list.eval(most_particular).list.first()
-    frame = pl.DataFrame({"agent": decoded}).with_row_index("place").with_columns(best=best)
-    by_text = frame.with_columns(
-        _looked_up(pl.col("best"), {text: entry[part] for text, entry in names.literals.items()}).alias(column)
-        for part, column in enumerate(_COLUMNS)
-    )
+    by_text = _with_entry(agents, texts.list.eval(most_particular).list.first(), names.literals)
+    which = _first((pattern, number) for number, (pattern, _, _) in enumerate(names.regexes))
+    entries = {number: (name, category) for number, (_, name, category) in enumerate(names.regexes)}
     found = pl.col("bot_name").is_not_null()
-    which = pl.coalesce(
-        pl.lit(None, dtype=pl.Int32),
+    by_regex = _with_entry(by_text.filter(~found).select("place", "agent"), which, entries)
+    kind, category = _kind(), pl.col("bot_category")
+    is_told_apart = (category == "ai") & kind.str.starts_with("ai ")  # the list has one tag for three purposes
+    return pl.concat([by_text.filter(found), by_regex]).with_columns(
+        bot_category=pl.when(is_told_apart).then(kind).otherwise(pl.coalesce(category, kind))
+    )
+
+
+def _by_shape(agents: pl.DataFrame) -> pl.DataFrame:
+    own = _own_names()
+    agent = pl.col("agent")
+    is_browser = agent.str.contains(_BROWSER)
+    name = pl.when(is_browser).then(_extracted(own.browsers)).otherwise(_extracted(own.products))
+    is_name = ~name.str.contains(own.parts) & (name != "")
+    return agents.with_columns(bot_name=pl.when(is_name).then(name), bot_category=_kind())
+
+
+def _extracted(regexes: Iterable[str]) -> pl.Expr:
+    return pl.coalesce(*(pl.col("agent").str.extract(regex, 1) for regex in regexes)).str.strip_chars(" -.!,")
+
+
+def _kind() -> pl.Expr:
+    return pl.coalesce(
+        pl.lit(None, dtype=pl.String),
         *(
-            pl.when(agent.str.contains(pattern)).then(pl.lit(number, dtype=pl.Int32))
-            for number, (pattern, _, _) in enumerate(names.regexes)
+            pl.when(pl.col("agent").str.contains(regex)).then(pl.lit(category))
+            for regex, category in _own_names().kinds
         ),
     )
-    by_regex = by_text.filter(~found).with_columns(
-        _looked_up(which, {number: entry[part] for number, (_, *entry) in enumerate(names.regexes)}).alias(column)
-        for part, column in enumerate(_COLUMNS)
+
+
+def _first(numbered: Iterable[tuple[str, int]]) -> pl.Expr:
+    return pl.coalesce(
+        pl.lit(None, dtype=pl.Int32),
+        *(
+            pl.when(pl.col("agent").str.contains(pattern)).then(pl.lit(number, dtype=pl.Int32))
+            for pattern, number in numbered
+        ),
     )
-    return pl.concat([by_text.filter(found), by_regex]).sort("place").select(_COLUMNS)
 
 
-def _looked_up(key: pl.Expr, entries: Mapping[str, str | None] | Mapping[int, str | None]) -> pl.Expr:
+def _with_entry(agents: pl.DataFrame, key: pl.Expr, entries: Mapping[Any, tuple[str, str | None]]) -> pl.DataFrame:
+    return agents.with_columns(key=key).select(
+        "place",
+        "agent",
+        *(
+            _looked_up(pl.col("key"), {text: entry[part] for text, entry in entries.items()}).alias(column)
+            for part, column in enumerate(("bot_name", "bot_category"))
+        ),
+    )
+
+
+def _looked_up(key: pl.Expr, entries: Mapping[Any, str | None]) -> pl.Expr:
     return key.replace_strict(entries, default=None, return_dtype=pl.String)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.agents import KINDS
 
 from ingest.classify.bot_list import bot_list, compile_bot_list, own_rules
 from ingest.classify.bot_rules import bot_rules
@@ -16,11 +17,6 @@ from ingest.classify.list_files import read_json, read_toml
 from ingest.classify.refresh import require_compilable
 from ingest.classify.verdicts import classify_user_agents
 
-KINDS = [
-    line.split("\t")
-    for line in (Path(__file__).parent / "bots_by_kind.tsv").read_text(encoding="utf-8").splitlines()
-    if not line.startswith("#")
-]
 OFF = "unknown-product-after-browser"
 # Words that phones are called by: English nouns, and the words that isbot's list asks for.
 NOUNS = (Path(__file__).parent / "nouns.txt").read_text(encoding="utf-8").split()
@@ -28,15 +24,12 @@ LIST_WORDS = sorted(word.strip() for word in bot_list().words if word.strip().is
 
 
 def test_an_agent_of_a_kind_has_the_rule_written_beside_it() -> None:
-    found = bot_rules(pl.Series([agent for _, _, agent in KINDS])).to_list()
-    wrong = [
-        (kind, agent, expected, rule)
-        for (kind, expected, agent), rule in zip(KINDS, found, strict=True)
-        if (rule is None if expected == "bot" else rule != (None if expected == "person" else expected))
-    ]
+    judged = KINDS.with_columns(rule=bot_rules(KINDS["agent"]).fill_null("person"))
+    is_any_bot = (pl.col("expected") == "bot") & (pl.col("rule") != "person")
 
-    assert wrong == []
-    assert len({agent for _, _, agent in KINDS}) == len(KINDS) >= 180
+    assert judged.filter(~is_any_bot & (pl.col("expected") != pl.col("rule"))).rows() == []
+    assert KINDS["agent"].is_unique().all()
+    assert KINDS.height >= 180
 
 
 def test_an_unknown_product_after_a_desktop_browser_is_a_rule_that_is_off() -> None:
@@ -93,7 +86,7 @@ def test_an_agent_encoded_once_or_twice_has_the_verdict_of_the_plain_one(agents:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.sampled_from([row[2] for row in KINDS]), st.text(max_size=30), st.integers(min_value=0, max_value=200))
+@given(st.sampled_from(KINDS["agent"].to_list()), st.text(max_size=30), st.integers(min_value=0, max_value=200))
 def test_any_agent_with_any_text_put_into_it_has_a_verdict(agent: str, text: str, place: int) -> None:
     changed = agent[:place] + text + agent[place:]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.agents import EXAMPLES
 
 from analytics_core.store.request_rules import HEAD_RULE
 from ingest.classify import LIST_VERSION, classify_user_agents
@@ -16,15 +16,6 @@ from ingest.classify.bot_list import bot_list, compile_bot_list
 from ingest.classify.list_files import LISTS, read_json, read_toml
 from ingest.classify.refresh import changes, require_compilable
 
-EXAMPLES = pl.DataFrame(
-    [
-        line.split("\t")
-        for line in (Path(__file__).parent / "user_agents.tsv").read_text(encoding="utf-8").splitlines()
-        if not line.startswith("#")
-    ],
-    schema=["group", "expected", "agent"],
-    orient="row",
-)
 COLUMNS = ["user_agent", "decoded", "bot_rule", "bot_name", "bot_category", "device", "browser", "os"]
 
 
@@ -81,12 +72,12 @@ def test_an_encoded_agent_gets_the_verdict_of_the_plain_one(judged: pl.DataFrame
         ("Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "isbot:bot", "GPTBot", "ai"),
         ("python-requests/2.32.3", "isbot:python", "python-requests", "http library"),
         ("curl/8.10.1", "isbot:url", "curl", "http library"),
-        ("Dart/3.5 (dart:io)", "own:dart", None, None),
+        ("Dart/3.5 (dart:io)", "own:dart", "Dart", "http library"),
         ("UptimeRobot/2.0 (http://www.uptimerobot.com/)", "isbot:bot", "UptimeRobot", "monitor"),
         ("FreshRSS/1.24.3 (Linux; https://freshrss.org)", "isbot:http", "FreshRSS", "feed"),
-        ("Mozilla/5.0", "isbot:bare-product", None, None),
+        ("Mozilla/5.0", "isbot:bare-product", None, "http library"),
         ("[" + "x" * 50, "isbot:long-without-space", None, None),
-        ("AppleNewsBot", "isbot:bot", None, None),
+        ("AppleNewsBot", "isbot:bot", "AppleNewsBot", "feed"),
     ],
 )
 def test_a_bot_says_by_which_rule_and_which_bot(agent: str, rule: str, name: str | None, category: str | None) -> None:
