@@ -262,7 +262,7 @@ class Tenants(RuleBasedStateMachine):
 
 
 Tenants.TestCase.settings = settings(
-    max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestTenants = Tenants.TestCase
 

@@ -168,7 +168,7 @@ def engine() -> Iterator[Engine]:
     opened.close()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds(), choose=st.data())
 def test_the_engine_agrees_with_the_oracle(
     engine: Engine, world: tuple[str, date, list[Fact]], choose: st.DataObject

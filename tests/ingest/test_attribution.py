@@ -241,7 +241,7 @@ def attributions_of(world: World) -> set[tuple[object, ...]]:
 
 
 @given(told=histories())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = world_at(Path(folder))

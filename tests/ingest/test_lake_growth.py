@@ -46,12 +46,20 @@ def sync_as_0_1_0(world: World, *sources: Path) -> None:
     forks.run(list(map(str, words)), environment, world.folder, check=True, timeout=120)
 
 
-@pytest.fixture
-def old(world: World, tmp_path: Path) -> World:
-    """A lake that a program with the columns of 0.1.0 filled."""
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A lake that a program with the columns of 0.1.0 filled, to be copied."""
+    world = World(tmp_path_factory.mktemp("old"))
+    world.load()
     convert(world, Request(1), key="first")
-    sync_as_0_1_0(world, write(tmp_path / "a.gz", realtime_text([Request(number) for number in range(3)])))
-    sync_as_0_1_0(world, write(tmp_path / "b.gz", realtime_text([Request(10, country="US"), Request(11)])))
+    sync_as_0_1_0(world, write(world.folder / "a.gz", realtime_text([Request(number) for number in range(3)])))
+    sync_as_0_1_0(world, write(world.folder / "b.gz", realtime_text([Request(10, country="US"), Request(11)])))
+    return world
+
+
+@pytest.fixture
+def old(world: World, filled_once: World) -> World:
+    shutil.copytree(filled_once.folder / "var", world.folder / "var", dirs_exist_ok=True)
     return world
 
 

@@ -14,7 +14,7 @@ from support import forks
 from support.logs import GOOGLEBOT, Request, realtime_text, write
 from support.world import World
 
-KILLS = 50
+KILLS = 20
 LINES_A_FILE = 1_200
 
 
@@ -30,7 +30,7 @@ def make_file(folder: Path, part: int) -> list[Request]:
     return lines
 
 
-def test_fifty_kills_lose_nothing_and_count_nothing_twice(world: World, tmp_path: Path) -> None:
+def test_twenty_kills_lose_nothing_and_count_nothing_twice(world: World, tmp_path: Path) -> None:
     chance = random.Random(50)
     world.environment = {"CLICKLEDGER_BATCH_MEGABYTES": "1"}
     folder = tmp_path / "logs"
