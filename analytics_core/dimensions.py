@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from analytics_core.host_names import referring_name
+from analytics_core.host_names import referring_name, site_name
 from analytics_core.model import BOT, NONE, NOT_TRACKED, PENDING, SEGMENTS, Sort
 
 WEEKDAY_HOUR: Final = "weekdayHour"
@@ -157,11 +157,12 @@ DIMENSIONS: Final = (
         "referrer",
         "Referrer",
         "Referrers",
-        "The referring domain, direct where there is none.",
+        "The referring domain, or the app's site or id; direct where there is none. International names are kept and "
+        "answered as browsers send them (xn--…), and found by either spelling.",
         "instagram.com",
         origin="log",
         tracked_as="referrer",
-        spelling=str.lower,
+        spelling=site_name,
         value_labels={"direct": "Direct"},
     ),
     Dimension(

@@ -13,11 +13,13 @@ from importlib.resources import files
 from iso4217 import Currency
 
 from analytics_core.dimensions import DIMENSIONS
+from analytics_core.host_names import shown_name
 from analytics_core.model import NOT_TRACKED, OTHER, PENDING, Period
 
 UNKNOWN_COUNTRY = "ZZ"
 
 _LABELS = {word: one.value_labels for one in DIMENSIONS for word in (one.name, one.word)}
+_OF_HOSTS = ("referrer", "referrerHost")
 _SPECIAL = {NOT_TRACKED: "Not tracked", OTHER: "All others", PENDING: "Pending"}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STEPS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
@@ -122,11 +124,14 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def key_name(dimension: str, key: str) -> str:
-    """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`."""
+    """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`,
+    `xn--strae-oqa.de` → `straße.de`."""
     if named := _SPECIAL.get(key) or _LABELS.get(dimension, {}).get(key):
         return named
     if dimension == "country":
         return countries().get(key, key)
+    if dimension in _OF_HOSTS:
+        return shown_name(key)
     return _TIME_NAMES[dimension](key) if dimension in _TIME_NAMES else key
 
 

@@ -63,3 +63,49 @@ def test_a_referring_host_is_found_with_www_and_without(world: World, tmp_path: 
     analytics.close()
 
     assert asked == {"google.com": 2, "www.google.com": 2, "WWW.Google.com.": 2, "-www.google.com": 2}
+
+
+def test_an_international_referrer_is_found_by_either_spelling_and_answered_in_ascii(
+    world: World, tmp_path: Path
+) -> None:
+    referrers = ["https://www.straße.de/", "https://xn--strae-oqa.de/a", "https://strasse.de/", "-"]
+    lines = [Request(n, referrer=quote(one, safe=":/")) for n, one in enumerate(referrers)]
+    world.sync(write(tmp_path / "a.log", realtime_text(lines)))
+    analytics = build(world.settings, clock=lambda: world.now).analytics
+
+    def found(name: str, value: str) -> list[tuple[str, int]]:
+        query = parse_query("acme", {"groupBy": "referrer", name: value, **DAYS}, world.now)
+        return [(row.key, row.metrics.clicks) for row in analytics.run(query, Actor("user_ann")).rows]
+
+    asked = [
+        found(name, value)
+        for name in ("referrer", "referrerHost")
+        for value in ("straße.de", "Straße.DE", "xn--strae-oqa.de", "XN--STRAE-OQA.de")
+    ]
+    others = found("referrer", "-straße.de")
+    analytics.close()
+
+    assert asked == [[("xn--strae-oqa.de", 2)]] * 8
+    assert sorted(others) == [("direct", 1), ("strasse.de", 1)]
+
+
+def test_a_click_from_an_app_is_its_site_s_and_the_app_is_found_by_its_id(world: World, tmp_path: Path) -> None:
+    referrers = [
+        "android-app://com.linkedin.android/",
+        "https://www.linkedin.com/",
+        "https://1.2.3.4/",
+        "mailto:a@b.example",
+    ]
+    lines = [Request(n, referrer=quote(one, safe=":/@")) for n, one in enumerate(referrers)]
+    world.sync(write(tmp_path / "a.log", realtime_text(lines)))
+    analytics = build(world.settings, clock=lambda: world.now).analytics
+
+    def found(**filters: str) -> list[tuple[str, int]]:
+        query = parse_query("acme", {"groupBy": "referrer", **filters, **DAYS}, world.now)
+        return [(row.key, row.metrics.clicks) for row in analytics.run(query, Actor("user_ann")).rows]
+
+    everything, of_the_app = found(), found(referrerHost="com.linkedin.android")
+    analytics.close()
+
+    assert sorted(everything) == [("direct", 2), ("linkedin.com", 2)]
+    assert of_the_app == [("linkedin.com", 1)]

@@ -35,8 +35,8 @@ def test_a_referrer_counts_for_the_site_that_a_person_would_name(logged: str, ho
         ("https://www.www.brand.example/", "www.www.brand.example", "www.brand.example"),
         ("https://www.com/", "www.com", "www.com"),
         ("https://www.straße.example/", "www.xn--strae-oqa.example", "xn--strae-oqa.example"),
-        ("https://1.2.3.4:8080/", "1.2.3.4", "1.2.3.4"),
-        ("https://[::1]/", "::1", "::1"),
+        ("https://1.2.3.4:8080/", "1.2.3.4", None),
+        ("https://[::1]/", "::1", None),
         ("android-app://com.google.android.gm/", "com.google.android.gm", "com.google.android.gm"),
         ("ftp://brand.example/", None, None),
         (f"https://{'ü' * 4000}.example/", None, None),
@@ -57,11 +57,20 @@ def test_any_text_has_a_domain_and_keeps_its_place(logged: list[str]) -> None:
     assert found["referrer_raw"].to_list() == logged
     assert found["referrer"].null_count() == 0
     assert (found["referrer_host"].is_null() == (found["referrer"] == "direct")).all()
-    assert (found["referrer_host"].is_null() == found["sent_host"].is_null()).all()
+    assert found.filter(pl.col("sent_host").is_null())["referrer_host"].null_count() == found["sent_host"].null_count()
 
 
 def test_no_name_in_the_lists_leads_to_another_name_in_the_aliases() -> None:
     lists = read_toml("referrers.toml")
     known = {host for group in lists["known_by_host"] for host in group["hosts"]}
+    platforms = set(lists["platforms"]["sites"])
     assert not known & set(lists["aliases"])
+    assert not platforms & (known | set(lists["aliases"]))
     assert not set(lists["aliases"].values()) & set(lists["aliases"])
+    assert not set(lists["apps"].values()) & (set(lists["aliases"]) | set(lists["apps"]))
+
+
+def test_an_app_counts_for_the_site_as_that_site_s_own_host_does() -> None:
+    sites = sorted(set(read_toml("referrers.toml")["apps"].values()))
+    found = classify_referrers(pl.Series([f"https://{site}/" for site in sites]))
+    assert found["referrer"].to_list() == sites
