@@ -1,6 +1,6 @@
 """The bot patterns of npm `isbot` and the project's own rules, made ready for Aho-Corasick and Rust's regex.
 
-Most patterns are plain words, one pass of Aho-Corasick for all. The rest is one small regex. Rust's regex has no
+Most patterns are plain words, one pass for all. The rest is one small regex. Rust's regex has no
 lookaround, so a pattern that spares something has it cut from the text first.
 """
 
@@ -66,12 +66,14 @@ class BotList:
     """The list compiled: what to look for, and the name of the rule that it stands for."""
 
     literals: dict[str, str]  # lower-case text → rule
+    prefixes: dict[str, str]  # lower-case text that an agent begins with → rule
     regexes: dict[str, str]  # regex → rule
     sparing: tuple[Sparing, ...]
     cut: str  # regex of all that the sparing patterns spare; put `CUT` in its place
     shapes: tuple[Shape, ...]  # asked of every agent
     products: tuple[Shape, ...]  # asked of agents that do not begin as a browser does
     models: tuple[ModelCut, ...]
+    names_model: str  # regex that every agent matches of which `models` cut something
     apps: str  # regex of agents whose tail names an app; of those `asked_of_apps` alone is asked
     asked_of_apps: frozenset[str]  # rules
 
@@ -79,6 +81,16 @@ class BotList:
     def words(self) -> list[str]:
         """One of them stands in every agent that `literals` or `sparing` hit."""
         return [*self.literals, *(pattern.word for pattern in self.sparing)]
+
+    @property
+    def any_word(self) -> str:
+        """One regex of `words`: twice as quick as Aho-Corasick, which only tells better which word it was."""
+        return f"(?i-u:{'|'.join(map(re.escape, self.words))})"
+
+    @property
+    def prefix(self) -> str:
+        """One regex of `prefixes`; its group is the text."""
+        return f"(?i-u:^({'|'.join(map(re.escape, self.prefixes))}))"
 
     @property
     def union(self) -> str:
@@ -90,6 +102,7 @@ class BotList:
         return replace(
             self,
             literals={text: rule for text, rule in self.literals.items() if rule in asked},
+            prefixes={},
             regexes={regex: rule for regex, rule in self.regexes.items() if rule in asked},
             sparing=tuple(pattern for pattern in self.sparing if pattern.rule in asked),
             products=(),
@@ -111,6 +124,7 @@ def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ())
     own = read_toml("own_rules.toml")
     marked = {exception["pattern"] for exception in own["cut"]}
     literals: dict[str, str] = {word["text"]: _own(word) for word in own["word"]}
+    prefixes: dict[str, str] = {}
     regexes: dict[str, str] = {}
     sparing: list[Sparing] = []
     cuts: list[str] = []
@@ -121,6 +135,8 @@ def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ())
             word, regex, spared = _LOOKAROUNDS[pattern]
             sparing.append(Sparing(f"isbot:{word}", word, _rust(regex)))
             cuts.extend(spared)
+        elif _LITERAL.fullmatch(pattern.removeprefix("^")) and pattern.startswith("^"):
+            prefixes[_text(pattern.removeprefix("^"))] = rule
         elif not _LITERAL.fullmatch(pattern):
             regexes[_rust(pattern)] = rule
         elif pattern in marked:
@@ -132,6 +148,7 @@ def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ())
     person = _own_regex(own["products"]["people"])
     return BotList(
         literals=literals,
+        prefixes=prefixes,
         regexes=regexes,
         sparing=tuple(sparing),
         cut=_cut(cuts),
@@ -152,6 +169,7 @@ def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ())
             )
             for cut in people["models"]
         ),
+        names_model=_own_regex([cut["before"] for cut in people["models"]]),
         apps=_own_regex([app["pattern"] for app in people["apps"]]),
         asked_of_apps=frozenset(
             [*(f"isbot:{name}" for name in people["asked"]), *(_own(rule) for rule in own["word"])],

@@ -125,13 +125,17 @@ def _by_list(agents: pl.DataFrame) -> pl.DataFrame:
     text = pl.element()
     most_particular = text.sort_by(text.str.contains(_ADDRESS), -text.str.len_bytes().cast(pl.Int32)).first()
     by_text = _with_entry(agents, texts.list.eval(most_particular).list.first(), names.literals)
+    left = by_text.filter(pl.col("bot_name").is_null()).select("place", "agent")
+    may_match = pl.col("agent").str.contains("|".join(f"(?:{pattern})" for pattern, _, _ in names.regexes))
     which = _first((pattern, number) for number, (pattern, _, _) in enumerate(names.regexes))
     entries = {number: (name, category) for number, (_, name, category) in enumerate(names.regexes)}
-    found = pl.col("bot_name").is_not_null()
-    by_regex = _with_entry(by_text.filter(~found).select("place", "agent"), which, entries)
+    by_regex = [
+        _with_entry(left.filter(may_match), which, entries),
+        _with_entry(left.filter(~may_match), pl.lit(None, dtype=pl.Int32), entries),
+    ]
     kind, category = _kind(), pl.col("bot_category")
     is_told_apart = (category == "ai") & kind.str.starts_with("ai ")  # the list has one tag for three purposes
-    return pl.concat([by_text.filter(found), by_regex]).with_columns(
+    return pl.concat([by_text.filter(pl.col("bot_name").is_not_null()), *by_regex]).with_columns(
         bot_category=pl.when(is_told_apart).then(kind).otherwise(pl.coalesce(category, kind))
     )
 

@@ -16,6 +16,31 @@ _BEYOND_ASCII: Final = "%[89a-fA-F][0-9a-fA-F]"
 
 def decode_once(values: pl.Series) -> pl.Series:
     """Each value decoded one time. Meant for distinct values."""
+    # Nearly all escapes are blanks, and a blank is no part of another escape.
+    decoded = values.str.replace_all("%20", " ", literal=True)
+    escaped = _may_be_escaped(decoded)
+    return decoded if escaped.is_empty() else decoded.scatter(escaped, _decoded(decoded.gather(escaped)))
+
+
+def decode_until_stable(values: pl.Series) -> pl.Series:
+    """Each value decoded until decoding changes nothing, four times at the most. Meant for distinct values."""
+    decoded = decode_once(values)
+    for _ in range(_ROUNDS - 1):
+        escaped = _may_be_escaped(decoded)
+        before = decoded.gather(escaped)
+        after = decode_once(before)
+        if after.equals(before):
+            break
+        decoded = decoded.scatter(escaped, after)
+    return decoded
+
+
+def _may_be_escaped(values: pl.Series) -> pl.Series:
+    """The places of values that hold a percent sign."""
+    return values.str.contains("%", literal=True).arg_true()
+
+
+def _decoded(values: pl.Series) -> pl.Series:
     value = pl.col("value")
     frame = pl.DataFrame({"value": values})
     # Escapes beyond ASCII are parts of characters and need their neighbours; they are rare enough for Python.
@@ -26,15 +51,4 @@ def decode_once(values: pl.Series) -> pl.Series:
         pl.when(is_whole)
         .then(value.str.replace_many(_ASCII))
         .otherwise(value.replace_strict(beyond, default=None, return_dtype=pl.String))
-        .alias(values.name)
-    ).to_series()
-
-
-def decode_until_stable(values: pl.Series) -> pl.Series:
-    """Each value decoded until decoding changes nothing, four times at the most. Meant for distinct values."""
-    for _ in range(_ROUNDS):
-        decoded = decode_once(values)
-        if decoded.equals(values, check_names=False):
-            break
-        values = decoded
-    return values
+    )["value"]

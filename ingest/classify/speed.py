@@ -1,11 +1,12 @@
 """Measures verdicts a second of processor time: `POLARS_MAX_THREADS=1 python -m ingest.classify.speed`.
 
-The agents are the project's examples, encoded as CloudFront does, each made distinct by a number at its end; one in
-seven is a bot, as on a busy link.
+The agents are the project's examples, encoded as CloudFront does, each made distinct by its last number as versions do;
+one in seven is a bot, as on a busy link.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -23,16 +24,30 @@ from ingest.classify.refresh import EXAMPLES
 from ingest.classify.verdicts import classify_user_agents
 
 _AGENTS: Final = 200_000
+_LAST_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
 
 
-def main() -> int:
+def distinct_agents(count: int = _AGENTS) -> list[str]:
+    """As many different agents, decoded."""
     rows = [line.split("\t") for line in EXAMPLES.read_text().splitlines() if not line.startswith("#")]
     bots = [agent for _, device, agent in rows if device == "BOT"]
     people = [agent for _, device, agent in rows if device != "BOT"]
-    kinds = [bots if number % 7 == 0 else people for number in range(_AGENTS)]
-    plain = [f"{kind[number % len(kind)]} {number}" for number, kind in enumerate(kinds)]
+    kinds = [bots if number % 7 == 0 else people for number in range(count)]
+    return [_numbered(kind[number % len(kind)], number) for number, kind in enumerate(kinds)]
+
+
+def logged_agents(plain: list[str]) -> pl.Series:
+    return pl.Series([quote(agent, safe="/:;(),=+*!$&@?") for agent in plain])
+
+
+def _numbered(agent: str, number: int) -> str:
+    return _LAST_NUMBER.sub(str(number), agent, count=1) if _LAST_NUMBER.search(agent) else f"{agent} {number}"
+
+
+def main() -> int:
+    plain = distinct_agents()
     decoded = pl.Series(plain)
-    logged = pl.Series([quote(agent, safe="/:;(),=+*!$&@?") for agent in plain])
+    logged = logged_agents(plain)
     referrers = pl.Series([f"https://{number}.example{number % 97}.com/x" for number in range(_AGENTS)])
     classify_user_agents(logged.head(10))
     steps: list[tuple[str, Callable[[pl.Series], Any], pl.Series]] = [
