@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import conversions, downloads, ingest, logs, objects, queries, segments
+from benchmarks import classify, conversions, downloads, ingest, logs, objects, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads", "logs"]
+ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads", "logs", "classify"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("which", nargs="*", choices=ALL, help="default: all")
     parser.add_argument("--large", action="store_true", help="20 M lines, and a lake of 100 M clicks beside 10 M")
-    parser.add_argument("--beside", type=Path, help="another checkout, measured in the same run (objects)")
+    parser.add_argument("--beside", type=Path, help="another checkout, measured in the same run (objects, classify)")
     arguments = parser.parse_args()
     which = arguments.which or ALL
     if "ingest" in which:
@@ -30,6 +30,8 @@ def main() -> None:
         conversions.run(50_000 if arguments.large else 5_000)
     if "downloads" in which:
         downloads.run(FOLDER)
+    if "classify" in which:
+        classify.run(arguments.beside)
     if "logs" in which:
         logs.run(FOLDER, (10, 1_440, 2_880, 10_080, *((43_200,) if arguments.large else ())))
 
