@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from analytics_core.host_names import referring_name, site_name
-from analytics_core.model import BOT, NONE, NOT_TRACKED, PENDING, SEGMENTS, Sort
+from analytics_core.model import BOT, NONE, NOT_TRACKED, PENDING, PERSON, SEGMENTS, Sort
 
+BOT_PURPOSES: Final = ("search", "agent", "training", "preview", "monitor", "scanner", "prefetch", "library", "other")
 WEEKDAY_HOUR: Final = "weekdayHour"
 
 Origin = Literal["time", "log", "link", "agent", "history"]
@@ -63,6 +64,7 @@ class Dimension:
     value_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     key_label: str = ""  # of the stored value, where screens show it beside its name
     of_bots: str = ""  # the value of every bot, whatever its user agent claims
+    of_people: str = ""  # the value of every person: it tells bots apart
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -279,6 +281,35 @@ DIMENSIONS: Final = (
         tracked_as="utm_campaign",
         value_labels={NONE: "None"},
     ),
+    Dimension(
+        "botPurpose",
+        "bot_purpose",
+        "Bots by purpose",
+        "Bots by purpose",
+        "What a bot comes for: search (an index that people ask), agent (a person sent it), training (of a language "
+        "model), preview (of a link that was shared), monitor, scanner (security, search engine optimisation), "
+        "prefetch (a browser fetched the page ahead of a visit), library (a program's HTTP library), or other. People "
+        f"are {PERSON}.",
+        "search,training",
+        origin="agent",
+        kept="detail",
+        tracked_as="bot_purpose",
+        spelling=str.lower,
+        values=(*BOT_PURPOSES, PERSON, PENDING, NOT_TRACKED),
+        value_labels={
+            "search": "Search engines",
+            "agent": "AI agents of people",
+            "training": "AI training",
+            "preview": "Link previews",
+            "monitor": "Monitors",
+            "scanner": "Scanners",
+            "prefetch": "Fetched ahead",
+            "library": "HTTP libraries",
+            "other": "Other bots",
+            PERSON: "People",
+        },
+        of_people=PERSON,
+    ),
 )
 
 CUBE: Final = tuple(one for one in DIMENSIONS if one.kept == "cube")
@@ -288,6 +319,8 @@ DETAIL_COLUMNS: Final = tuple(one.column for one in DETAILS)
 DETAIL_FILTERS: Final = ("slug", "campaign_id")  # columns of the cube that the detail grain has too
 # What a verdict says of an agent: the value of bots, whatever they claim to be.
 OF_BOTS: Final = {one.column: one.of_bots for one in (*CUBE, *DETAILS) if one.of_bots}
+OF_PEOPLE: Final = {one.column: one.of_people for one in (*CUBE, *DETAILS) if one.of_people}  # the value of people
+VERDICT_COLUMNS: Final = (*OF_BOTS, *OF_PEOPLE)
 # What a conversion takes over from its click when the click's line arrives. The slug it knows from its ctx; its segment
 # moves by other rules.
 TAKEN_FROM_CLICKS: Final = tuple(

@@ -47,7 +47,7 @@ METRICS: Final = (
         "bot_clicks",
         "Bots",
         "Clicks whose user agent is a detected bot, crawler, link previewer or HTTP library, "
-        "or whose request no browser makes.",
+        "or whose request no person has seen: a method that browsers do not navigate with, or a page fetched ahead.",
         kept_with="clicks",
     ),
     Metric(

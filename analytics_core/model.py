@@ -18,6 +18,7 @@ from analytics_core.zones import local_midnight
 NOT_TRACKED = "(not tracked)"
 NONE = "(none)"  # a campaign, or a utm parameter, that a click does not have
 BOT = "(bot)"  # what a bot uses, whatever it claims to be
+PERSON = "(person)"  # what has no purpose of a bot
 PENDING = "(pending)"  # the dimensions of what came before its click's log line
 SEGMENTS = ("new", "returning", "engaged_prospect", "customer", "vip", "unknown")
 INTENT = "intent"  # the signal key that counts as an impression

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from analytics_core.dimensions import CUBE, DETAILS, OF_BOTS
+from analytics_core.dimensions import CUBE, DETAILS, OF_BOTS, OF_PEOPLE
 from analytics_core.engines.engine import Scan
 from analytics_core.model import SegmentRules
 from analytics_core.query.conditions import Bound
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange, slot_sql, slot_time
 from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
-from analytics_core.store.request_rules import request_rule_sql
+from analytics_core.store.request_rules import request_purpose_sql, request_rule_sql
 
 _OF_CLICKS: Final = ", ".join(f"click.{one.column}" for one in (*CUBE, *DETAILS) if one.origin in ("log", "link"))
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
@@ -25,6 +25,10 @@ def single_clicks(handle: str, covered: SlotRange, as_of: datetime | None, files
     of_agents = ", ".join(
         f"CASE WHEN {rule} IS NULL THEN verdict.{name} ELSE '{of_bots}' END AS {name}"
         for name, of_bots in OF_BOTS.items()
+    ) + "".join(
+        f", CASE WHEN verdict.bot_rule IS NULL THEN coalesce({request_purpose_sql('click')}, verdict.{name}) "
+        f"ELSE verdict.{name} END AS {name}"
+        for name in OF_PEOPLE
     )
     sql = (
         f"SELECT {slot_sql('click.at')} AS slot, {_OF_CLICKS}, click.at, click.event_id, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS, OF_BOTS
+from analytics_core.dimensions import CUBE_COLUMNS, DETAIL_COLUMNS, VERDICT_COLUMNS
 from analytics_core.metrics import sums_of
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ VERDICTS: Final = TableSpec(
         "bot_rule": pl.String,
         "bot_name": pl.String,
         "bot_category": pl.String,
-        **dict.fromkeys(OF_BOTS, pl.String),  # null: nobody has looked yet
+        **dict.fromkeys(VERDICT_COLUMNS, pl.String),  # null: nobody has looked yet
     },
     partition_by=("list_version",),
-    later=tuple(name for name in OF_BOTS if name != "device"),
+    later=tuple(name for name in VERDICT_COLUMNS if name != "device"),
 )
 
 QUARTER_HOUR: Final = "quarter_hour"

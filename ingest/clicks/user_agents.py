@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from analytics_core.dimensions import OF_BOTS
+from analytics_core.dimensions import VERDICT_COLUMNS
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import USER_AGENTS, UTC_MICROSECONDS, VERDICTS, TableSpec
@@ -22,7 +22,7 @@ _COLUMNS: Final = {
     "bot_rule": pl.String,
     "bot_name": pl.String,
     "bot_category": pl.String,
-    **dict.fromkeys(OF_BOTS, pl.String),
+    **dict.fromkeys(VERDICT_COLUMNS, pl.String),
 }
 
 

@@ -17,7 +17,6 @@ from analytics_core.engines.engine import Engine
 from analytics_core.model import Filter, Period, Query
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.query.reader import CLICK_EVENT_COLUMNS, CONVERSION_EVENT_COLUMNS
-from analytics_core.store.request_rules import HEAD_RULE
 
 ANN = Actor("ann")
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,6 +110,7 @@ def test_an_event_says_what_was_logged_and_never_who(world: Filled) -> None:
         "utmSource": "(none)",
         "utmMedium": "(none)",
         "utmCampaign": "(none)",
+        "botPurpose": None,
     }
     assert events.select("device", "bot", "botRule").row(2) == ("BOT", True, "isbot")
 
@@ -126,7 +126,7 @@ def test_chunks_stay_small_whatever_the_number_of_rows(engine: Engine, tmp_path:
 def test_a_head_request_is_exported_with_the_rule_that_ingest_counts_it_by(engine: Engine, tmp_path: Path) -> None:
     asked = filled(tmp_path, engine, [Click(START, method="HEAD"), Click(START, method="HEAD", agent=3)])
     events = pl.concat(asked.analytics.export_rows(Query("acme", "event", PERIOD), ANN).frames)
-    assert sorted(events["botRule"]) == sorted([HEAD_RULE, "isbot"])
+    assert sorted(events["botRule"]) == sorted(["method-head", "isbot"])
 
 
 def test_single_clicks_have_the_segments_that_the_breakdown_counts(world: Filled) -> None:
@@ -171,6 +171,7 @@ def test_single_conversions_add_up_and_say_how_long_they_took(
         "utmSource": "(none)",
         "utmMedium": "(none)",
         "utmCampaign": "(none)",
+        "botPurpose": None,
     }
     assert events.filter("pending").select("slug", "country", "segment", "secondsFromClick").rows() == [
         ("slug0", "(pending)", "(pending)", 0)

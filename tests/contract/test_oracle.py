@@ -59,6 +59,7 @@ VALUES = {
     "utmSource": ["mail", "(none)", "(not tracked)", PENDING],
     "utmMedium": ["(none)", "(not tracked)"],
     "utmCampaign": ["(none)", "sale"],
+    "botPurpose": ["search", "prefetch", "other", "(person)", "(not tracked)", PENDING],
 }
 EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
@@ -92,6 +93,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         trigger=st.sampled_from(["link", "qr", None]),
         utm_source=st.sampled_from(["mail", "(none)", None]),
         utm_campaign=st.sampled_from(["sale", "(none)"]),
+        purpose=st.sampled_from(["none", None, "prefetch", "prerender"]),
     )
     clicks = [replace(one, number=number) for number, one in enumerate(draw(st.lists(click, min_size=1, max_size=30)))]
     followed = [draw(_following(st.sampled_from(clicks), moments, learnt)) for _ in range(draw(st.integers(0, 16)))]

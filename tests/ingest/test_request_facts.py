@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from support.logs import LEAST, REALTIME, STANDARD, Request, json_text, write, write_parquet
+from support.logs import GOOGLEBOT, LEAST, REALTIME, STANDARD, Request, json_text, write, write_parquet
 from support.posts import convert
 from support.world import ACCOUNTS, NOW, World
 
@@ -290,3 +290,40 @@ def test_a_conversion_keeps_its_key_as_a_hash_that_the_secret_alone_can_make(wor
 def conversions(world: World) -> pl.DataFrame:
     lake = world.lake
     return lake.scan(lake.open(CONVERSIONS), CONVERSIONS).sort("conversion_id").collect()
+
+
+@pytest.mark.parametrize(
+    ("headers", "purpose"),
+    [
+        ("Sec-Purpose:prefetch;prerender", "prefetch"),
+        ("sec-purpose:prefetch", "prefetch"),
+        ("Purpose:%20prefetch", "prefetch"),
+        ("X-Moz:prefetch", "prefetch"),
+        ("X-Purpose:preview", "prefetch"),
+        ("Sec-Fetch-Mode:navigate", "(person)"),
+        ("X-Note:purpose prefetch", "(person)"),
+    ],
+)
+def test_a_page_that_a_browser_fetched_ahead_is_no_qualified_click(
+    world: World, tmp_path: Path, headers: str, purpose: str
+) -> None:
+    world.sync(write(tmp_path / "a.log", text(sent(headers=f"Host:acme.example%0A{headers}%0A"), REALTIME)))
+
+    counts = world.counts().filter(pl.col("grain") == "detail").select("clicks", "bot_clicks", "bot_purpose", "browser")
+    is_ahead = purpose == "prefetch"
+    assert counts.rows() == [(1, int(is_ahead), purpose, "(bot)" if is_ahead else "Chrome")]
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_what_a_bot_comes_for_is_that_of_its_agent_before_that_of_its_request(world: World, tmp_path: Path) -> None:
+    lines = [
+        sent(number=1, user_agent=GOOGLEBOT, headers="Sec-Purpose:prefetch%0A"),
+        sent(number=2, method="HEAD"),
+        sent(number=3, user_agent="-"),
+        sent(number=4),
+    ]
+    world.sync(write(tmp_path / "a.log", "".join(text(one, REALTIME) for one in lines)))
+
+    counts = world.counts().filter(pl.col("grain") == "detail").sort("bot_purpose")
+    found = counts.group_by("bot_purpose", maintain_order=True).agg(pl.col("clicks", "bot_clicks").sum())
+    assert found.rows() == [("(person)", 1, 0), ("other", 2, 2), ("search", 1, 1)]

@@ -30,6 +30,7 @@ DIMENSIONS = (
     "utm_source",
     "utm_medium",
     "utm_campaign",
+    "bot_purpose",
 )
 
 

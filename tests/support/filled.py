@@ -18,7 +18,7 @@ import polars as pl
 from analytics_core.access.policy import Policy
 from analytics_core.engines.duckdb import DuckDBEngine
 from analytics_core.engines.engine import Engine
-from analytics_core.model import INTENT, SegmentRules
+from analytics_core.model import INTENT, PERSON, SegmentRules
 from analytics_core.service import Analytics
 from analytics_core.store import tables
 from analytics_core.store.account_lookup import Accounts
@@ -48,12 +48,14 @@ LISTS = LIST_VERSION
 
 # Agent → verdict of the lists in force. An older list took the phone for a bot: it must never be asked.
 VERDICTS_IN_FORCE = {
-    1: {"bot_rule": None, "device": "DESKTOP", "browser": "Chrome", "os": "Windows"},
-    2: {"bot_rule": None, "device": "MOBILE", "browser": "Safari", "os": "iOS"},
-    3: {"bot_rule": "isbot", "device": "BOT", "browser": "(bot)", "os": "(bot)"},
-    4: {"bot_rule": None, "device": "UNKNOWN", "browser": "unknown", "os": "Linux"},
+    1: {"bot_rule": None, "device": "DESKTOP", "browser": "Chrome", "os": "Windows", "bot_purpose": PERSON},
+    2: {"bot_rule": None, "device": "MOBILE", "browser": "Safari", "os": "iOS", "bot_purpose": PERSON},
+    3: {"bot_rule": "isbot", "device": "BOT", "browser": "(bot)", "os": "(bot)", "bot_purpose": "search"},
+    4: {"bot_rule": None, "device": "UNKNOWN", "browser": "unknown", "os": "Linux", "bot_purpose": PERSON},
 }
-OLDER_VERDICTS = {2: {"bot_rule": "mistaken", "device": "BOT", "browser": "(bot)", "os": "(bot)"}}
+OLDER_VERDICTS = {
+    2: {"bot_rule": "mistaken", "device": "BOT", "browser": "(bot)", "os": "(bot)", "bot_purpose": "other"}
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Click:
     utm_source: str | None = "(none)"
     utm_medium: str | None = "(none)"
     utm_campaign: str | None = "(none)"
+    purpose: str | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ _SEEN = {
     "utm_source": pl.String,
     "utm_medium": pl.String,
     "utm_campaign": pl.String,
+    "bot_purpose": pl.String,
     "clicks": pl.Int64,
     "bots": pl.Int64,
     "conversions": pl.Int64,
@@ -265,6 +266,7 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
         utmSource=pl.col("utm_source").fill_null(NOT_TRACKED),
         utmMedium=pl.col("utm_medium").fill_null(NOT_TRACKED),
         utmCampaign=pl.col("utm_campaign").fill_null(NOT_TRACKED),
+        botPurpose=pl.col("bot_purpose").fill_null(NOT_TRACKED),
     )
     named = named.with_columns(pl.col("slug").fill_null(NOT_TRACKED))
     for one in query.filters:

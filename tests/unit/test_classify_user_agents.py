@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.agents import EXAMPLES
 
-from analytics_core.store.request_rules import HEAD_RULE
 from ingest.classify import LIST_VERSION, classify_user_agents
 from ingest.classify.bot_list import bot_list, compile_bot_list
 from ingest.classify.list_files import LISTS, read_json, read_toml
 from ingest.classify.refresh import changes, require_compilable
 
-COLUMNS = ["user_agent", "decoded", "bot_rule", "bot_name", "bot_category", "device", "browser", "os"]
+COLUMNS = ["user_agent", "decoded", "bot_rule", "bot_name", "bot_category", "device", "browser", "os", "bot_purpose"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +115,6 @@ def test_the_version_names_both_lists_and_the_rules() -> None:
     manifest = read_json("manifest.json")
     assert LIST_VERSION.startswith(f"isbot-{manifest['isbot']['version']}+")
     assert f"+crawler-user-agents-{manifest['crawler-user-agents']['version']}+rules-" in LIST_VERSION
-    assert HEAD_RULE == "method-head"
 
 
 def test_every_list_of_others_has_its_licence_beside_it() -> None:
