@@ -17,6 +17,7 @@ from ingest.classify.ordered_rules import Rule, Undecided, compile_rules
 _LONGEST_MODEL: Final = 200  # what is longer is no name
 # What stands behind `Android 13; ` and a language, up to ` Build/` or the next mark: `SM-T500`.
 _MODEL: Final = r"(?i:android|adr|tizen)[^;()]*; ?(?:[a-zA-Z]{2}(?:[-_][a-zA-Z0-9#]{2,4})?; ?)?([^;)/]+)"
+_BROWSER: Final = r"^(?:Mozilla|Dalvik|Opera|UCWEB)/"
 # An app that is no browser puts its facts into brackets, in an order of its own.
 _FACTS_OF_APP: Final = r"\(([^()]*)"
 
@@ -35,10 +36,10 @@ def _rules(part: str) -> tuple[Rule, ...]:
     return compile_rules(read_toml("devices.toml")[part], answer="device")
 
 
-@lru_cache(maxsize=50_000)  # an agent in a hundred has a model that nobody has had before
+@lru_cache(maxsize=50_000)  # many agents have one model
 def _device_of_model(model: str) -> str | None:
     """The answer of the first rule of `model` that matches; None where none does."""
-    name = model[:_LONGEST_MODEL].replace("_", " ")
+    name = model.replace("_", " ")
     return next((device for device, pattern in _model_rules() if pattern.search(name)), None)
 
 
@@ -52,12 +53,10 @@ def _model_rules() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 def _models(agents: pl.Series) -> pl.Series:
     """The model as an agent of Android says it; of an app that is no browser, all that it says of the device."""
-    is_browser = agents.str.starts_with("Mozilla/")
-    frame = pl.DataFrame({"agent": agents, "is_browser": is_browser})
+    is_browser = agents.str.contains(_BROWSER)
     agent = pl.col("agent")
-    of_browser = agent.str.extract(_MODEL).str.strip_suffix(" Build")
-    return frame.select(
-        pl.when("is_browser").then(of_browser).otherwise(agent.str.extract(_FACTS_OF_APP))
-        if not is_browser.all()
-        else of_browser
-    )["agent"]
+    found = agent.str.extract(_MODEL).str.strip_suffix(" Build")
+    if not is_browser.all():
+        is_app = ~is_browser & agents.str.contains("(?i)android")
+        found = pl.when(is_browser).then(found).when(is_app).then(agent.str.extract(_FACTS_OF_APP))
+    return pl.DataFrame({"agent": agents}).select(found.str.slice(0, _LONGEST_MODEL))["agent"]
