@@ -199,6 +199,13 @@ class SettingsError(ClickledgerError):
     code = "invalid_settings"
 
 
+class ListVersionError(ClickledgerError):
+    """A word that names no list version of the lake, or several; the message names those that there are."""
+
+    code = "invalid_list_version"
+    status = 400
+
+
 class AccountsFileError(ClickledgerError):
     """The accounts file has a key or a value that is not allowed; the message names the place."""
 

@@ -19,6 +19,7 @@ from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import newest_stamp
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
+from analytics_core.store.list_versions import version_in_force
 from analytics_core.store.parts import newest
 from analytics_core.store.snapshot import Snapshot
 from analytics_core.zones import RELEASE
@@ -94,7 +95,8 @@ class Facts:
         if known is None or known[0] is not snapshot:
             clicks = None if snapshot.data_version < 0 else self._clicks_at(snapshot.data_version)
             appended = -1 if clicks is None else self._lake.newest_append(CLICKS, clicks)
-            parts = (appended, snapshot.attributions_version, self._list_version(snapshot), RELEASE)
+            lists = version_in_force(self._lake, snapshot.list_version)
+            parts = (appended, snapshot.attributions_version, lists, RELEASE)
             known = self._version = snapshot, "-".join(str(part) for part in parts if part not in (-1, ""))
         return known[1]
 
@@ -143,7 +145,7 @@ class Facts:
         try:
             clicks = self._clicks_at(snapshot.data_version) if as_of is None else self._lake.open(CLICKS)
             verdicts = self._lake.open(VERDICTS)
-            of_list = [("list_version", "=", self._list_version(snapshot))]
+            of_list = [("list_version", "=", version_in_force(self._lake, snapshot.list_version))]
             return FactFiles(
                 _of_days(clicks, first, last),
                 tuple(sorted(files_of(verdicts, of_list))),
@@ -158,13 +160,6 @@ class Facts:
             if kept is None or kept[0] != version or not self._lake.has_current_keys(kept[1]):
                 kept = self._clicks = version, self._lake.at(CLICKS, version)
             return kept[1]
-
-    def _list_version(self, snapshot: Snapshot) -> str:
-        """What the roll-ups say of themselves; where the log has forgotten it, the greatest version of all verdicts."""
-        if snapshot.list_version is not None:
-            return snapshot.list_version
-        partitions = self._lake.open(VERDICTS).partitions()
-        return max((partition["list_version"] for partition in partitions), default="")
 
 
 def _stamp(table: DeltaTable) -> datetime | None:

@@ -74,7 +74,7 @@ class Lake:
         self._kept: dict[str, DeltaTable] = {}
         self._snapshot: tuple[tuple[int, int, int], Snapshot] | None = None
         self._newest = SingleFlight(self._newest_snapshot)
-        self._holds_counts = SingleFlight(partial(self._has_log, CLICK_COUNTS))
+        self._holds_counts = SingleFlight(partial(self.has_table, CLICK_COUNTS))
 
     def uri(self, spec: TableSpec) -> str:
         return f"{self.url}/{spec.name}"
@@ -102,13 +102,14 @@ class Lake:
         try:
             return _OpenedTable(table_uri(self.uri(spec)), version=version, storage_options=log_options(self.url))
         except TableNotFoundError as error:  # also of a table that is there, when the log does not reach back so far
-            if version > 0 or self._has_log(spec):
+            if version > 0 or self.has_table(spec):
                 raise ForgottenCommitError(self.uri(spec), version) from error
             return self._create(spec)
         except (DeltaError, OSError) as error:
             raise lake_unavailable(error) from error
 
-    def _has_log(self, spec: TableSpec) -> bool:
+    def has_table(self, spec: TableSpec) -> bool:
+        """Whether somebody made the table; `open` would."""
         try:
             return holds_objects(f"{self.uri(spec)}/_delta_log")
         except OSError as error:

@@ -9,5 +9,6 @@ COMMANDS: Final = {
     "compact": "merge small files; changes no number",
     "rejects": "show lines and objects that could not be read, newest first",
     "demo": "make a demo world: three handles with 90 days of logs, and their true totals",
+    "classify": "count the clicks that another version of the lists would judge by another rule; writes nothing",
     "settings": "print every setting",
 }

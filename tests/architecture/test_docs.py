@@ -17,7 +17,7 @@ from ingest import commands as commands_of_ingest
 
 FOLDERS = ("docs", "analytics_core", "ingest", "deploy", "benchmarks")
 PAGES = sorted({*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))})
-OPERATORS_ONLY = {"invalid_settings", "invalid_accounts_file", "invalid_source"}
+OPERATORS_ONLY = {"invalid_settings", "invalid_list_version", "invalid_accounts_file", "invalid_source"}
 
 
 def all_errors(root: type[errors.ClickledgerError]) -> list[type[errors.ClickledgerError]]:
