@@ -75,12 +75,13 @@ def merge_counts(counts: pl.LazyFrame) -> pl.DataFrame:
 def cover(counts: pl.DataFrame) -> pl.DataFrame:
     """COVERAGE rows of CLICK_COUNTS rows: the first UTC day on which each handle's clicks carry each dimension."""
     day = time_column("slot").dt.date()
-    kept_in = dict.fromkeys(TRACKED_COLUMNS, QUARTER_HOUR) | dict.fromkeys(DETAIL_COLUMNS, DETAIL)
     first_days = [
-        counts.filter((pl.col("grain") == grain) & pl.col(dimension).is_not_null())
+        counts.lazy()
+        .filter(pl.col("grain") == grain)
         .group_by("handle")
-        .agg(from_day=day.min())
-        .with_columns(dimension=pl.lit(dimension))
-        for dimension, grain in kept_in.items()
+        .agg(day.filter(pl.col(dimension).is_not_null()).min().alias(dimension) for dimension in dimensions)
+        .unpivot(index="handle", variable_name="dimension", value_name="from_day")
+        .drop_nulls("from_day")
+        for grain, dimensions in ((QUARTER_HOUR, TRACKED_COLUMNS), (DETAIL, DETAIL_COLUMNS))
     ]
-    return pl.concat(first_days).select(list(COVERAGE.columns)).sort("handle", "dimension")
+    return pl.concat(first_days).select(list(COVERAGE.columns)).sort("handle", "dimension").collect()
