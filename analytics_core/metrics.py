@@ -47,7 +47,8 @@ METRICS: Final = (
         "bot_clicks",
         "Bots",
         "Clicks whose user agent is a detected bot, crawler, link previewer or HTTP library, "
-        "or whose request no person has seen: a method that browsers do not navigate with, or a page fetched ahead.",
+        "or whose request no person has seen: a method that browsers do not navigate with, a page fetched ahead, "
+        "or an address in a range that an operator publishes for its bots.",
         kept_with="clicks",
     ),
     Metric(

@@ -80,12 +80,14 @@ CLICKS: Final = TableSpec(
         "fetch_mode": pl.String,  # Sec-Fetch-Mode and Sec-Fetch-Dest: a value of the standard, 'other', or 'none'
         "fetch_dest": pl.String,
         "referrer_sent_host": pl.String,  # as the browser sent it; '' where it sent none
+        "network": pl.String,  # the operator whose published range of crawlers held the address when read, or 'none'
+        "network_purpose": pl.String,  # what comes from that range: one of BOT_PURPOSES, or 'none'
     },
     partition_by=("day",),
     bounds=("handle", "at", "learnt_at"),
     later=(
         *("trigger", "utm_source", "utm_medium", "utm_campaign", "purpose", "asn", "protocol", "edge_result"),
-        *("fetch_mode", "fetch_dest", "referrer_sent_host"),
+        *("fetch_mode", "fetch_dest", "referrer_sent_host", "network", "network_purpose"),
     ),
 )
 

@@ -5,55 +5,97 @@ Each is a row of REQUEST_RULES. Where an agent is a bot's, its own rule goes bef
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from string import Formatter
 from typing import Final
 
 import polars as pl
 
+NO_VALUE: Final = "none"  # of a column that was logged and says nothing
+
 
 @dataclass(frozen=True, slots=True)
 class RequestRule:
-    """`name` is the rule of clicks whose `column` is one of `values`; `purpose` is what such bots come for."""
+    """`name` is the rule of clicks whose `column` is one of `values`, or any value but NO_VALUE where `values` is
+    empty; `purpose` is what such bots come for. Columns in braces in these two stand for their values."""
 
     name: str
     column: str
-    values: tuple[str, ...]
     purpose: str
+    values: tuple[str, ...] = ()
+
+    def matches(self) -> pl.Expr:
+        """False also where the column is null."""
+        column = pl.col(self.column)
+        found = column.is_in(self.values) if self.values else column != NO_VALUE
+        return found.fill_null(value=False)
+
+    def matches_sql(self, click: str) -> str:
+        if not self.values:
+            return f"{click}.{self.column} <> '{NO_VALUE}'"
+        return f"{click}.{self.column} IN ({', '.join(map(repr, self.values))})"
 
 
 # The first that matches counts.
 REQUEST_RULES: Final = (
-    RequestRule("method-head", "method", ("HEAD",), "other"),  # nobody sees a page by it
-    RequestRule("prefetch", "purpose", ("prefetch", "prerender"), "prefetch"),  # fetched ahead: nobody has seen it yet
+    # From a range that an operator publishes for its crawlers, agents or previewers.
+    RequestRule("network:{network}", "network", "{network_purpose}"),
+    RequestRule("method-head", "method", "other", ("HEAD",)),  # nobody sees a page by it
+    RequestRule("prefetch", "purpose", "prefetch", ("prefetch", "prerender")),  # fetched ahead: nobody has seen it yet
 )
+
+
+def is_bots_request() -> pl.Expr:
+    """Whether a click's request falls under any rule; never null."""
+    return pl.any_horizontal(rule.matches() for rule in REQUEST_RULES)
 
 
 def request_rule() -> pl.Expr:
     """The rule that a click's request falls under, from its columns; null where it is like a person's."""
-    return pl.coalesce(
-        pl.when(pl.col(rule.column).is_in(rule.values)).then(pl.lit(rule.name)) for rule in REQUEST_RULES
-    )
+    return _case({rule: rule.name for rule in REQUEST_RULES})
 
 
 def request_purpose() -> pl.Expr:
     """What the bot comes for that `request_rule` tells; null where it tells none."""
-    purposes = {rule.name: rule.purpose for rule in REQUEST_RULES}
-    return request_rule().replace_strict(purposes, default=None, return_dtype=pl.String)
+    return _case({rule: rule.purpose for rule in REQUEST_RULES})
 
 
 def request_rule_sql(click: str) -> str:
     """The rule in SQL; `click` is the name of the clicks in the statement."""
-    return _case(click, {rule.name: rule.name for rule in REQUEST_RULES})
+    return _case_sql(click, {rule: rule.name for rule in REQUEST_RULES})
 
 
 def request_purpose_sql(click: str) -> str:
     """The purpose in SQL; `click` is the name of the clicks in the statement."""
-    return _case(click, {rule.name: rule.purpose for rule in REQUEST_RULES})
+    return _case_sql(click, {rule: rule.purpose for rule in REQUEST_RULES})
 
 
-def _case(click: str, answers: dict[str, str]) -> str:
-    cases = (
-        f"WHEN {click}.{rule.column} IN ({', '.join(map(repr, rule.values))}) THEN '{answers[rule.name]}'"
-        for rule in REQUEST_RULES
-    )
+def _case(answers: dict[RequestRule, str]) -> pl.Expr:
+    told: pl.Expr = pl.lit(None, dtype=pl.String)
+    for rule, answer in reversed(answers.items()):
+        told = pl.when(rule.matches()).then(_filled(answer)).otherwise(told)
+    return told
+
+
+def _case_sql(click: str, answers: dict[RequestRule, str]) -> str:
+    cases = (f"WHEN {rule.matches_sql(click)} THEN {_filled_sql(answer, click)}" for rule, answer in answers.items())
     return f"CASE {' '.join(cases)} END"
+
+
+def _filled(template: str) -> pl.Expr:
+    parts = [pl.col(part) if is_column else pl.lit(part) for part, is_column in _parts(template)]
+    return pl.concat_str(parts) if len(parts) > 1 else parts[0]
+
+
+def _filled_sql(template: str, click: str) -> str:
+    return " || ".join(f"{click}.{part}" if is_column else f"'{part}'" for part, is_column in _parts(template))
+
+
+def _parts(template: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a template in order, and whether each is a column."""
+    for text, column, _, _ in Formatter().parse(template):
+        if text:
+            yield text, False
+        if column:
+            yield column, True

@@ -2,12 +2,14 @@
 
 from ingest.classify.decoding import decode_once, decode_until_stable
 from ingest.classify.link_queries import classify_queries, utm_of_destinations
+from ingest.classify.networks import classify_addresses
 from ingest.classify.referrers import classify_referrers
 from ingest.classify.request_headers import classify_headers
 from ingest.classify.verdicts import LIST_VERSION, classify_user_agents
 
 __all__ = [
     "LIST_VERSION",
+    "classify_addresses",
     "classify_headers",
     "classify_queries",
     "classify_referrers",

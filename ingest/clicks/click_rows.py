@@ -14,8 +14,10 @@ from sqlalchemy import case, select
 from analytics_core.store import tables
 from analytics_core.store.database import Database
 from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
-from ingest.classify import classify_queries, classify_referrers, utm_of_destinations
+from analytics_core.store.request_rules import NO_VALUE
+from ingest.classify import classify_addresses, classify_queries, classify_referrers, utm_of_destinations
 from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
+from ingest.classify.networks import NETWORK_COLUMNS
 from ingest.clicks.buckets import CANDIDATE_COLUMNS
 from ingest.clicks.keyed_hashes import keyed_hash
 from ingest.clicks.known_hosts import KnownHosts
@@ -93,7 +95,7 @@ class ClickRows:
             maintain_order="left",
         )
         return (
-            _with_referrer(_with_query(self.links.stamp(judged)), self.hosts)
+            _with_network(_with_referrer(_with_query(self.links.stamp(judged)), self.hosts))
             .with_columns(
                 event_id=stable_hash("request_id"),
                 visitor=_visitor(self.visitor_secret),
@@ -116,8 +118,19 @@ def _country() -> pl.Expr:
 def _visitor(secret: str) -> pl.Expr:
     """Keyed hash of handle, client address and the user agent's id; null without an address."""
     message = plh.concat_str(["handle", "client_address", pl.col("user_agent_id").fill_null(0)], separator="\n")
-    is_known = pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")
-    return pl.when(is_known).then(keyed_hash(message, secret))
+    return pl.when(_has_address()).then(keyed_hash(message, secret))
+
+
+def _has_address() -> pl.Expr:
+    return pl.col("client_address").is_not_null() & (pl.col("client_address") != "-")
+
+
+def _with_network(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Adds NETWORK_COLUMNS: NO_VALUE where the address lies in no published range, null without an address."""
+    found = classify_addresses(clicks["client_address"])
+    return clicks.join(found, on="client_address", how="left", maintain_order="left").with_columns(
+        pl.when(_has_address()).then(pl.col(name).fill_null(NO_VALUE)).alias(name) for name in NETWORK_COLUMNS
+    )
 
 
 def _with_query(clicks: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from analytics_core.model import PENDING, SegmentRules
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
-from analytics_core.store.request_rules import request_rule
+from analytics_core.store.request_rules import is_bots_request
 from ingest.rollups.attribution_rows import (
     CTX_DAY,
     CTX_DAYS_OFF,
@@ -107,7 +107,7 @@ class RollupsSoFar:
         files = files_of(facts.table, [("day", ">=", start.date().isoformat())])
         return (
             self.lake.scan(facts.table, CLICKS, files)
-            .filter(request_rule().is_null())
+            .filter(~is_bots_request())
             .select(list(PAST_COLUMNS))
             .join(first.lazy(), on="visitor", how="inner")
             .filter(pl.col("at") > pl.col("first"))

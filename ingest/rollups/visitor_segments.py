@@ -19,7 +19,7 @@ from analytics_core.model import SegmentRules
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
 from analytics_core.store.parts import rows_between
-from analytics_core.store.request_rules import request_rule
+from analytics_core.store.request_rules import is_bots_request
 
 UNKNOWN: Final = "unknown"
 PAST_COLUMNS: Final = {"visitor": pl.Int64, "at": UTC_MICROSECONDS, "event_id": pl.Int64}
@@ -67,7 +67,7 @@ class History:
         files = files_of(self.clicks, [("day", ">=", f"{start:%F}"), ("day", "<=", f"{last:%F}")])
         return (
             self.lake.scan(self.clicks, CLICKS, files)
-            .filter(pl.col("at").is_between(start, last) & request_rule().is_null())
+            .filter(pl.col("at").is_between(start, last) & ~is_bots_request())
             .join(wanted.lazy().select("visitor"), on="visitor", how="semi")
             .select(list(PAST_COLUMNS))
         )

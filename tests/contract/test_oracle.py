@@ -59,7 +59,7 @@ VALUES = {
     "utmSource": ["mail", "(none)", "(not tracked)", PENDING],
     "utmMedium": ["(none)", "(not tracked)"],
     "utmCampaign": ["(none)", "sale"],
-    "botPurpose": ["search", "prefetch", "other", "(person)", "(not tracked)", PENDING],
+    "botPurpose": ["search", "agent", "prefetch", "other", "(person)", "(not tracked)", PENDING],
 }
 EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
@@ -84,6 +84,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         slug=st.sampled_from(SLUGS),
         country=st.sampled_from(["DE", "AT", "ZZ", None]),
         referrers=st.sampled_from(REFERRERS),
+        networks=st.sampled_from([("none", "none"), ("none", "none"), ("google", "agent"), (None, None)]),
         agent=st.sampled_from([1, 2, 3, 4, None]),
         method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
         campaign_id=st.sampled_from(["spring", None]),
@@ -132,8 +133,11 @@ def _following(
             return Signal(draw(moments), handle=click.handle, learnt_at=learnt_at)
 
 
-def _click(referrers: tuple[str | None, str | None], **others: object) -> Click:
-    return Click(referrer=referrers[0], referrer_host=referrers[1], **others)  # type: ignore[arg-type]
+def _click(
+    referrers: tuple[str | None, str | None], networks: tuple[str | None, str | None], **others: object
+) -> Click:
+    pairs = dict(zip(("referrer", "referrer_host", "network", "network_purpose"), (*referrers, *networks), strict=True))
+    return Click(**pairs, **others)  # type: ignore[arg-type]
 
 
 @st.composite

@@ -106,13 +106,15 @@ def test_answers_are_the_same_before_and_after_a_lake_grows(
         spec.name: bool(spec.later) + (spec is CLICKS) for spec in TABLES
     }
 
-    old.sync(write(tmp_path / "c.gz", realtime_text([SAID])))
+    from_openai = replace(SAID, address="20.42.10.176")
+    old.sync(write(tmp_path / "c.gz", realtime_text([from_openai])))
 
     assert [one.totals.clicks for one in answers(application)[:5]] == [6] * 5
-    kept = old.clicks().sort("at").select("trigger", "utm_source")
-    assert kept.rows() == [(None, None)] * 3 + [("qr", "mail")] + [(None, None)] * 2
+    kept = old.clicks().sort("at").select("trigger", "utm_source", "network")
+    assert kept.rows() == [(None, None, None)] * 3 + [("qr", "mail", "openai")] + [(None, None, None)] * 2
+    assert [one.totals.bot_clicks for one in answers(application)[:5]] == [1] * 5
     old.run("compact")
-    assert old.clicks().sort("at").select("trigger", "utm_source").rows() == kept.rows()
+    assert old.clicks().sort("at").select("trigger", "utm_source", "network").rows() == kept.rows()
     assert all(check["holds"] for check in old.run_json("verify", "--json"))
 
 

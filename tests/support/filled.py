@@ -83,6 +83,8 @@ class Click:
     utm_medium: str | None = "(none)"
     utm_campaign: str | None = "(none)"
     purpose: str | None = None
+    network: str | None = "none"
+    network_purpose: str | None = "none"
 
 
 @dataclass(frozen=True)
