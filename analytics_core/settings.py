@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         default=30, ge=1, description="The days before a click in which a returning visitor has another click."
     )
 
+    list_version: str = Field(
+        default="",
+        description="The list version whose verdicts on user agents stay as they are. By default the installed lists "
+        "judge all agents.",
+    )
     sla_minutes: int = Field(
         default=60, ge=1, description="The minutes after a complete sync for which the numbers are FRESH."
     )

@@ -77,7 +77,9 @@ def _fill(lake: Lake, clicks: int) -> None:
         del parts, every, facts
         coverage.append(cover(counts))
         transaction = Transaction(CLICKS.name, lake.open(CLICKS).version())
-        lake.append(table, CLICK_COUNTS, counts, transactions=[transaction], metadata=derived_by(SegmentRules()))
+        lake.append(
+            table, CLICK_COUNTS, counts, transactions=[transaction], metadata=derived_by(LIST_VERSION, SegmentRules())
+        )
         table = lake.open(CLICK_COUNTS)
         note(f"{start:%Y-%m}: {share:,} clicks in {counts.height:,} roll-up rows")
     first = pl.concat(coverage).group_by("handle", "dimension").agg(pl.col("from_day").min())

@@ -62,12 +62,12 @@ class Compaction:
     files_after: int
 
 
-def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]:
+def compact(lake: Lake, agents: UserAgents, rules: SegmentRules, stamps: Stamps) -> list[Compaction]:
     """Compacts every table, then deletes files that no version of the last seven days needs. Raises LakeFormatError,
     like a sync."""
     grow(lake)
     before = {spec.name: len(files_of(lake.open(spec))) for spec in TABLES}
-    for misfit in bring_up_to_date(lake, UserAgents(lake), rules, stamps):
+    for misfit in bring_up_to_date(lake, agents, rules, stamps):
         log.error("rollups_derived_anew", because=str(misfit))
     compact_counts(lake, least_files=2)
     for spec, order in _FACTS:
@@ -84,7 +84,7 @@ def compact(lake: Lake, rules: SegmentRules, stamps: Stamps) -> list[Compaction]
         table.vacuum(dry_run=False, full=True, commit_properties=said)
         table.create_checkpoint()
     keep_summaries(lake)  # now that there is the last checkpoint up to which the log may be cleaned
-    catch_up(lake, rules, stamps)  # or the log would lose the versions of the facts that the roll-ups name
+    catch_up(lake, agents, rules, stamps)  # or the log would lose the versions of the facts that the roll-ups name
     for spec in TABLES:
         clean_log(lake, spec)
     return [Compaction(spec.name, before[spec.name], len(files_of(lake.open(spec)))) for spec in TABLES]

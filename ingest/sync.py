@@ -29,7 +29,7 @@ from ingest.clicks.click_rows import ClickRows, load_links
 from ingest.clicks.commit import Batch, BuiltBatch, SourceMovedError, build, commit, recover
 from ingest.clicks.known_hosts import KnownHosts
 from ingest.clicks.sync_ledger import Ledger
-from ingest.clicks.user_agents import UserAgents
+from ingest.clicks.user_agents import user_agents_of
 from ingest.compaction import compact_counts
 from ingest.pipeline import one_ahead, one_behind, prefetch
 from ingest.posts import carry
@@ -190,7 +190,7 @@ class Sync:
         return build(batch, self.facts, self.stamps.clock())
 
     def _catch_up(self) -> None:
-        catch_up(self.lake, self.settings.segment_rules, self.stamps)
+        catch_up(self.lake, self.facts.agents, self.settings.segment_rules, self.stamps)
 
     def _commit(self, built: BuiltBatch, url: str, number: int) -> BatchSummary:
         summary = commit(built, url, number, lake=self.lake, ledger=self.ledger, stamps=self.stamps)
@@ -201,12 +201,15 @@ class Sync:
 
 
 def prepare(settings: Settings, lake: Lake, database: Database, clock: Clock, progress: Progress) -> Sync:
-    """A run over the accounts as they are now."""
+    """A run over the accounts as they are now. Raises SettingsError for a pinned list version that the lake does not
+    hold."""
     accounts = Accounts(database)
     secret = settings.visitor_secret
     assert secret is not None  # load_settings fills it or refuses
     hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
-    facts = ClickRows(UserAgents(lake), load_links(database), hosts, secret.get_secret_value())
+    facts = ClickRows(
+        user_agents_of(lake, settings.list_version), load_links(database), hosts, secret.get_secret_value()
+    )
     return Sync(
         settings, lake, database, Ledger(database), facts, stamps_of(clock, database), progress, hosts.version()
     )

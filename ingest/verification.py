@@ -15,8 +15,9 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS, DAY, DETAIL, QUARTER_HOUR
 from ingest.clicks.balance import BUCKETS
 from ingest.clicks.duplicates import beyond_midnight, is_compared, of_several_handles
+from ingest.clicks.user_agents import UserAgents
 from ingest.rollups.attribution_rows import in_force
-from ingest.rollups.catch_up import current_verdicts, unjudged_agents, versions_of
+from ingest.rollups.catch_up import unjudged_agents, versions_of
 from ingest.rollups.rebuild import day_of, files_by_month, from_scratch
 
 
@@ -29,14 +30,14 @@ class Check:
     detail: str
 
 
-def verify(lake: Lake, database: Database, rules: SegmentRules) -> list[Check]:
+def verify(lake: Lake, database: Database, agents: UserAgents, rules: SegmentRules) -> list[Check]:
     """Reads every fact once, day by day, so that memory does not grow with the lake.
 
     A sync that runs meanwhile is no fault: every check looks at one version of the lake, and knows what is written down
     after it.
     """
     clicks = lake.open(CLICKS)  # before the ledger, which a batch reaches after the lake
-    return [*_check_identity(database), _check_batches(lake, clicks, database), *_check_rollups(lake, rules)]
+    return [*_check_identity(database), _check_batches(lake, clicks, database), *_check_rollups(lake, agents, rules)]
 
 
 def _check_identity(database: Database) -> list[Check]:
@@ -95,15 +96,15 @@ def _check_batches(lake: Lake, clicks: DeltaTable, database: Database) -> Check:
     return Check("batches", off == missing == 0, said)
 
 
-def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
+def _check_rollups(lake: Lake, agents: UserAgents, rules: SegmentRules) -> list[Check]:
     """The roll-ups say what follows from the facts up to the versions that they carry: they may lag, not differ.
 
     News that change no attribution leave the versions that those carry as they were.
     """
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
     counted, ahead = versions_of(counts), versions_of(attributions)
-    scratch = from_scratch(lake, rules, counted)
-    of_attributions = from_scratch(lake, rules, ahead) if ahead.is_ahead_of(counted) else scratch
+    scratch = from_scratch(lake, agents, rules, counted)
+    of_attributions = from_scratch(lake, agents, rules, ahead) if ahead.is_ahead_of(counted) else scratch
     clicks = scratch.clicks
     differing: list[str] = []
     for month, files in files_by_month(clicks).items():
@@ -113,15 +114,15 @@ def _check_rollups(lake: Lake, rules: SegmentRules) -> list[Check]:
         differing += [f"{month} {grain}" for grain in (QUARTER_HOUR, DAY, DETAIL) if not _same(derived, held, grain)]
     return [
         _check_unique(lake, clicks),
-        _check_verdicts(lake, clicks),
+        _check_verdicts(lake, clicks, agents),
         Check("rollups", not differing, ", ".join(differing) or "equal to the facts, key by key"),
         _check_attributions(lake, attributions, of_attributions.attributions),
     ]
 
 
-def _check_verdicts(lake: Lake, clicks: DeltaTable) -> Check:
+def _check_verdicts(lake: Lake, clicks: DeltaTable, agents: UserAgents) -> Check:
     """Every agent of a click was judged by the lists in force: a bot that was not would count as a person."""
-    unjudged = unjudged_agents(lake.scan(clicks, CLICKS), current_verdicts(lake)).height
+    unjudged = unjudged_agents(lake.scan(clicks, CLICKS), agents.verdicts()).height
     return Check("verdicts", unjudged == 0, f"agents of clicks without a verdict: {unjudged}")
 
 

@@ -9,9 +9,11 @@ import polars as pl
 import polars_hash as plh
 
 from analytics_core.dimensions import VERDICT_COLUMNS
+from analytics_core.errors import SettingsError
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import USER_AGENTS, UTC_MICROSECONDS, VERDICTS, TableSpec
+from analytics_core.store.list_versions import held_versions
 from ingest.classify import LIST_VERSION, classify_user_agents
 
 _REMEMBERED: Final = 500_000  # agents; beyond it the memory starts afresh
@@ -31,10 +33,28 @@ def stable_hash(column: str) -> pl.Expr:
     return plh.col(column).nchash.xxh3_64().reinterpret(signed=True)
 
 
-class UserAgents:
-    """Verdicts on user agents, backed by the lake's tables."""
+def user_agents_of(lake: Lake, pinned: str) -> UserAgents:
+    """`pinned`: the list version that a setting names, or nothing, which means that of the installed lists.
 
-    def __init__(self, lake: Lake) -> None:
+    Raises SettingsError for a version of which the lake holds no verdicts.
+    """
+    if pinned and pinned != LIST_VERSION and pinned not in (held := held_versions(lake)):
+        there = f"the lake holds {', '.join(held)}" if held else "the lake holds none yet"
+        raise SettingsError(
+            f"CLICKLEDGER_LIST_VERSION must be a list version of which the lake holds verdicts ({there}), or the "
+            f"installed one ({LIST_VERSION}); got {pinned!r}."
+        )
+    return UserAgents(lake, pinned or LIST_VERSION)
+
+
+class UserAgents:
+    """Verdicts on user agents by the name of one list version, backed by the lake's tables.
+
+    The installed lists find them, also where the version is another one: what that has said of an agent stays so.
+    """
+
+    def __init__(self, lake: Lake, list_version: str) -> None:
+        self.list_version: Final = list_version
         self._lake = lake
         self._remembered = pl.DataFrame(schema=_COLUMNS)
         self._kept: dict[str, pl.Series] = {}  # table name → ids known to be in it
@@ -62,8 +82,16 @@ class UserAgents:
         self._append_missing(
             USER_AGENTS, once.with_columns(learnt_at=pl.lit(learnt_at, dtype=UTC_MICROSECONDS)), files=None
         )
-        of_this_list = [("list_version", "=", LIST_VERSION)]
-        self._append_missing(VERDICTS, once.with_columns(list_version=pl.lit(LIST_VERSION)), files=of_this_list)
+        named = once.with_columns(list_version=pl.lit(self.list_version))
+        self._append_missing(VERDICTS, named, files=self._of_this_version())
+
+    def verdicts(self) -> pl.LazyFrame:
+        """VERDICTS rows of this version, as the lake has them now."""
+        table = self._lake.open(VERDICTS)
+        return self._lake.scan(table, VERDICTS, files_of(table, self._of_this_version()))
+
+    def _of_this_version(self) -> list[tuple[str, str, str]]:
+        return [("list_version", "=", self.list_version)]
 
     def _append_missing(self, spec: TableSpec, rows: pl.DataFrame, files: list[tuple[str, str, str]] | None) -> None:
         known = self._kept.get(spec.name)
@@ -86,7 +114,7 @@ class UserAgents:
 
 
 def classify(logged: pl.Series) -> pl.DataFrame:
-    """Verdicts of the current lists on distinct user agents as logged; columns of _COLUMNS."""
+    """Verdicts of the installed lists on distinct user agents as logged; columns of _COLUMNS."""
     verdicts = classify_user_agents(logged).with_columns(logged_id=stable_hash("user_agent")).drop("user_agent")
     return (
         verdicts.rename({"decoded": "user_agent"})

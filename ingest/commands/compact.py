@@ -12,6 +12,7 @@ from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
+from ingest.clicks.user_agents import user_agents_of
 from ingest.compaction import compact
 
 
@@ -23,6 +24,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     database = Database(settings.database)
     stamps = stamps_of(clock_of(database), database)
     with answering():
-        done = compact(Lake(settings.lake_url), settings.segment_rules, stamps)
+        lake = Lake(settings.lake_url)
+        agents = user_agents_of(lake, settings.list_version)
+        done = compact(lake, agents, settings.segment_rules, stamps)
     print_rows([asdict(one) for one in done], as_json=arguments.json)
     return 0

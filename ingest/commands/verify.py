@@ -10,6 +10,7 @@ from analytics_core.settings import Settings
 from analytics_core.store.database import Database
 from analytics_core.store.driver_errors import answering
 from analytics_core.store.lake import Lake
+from ingest.clicks.user_agents import user_agents_of
 from ingest.verification import verify
 
 
@@ -19,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with answering():
-        checks = verify(Lake(settings.lake_url), Database(settings.database), settings.segment_rules)
+        lake = Lake(settings.lake_url)
+        agents = user_agents_of(lake, settings.list_version)
+        checks = verify(lake, Database(settings.database), agents, settings.segment_rules)
     print_rows([asdict(check) for check in checks], as_json=arguments.json)
     return 0 if all(check.holds for check in checks) else 1

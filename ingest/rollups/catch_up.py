@@ -18,7 +18,7 @@ from analytics_core.model import SegmentRules
 from analytics_core.store.commit_time import Stamps
 from analytics_core.store.derivation import DERIVATION, DERIVATION_VERSION
 from analytics_core.store.driver_errors import CommitConflictError
-from analytics_core.store.lake import Lake, files_of
+from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import (
     ATTRIBUTIONS,
     CLICK_COUNTS,
@@ -27,12 +27,10 @@ from analytics_core.store.lake_tables import (
     COVERAGE,
     SIGNALS,
     USER_AGENTS,
-    VERDICTS,
     TableSpec,
 )
 from analytics_core.store.parts import row_count
 from analytics_core.store.tally import Tally
-from ingest.classify import LIST_VERSION
 from ingest.clicks.batch_summaries import summary_of
 from ingest.clicks.user_agents import UserAgents
 from ingest.rollups.attribution_rows import conversion_events, impression_events
@@ -64,7 +62,7 @@ def versions_of(rollup: DeltaTable) -> Versions:
     return Versions(**{name: -1 if version is None else version for name, version in held.items()})
 
 
-def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
+def catch_up(lake: Lake, agents: UserAgents, rules: SegmentRules, stamps: Stamps) -> None:
     """Folds every fact into the roll-ups that they lack, some hundred thousand clicks at a time.
 
     What followed clicks counts as learnt now: no reader could see it before.
@@ -76,8 +74,8 @@ def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
         target = ahead if is_ahead else _next(lake, held)
         if target == held:
             return
-        facts = _new_facts(lake, held, target, stamps.clock())
-        delta = RollupsSoFar(lake, current_verdicts(lake), attributions, rules).delta(facts)
+        facts = _new_facts(lake, agents, held, target, stamps.clock())
+        delta = RollupsSoFar(lake, agents.verdicts(), attributions, rules).delta(facts)
         try:
             if delta.attributions.height and not is_ahead:
                 conversions = facts.events.filter(pl.col("conversions") > 0).height
@@ -96,15 +94,15 @@ def catch_up(lake: Lake, rules: SegmentRules, stamps: Stamps) -> None:
                 CLICK_COUNTS,
                 delta.counts,
                 transactions=[*target.transactions(), *tally.transactions(CLICKS)],
-                metadata=derived_by(rules),
+                metadata=derived_by(agents.list_version, rules),
             )
         except CommitConflictError:
             continue
 
 
-def derived_by(rules: SegmentRules) -> dict[str, str]:
+def derived_by(list_version: str, rules: SegmentRules) -> dict[str, str]:
     """What a commit of the counts says about how they were derived: what is no longer so is derived anew."""
-    values = (LIST_VERSION, json.dumps(asdict(rules)), DERIVATION_VERSION)
+    values = (list_version, json.dumps(asdict(rules)), DERIVATION_VERSION)
     return dict(zip(DERIVATION, values, strict=True))
 
 
@@ -128,25 +126,25 @@ def _next(lake: Lake, held: Versions) -> Versions:
     return Versions(clicks=version, **newest)
 
 
-def _new_facts(lake: Lake, held: Versions, target: Versions, now: datetime) -> NewFacts:
+def _new_facts(lake: Lake, agents: UserAgents, held: Versions, target: Versions, now: datetime) -> NewFacts:
     clicks = _brought(lake, CLICKS, held.clicks + 1, target.clicks)
     conversions = _brought(lake, CONVERSIONS, held.conversions + 1, target.conversions)
     signals = _brought(lake, SIGNALS, held.signals + 1, target.signals)
-    _judge_unjudged(lake, clicks, now)
+    _judge_unjudged(lake, agents, clicks, now)
     return NewFacts(
-        clicks=judge(clicks.drop("day", "status", "source", "batch"), current_verdicts(lake)).collect(),
+        clicks=judge(clicks.drop("day", "status", "source", "batch"), agents.verdicts()).collect(),
         events=pl.concat([conversion_events(conversions), impression_events(signals)]).collect(),
         table=lake.at(CLICKS, max(target.clicks, 0)),
     )
 
 
-def _judge_unjudged(lake: Lake, clicks: pl.LazyFrame, now: datetime) -> None:
+def _judge_unjudged(lake: Lake, agents: UserAgents, clicks: pl.LazyFrame, now: datetime) -> None:
     """A sync judges agents before it commits their clicks, but one of another release does by lists of its own."""
-    unjudged = unjudged_agents(clicks, current_verdicts(lake))
+    unjudged = unjudged_agents(clicks, agents.verdicts())
     if unjudged.height:
-        agents = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).join(unjudged.lazy(), on="user_agent_id", how="semi")
-        logged = agents.select("user_agent", logged_id="user_agent_id").collect()
-        UserAgents(lake).judge(logged, now)
+        known = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).join(unjudged.lazy(), on="user_agent_id", how="semi")
+        logged = known.select("user_agent", logged_id="user_agent_id").collect()
+        UserAgents(lake, agents.list_version).judge(logged, now)  # `agents` judges the next batch meanwhile
 
 
 def unjudged_agents(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.DataFrame:
@@ -160,12 +158,6 @@ def _brought(lake: Lake, spec: TableSpec, first: int, last: int) -> pl.LazyFrame
     commits = lake.commits(spec, range(first, last + 1))
     paths = [f"{lake.uri(spec)}/{path}" for commit in commits for path in commit.brought]
     return lake.scan_files(spec, sorted(paths))
-
-
-def current_verdicts(lake: Lake) -> pl.LazyFrame:
-    table = lake.open(VERDICTS)
-    files = files_of(table, [("list_version", "=", LIST_VERSION)])
-    return lake.scan(table, VERDICTS, files)
 
 
 def cover_days(lake: Lake, counts: pl.DataFrame) -> None:

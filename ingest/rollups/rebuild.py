@@ -32,7 +32,7 @@ from analytics_core.store.parts import row_count
 from analytics_core.store.tally import Tally
 from ingest.clicks.user_agents import UserAgents, stable_hash
 from ingest.rollups.attribution_rows import attribute, conversion_events, impression_events, in_order, links_of, resolve
-from ingest.rollups.catch_up import Versions, catch_up, cover_days, current_verdicts, derived_by, versions_of
+from ingest.rollups.catch_up import Versions, catch_up, cover_days, derived_by, versions_of
 from ingest.rollups.click_counts import count_clicks, judge
 from ingest.rollups.completeness import Misfit, find_misfits
 from ingest.rollups.delta import known, named_clicks, people, segmented
@@ -69,12 +69,12 @@ def newest(lake: Lake) -> Versions:
     return Versions(**{spec.name: lake.open(spec).version() for spec in (CLICKS, CONVERSIONS, SIGNALS)})
 
 
-def from_scratch(lake: Lake, rules: SegmentRules, versions: Versions) -> Scratch:
+def from_scratch(lake: Lake, agents: UserAgents, rules: SegmentRules, versions: Versions) -> Scratch:
     """What follows from the facts of these versions."""
     clicks, conversions, signals = (
         lake.at(spec, max(getattr(versions, spec.name), 0)) for spec in (CLICKS, CONVERSIONS, SIGNALS)
     )
-    verdicts = current_verdicts(lake).collect().lazy()
+    verdicts = agents.verdicts().collect().lazy()
     events = pl.concat(
         [
             conversion_events(lake.scan(conversions, CONVERSIONS)),
@@ -111,14 +111,16 @@ def bring_up_to_date(lake: Lake, agents: UserAgents, rules: SegmentRules, stamps
     """What sync and compact do first: derive anew when lists, rules or the way of deriving have changed or a roll-up
     was deleted, else add what a crash left out. Returns what did not fit, and was mended."""
     said = lake.derivation(lake.open(CLICK_COUNTS))
-    if _has_lost_one(lake, has_counts=said is not None) or (said is not None and said != derived_by(rules)):
+    if _has_lost_one(lake, has_counts=said is not None) or (
+        said is not None and said != derived_by(agents.list_version, rules)
+    ):
         rebuild(lake, agents, rules, stamps.clock())
     elif said is not None and lake.open(COVERAGE).version() == 0:
         counts = lake.open(CLICK_COUNTS)
         for path in files_of(counts, [("grain", "in", [QUARTER_HOUR, DETAIL])]):
             cover_days(lake, lake.scan(counts, CLICK_COUNTS, [path]).collect())
     try:
-        catch_up(lake, rules, stamps)
+        catch_up(lake, agents, rules, stamps)
     except ForgottenCommitError:  # the log does not tell any more which facts are new
         rebuild(lake, agents, rules, stamps.clock())
     return mend(lake, agents, rules, stamps.clock())
@@ -151,7 +153,8 @@ def _has_lost_one(lake: Lake, *, has_counts: bool) -> bool:
 
 
 def rebuild(lake: Lake, agents: UserAgents, rules: SegmentRules, now: datetime) -> None:
-    """Judges every known agent by the current lists and derives the roll-ups from the facts again, in one commit each.
+    """Judges every known agent on which the list version has no verdict, and derives the roll-ups from the facts again,
+    in one commit each.
 
     Verdicts of older lists stay beside the new ones. A rebuild that was cut short starts again, as does one that
     another process's batch came into.
@@ -160,7 +163,7 @@ def rebuild(lake: Lake, agents: UserAgents, rules: SegmentRules, now: datetime) 
     agents.judge(logged.with_columns(logged_id=stable_hash("user_agent")), now)
     while True:
         try:
-            _rebuild(lake, rules)
+            _rebuild(lake, agents, rules)
         except CommitConflictError:
             continue
         return
@@ -178,10 +181,10 @@ def day_of(path: str) -> str:
     return path.split("/day=", 1)[1][:10]
 
 
-def _rebuild(lake: Lake, rules: SegmentRules) -> None:
+def _rebuild(lake: Lake, agents: UserAgents, rules: SegmentRules) -> None:
     """Raises CommitConflictError when the roll-ups move meanwhile: every commit stands on the one before it."""
     counts, attributions = lake.open(CLICK_COUNTS), lake.open(ATTRIBUTIONS)
-    scratch = from_scratch(lake, rules, newest(lake))
+    scratch = from_scratch(lake, agents, rules, newest(lake))
     versions, conversions = scratch.versions, lake.at(CONVERSIONS, max(scratch.versions.conversions, 0))
     lake.replace(
         attributions,
@@ -207,7 +210,7 @@ def _rebuild(lake: Lake, rules: SegmentRules) -> None:
             *versions.transactions(),
             *_tally(counts, CLICKS, scratch.clicks, versions.clicks, held),
         ],
-        metadata=derived_by(rules),
+        metadata=derived_by(agents.list_version, rules),
     )
 
 

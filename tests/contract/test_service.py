@@ -176,7 +176,7 @@ def test_the_data_version_follows_the_clicks_and_not_the_files(world: Filled) ->
     assert first == f"2-{LISTS}-{RELEASE}"
     assert world.analytics.run(QUERY, ANN).data_version == first
     before = world.analytics.run(QUERY, ANN)
-    compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compact(world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database))
     assert world.analytics.data_version() == first
     assert world.analytics.run(QUERY, ANN) == before
     add_batch(world.lake, [Click(DAY)])
@@ -379,7 +379,7 @@ def test_the_data_version_follows_what_followed_clicks_and_not_the_files(world: 
     before = world.analytics.run(QUERY, ANN)
     rows = world.lake.scan(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS).collect()
     world.lake.replace(world.lake.open(ATTRIBUTIONS), ATTRIBUTIONS, world.lake.write(ATTRIBUTIONS, rows))
-    compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compact(world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database))
     assert world.analytics.data_version() == third
     assert world.analytics.run(QUERY, ANN) == before
 

@@ -178,7 +178,7 @@ def test_a_download_made_while_roll_ups_lag_is_made_again_from_its_manifest(
     monkeypatch.setattr(catch_up, "CLICKS_AT_A_TIME", 1)
     watched = Watched(world.settings.lake_url, lambda: made.append(download(QUERY)))
     stamps = stamps_of(lambda: world.now + timedelta(minutes=1), world.database)
-    catch_up.catch_up(watched, world.settings.segment_rules, stamps)
+    catch_up.catch_up(watched, world.agents, world.settings.segment_rules, stamps)
 
     assert len(made) >= 3
     for as_of, body in made:

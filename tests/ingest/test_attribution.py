@@ -259,7 +259,7 @@ def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told)
 
         assert counts_of(world) == counted(told)
         assert attributions_of(world) == attributed(told)
-        checks = {one.name: one.holds for one in verify(world.lake, database, RULES)}
+        checks = {one.name: one.holds for one in verify(world.lake, database, world.agents, RULES)}
         assert checks == dict.fromkeys(checks, True)
 
 

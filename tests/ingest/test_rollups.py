@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -29,6 +29,7 @@ from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS,
 from ingest import compaction, posts, sync
 from ingest.classify import LIST_VERSION
 from ingest.clicks import user_agents
+from ingest.clicks.user_agents import UserAgents
 from ingest.rollups import catch_up
 from ingest.rollups.catch_up import versions_of
 
@@ -140,15 +141,16 @@ def test_compacted_files_are_the_same_bytes_whatever_came_before(
     "bring",
     [
         lambda world: world.sync(world.folder / "a.gz"),
-        lambda world: compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database)),
+        lambda world: compaction.compact(
+            world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database)
+        ),
     ],
     ids=["sync", "compact"],
 )
 def test_new_lists_judge_again_and_keep_the_old_verdicts(
     filled: World, monkeypatch: pytest.MonkeyPatch, bring: Callable[[World], object]
 ) -> None:
-    for module in (user_agents, catch_up):
-        monkeypatch.setattr(module, "LIST_VERSION", "next")
+    monkeypatch.setattr(user_agents, "LIST_VERSION", "next")
     judge = user_agents.classify_user_agents
 
     def judge_everyone_a_bot(logged: pl.Series) -> pl.DataFrame:
@@ -169,8 +171,13 @@ def test_new_lists_judge_again_and_keep_the_old_verdicts(
 def sync_a_bot_by_other_lists(world: World, monkeypatch: pytest.MonkeyPatch, module: ModuleType, left_out: str) -> None:
     """A click of a person as ever, then one of a bot by another release, in which one step is not reached."""
     world.sync(write(world.folder / "1.gz", realtime_text([Request(1)])))
+    keep = UserAgents.keep
+
+    def keep_by_other_lists(_: UserAgents, judged: pl.DataFrame, learnt_at: datetime) -> None:
+        keep(UserAgents(world.lake, "other lists"), judged, learnt_at)
+
     with monkeypatch.context() as other:
-        other.setattr(user_agents, "LIST_VERSION", "other lists")
+        other.setattr(UserAgents, "keep", keep_by_other_lists)
         other.setattr(module, left_out, lambda *_: None)
         world.sync(write(world.folder / "2.gz", realtime_text([Request(2, user_agent=GOOGLEBOT)])))
 
@@ -251,9 +258,9 @@ def test_a_partition_larger_than_the_memory_is_merged_in_parts(
     files = len(files_of(world.lake.open(CLICKS)))
     monkeypatch.setattr(compaction, "MERGED_ROWS", 25)
 
-    compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database))
     merged = set(files_of(world.lake.open(CLICKS)))
-    compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database))
 
     assert files == 6
     assert len(merged) == 3

@@ -91,6 +91,7 @@ def test_a_compaction_beside_catching_up_changes_no_number(
 
     catch_up.catch_up(
         Interrupted(world.settings.lake_url, opening),
+        world.agents,
         world.settings.segment_rules,
         stamps_of(lambda: NOW, world.database),
     )

@@ -159,7 +159,7 @@ def test_summaries_are_kept_once_whoever_compacts_and_merged_within_memory(
 
     largest = max(part.size for part in parts_of(world.lake.open(BATCH_SUMMARIES)))
     monkeypatch.setattr(compaction, "_MERGED_BYTES", 3 * largest)
-    compaction.compact(world.lake, SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(world.lake, world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database))
 
     table = world.lake.open(BATCH_SUMMARIES)
     assert 2 <= len(parts_of(table)) <= 3
@@ -193,7 +193,9 @@ def test_a_batch_that_comes_during_a_compaction_is_not_forgotten(world: World, t
         world.sync(log)
 
     commit_batch()
-    compaction.compact(Busy(world.lake.url, commit_batch), SegmentRules(), stamps_of(lambda: NOW, world.database))
+    compaction.compact(
+        Busy(world.lake.url, commit_batch), world.agents, SegmentRules(), stamps_of(lambda: NOW, world.database)
+    )
     with pytest.raises(ForgottenCommitError):
         world.lake.commit(CLICKS, 3)
     noted = books(world)

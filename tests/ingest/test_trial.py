@@ -10,6 +10,7 @@ import pytest
 
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS
+from ingest.classify import LIST_VERSION
 from ingest.classify.trial import main
 from ingest.clicks.user_agents import UserAgents, stable_hash
 
@@ -28,7 +29,7 @@ def lake(tmp_path: Path) -> Lake:
     lake.open(CLICK_COUNTS)
     clicked = pl.DataFrame({"user_agent": [CHROME] * 3 + [UNHEARD] * 2 + ["curl/8.10.1"]})
     logged = clicked.with_columns(logged_id=stable_hash("user_agent"))
-    UserAgents(lake).judge(logged, AT)
+    UserAgents(lake, LIST_VERSION).judge(logged, AT)
     empty = pl.DataFrame(schema=CLICKS.schema)
     clicks = logged.select(
         day=pl.lit(date(2026, 11, 1)), user_agent_id="logged_id", at=pl.lit(AT).cast(CLICKS.schema["at"])

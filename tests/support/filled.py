@@ -224,7 +224,7 @@ def _count(lake: Lake, before: after.World, now: after.World, held: Versions) ->
         CLICK_COUNTS,
         counts,
         transactions=held.transactions(),
-        metadata=derived_by(SegmentRules()),
+        metadata=derived_by(LIST_VERSION, SegmentRules()),
     )
 
 

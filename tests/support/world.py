@@ -25,6 +25,7 @@ from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS
 from analytics_core.store.syncs import Syncs
 from ingest.accounts.accounts_file import AccountsFile, load_accounts
+from ingest.clicks.user_agents import UserAgents, user_agents_of
 from ingest.sources import open_sources
 from ingest.sync import prepare
 from ingest.sync_progress import ProgressLines
@@ -88,6 +89,10 @@ class World:
     @property
     def lake(self) -> Lake:
         return Lake(self.settings.lake_url)
+
+    @property
+    def agents(self) -> UserAgents:
+        return user_agents_of(self.lake, self.settings.list_version)
 
     @property
     def database(self) -> Database:
