@@ -125,9 +125,11 @@ def test_money_in_a_download_is_exact_and_has_a_column_a_currency(tmp_path: Path
     assert 'filename="acme-conversions-20260301-20260312.csv"' in events.headers["Content-Disposition"]
     assert events.text.splitlines()[1:] == [
         "2026-03-11T12:00:00.000Z,about,(pending),(pending),(pending),(pending),(pending),(pending),purchase,"
-        "123456789012.3456,USD,0,true" + 6 * ",(pending)",
-        "2026-03-11T12:01:30.000Z,launch,,DE,DESKTOP,direct,,new,purchase,99.99,USD,90,false,Chrome,Windows,link,(none),(none),(none)",
-        "2026-03-11T12:01:35.000Z,launch,,DE,DESKTOP,direct,,new,'=cmd,100,EUR,95,false,Chrome,Windows,link,(none),(none),(none)",
+        "123456789012.3456,USD,0,true" + 7 * ",(pending)",
+        "2026-03-11T12:01:30.000Z,launch,,DE,DESKTOP,direct,,new,purchase,99.99,USD,90,false,Chrome,Windows,link,(none),(none),(none),"
+        "(person)",
+        "2026-03-11T12:01:35.000Z,launch,,DE,DESKTOP,direct,,new,'=cmd,100,EUR,95,false,Chrome,Windows,link,(none),(none),(none),"
+        "(person)",
     ]
     assert [row["value"] for row in single.json()["rows"]] == [99.99, 100]
     assert single.json()["manifest"]["query"]["metric"] == "conversions"
