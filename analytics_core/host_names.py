@@ -10,13 +10,22 @@ import idna
 
 _LONGEST_NAME: Final = 253  # of DNS
 _OF_EUROPE: Final = frozenset("ßæøœđðþłħŋ")
+# How Unicode's names of the letters that are shown begin: scripts in common use, without their older and smaller forms.
+# `ᴏ` is a Latin letter, yet no word's; letters of Armenian, Cherokee or Lisu are taken for those of Latin.
+_IN_COMMON_USE: Final = (
+    "ARABIC", "BENGALI", "CJK UNIFIED", "CYRILLIC SMALL", "DEVANAGARI", "GEORGIAN LETTER", "GREEK SMALL", "GUJARATI",
+    "GURMUKHI", "HANGUL SYLLABLE", "HEBREW", "HIRAGANA", "IDEOGRAPHIC", "KANNADA", "KATAKANA", "LATIN SMALL", "TAMIL",
+    "TELUGU", "THAI",
+)  # fmt: skip
 _WRITTEN_TOGETHER: Final = (
     {"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "LATIN"},
-    {"CJK", "IDEOGRAPHIC", "BOPOMOFO", "LATIN"},
     {"CJK", "IDEOGRAPHIC", "HANGUL", "LATIN"},
 )
-# Letters that a reader of Latin takes for others: a name of these alone is read as another name.
-_LIKE_LATIN: Final = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡ" + "αγηικνορτυχω" + "0123456789-")
+# Letters that a reader of Latin takes for Latin's, a stroke or a slash: a name of these alone is read as another.
+_LIKE_LATIN: Final = frozenset(
+    "асԁеһіјӏорԛѕԝхуъьҽпгѵѡԍ" + "αγηικνορτυχωσϲ" + "וןסיח" + "اه" + "იოყხ" + "แเรบพนท" + "டப"
+    + "丨丶丿亅一〇口工卜" + "ーノソンニロエトヘへ"
+)  # fmt: skip
 
 
 def host_name(host: str) -> str:
@@ -62,23 +71,30 @@ def _shown_label(label: str, *, ends_in_ascii: bool) -> str:
         shown = idna.decode(label)
     except UnicodeError:
         return label
-    scripts = {_script(character) for character in shown} - {None}
+    scripts = {_script(character) for character in shown if character.isalpha() or not character.isascii()}
     is_of_one = len(scripts) == 1 or any(scripts <= together for together in _WRITTEN_TOGETHER)
-    is_disguise = ends_in_ascii and set(shown) <= _LIKE_LATIN
-    return shown if is_of_one and not is_disguise else label
+    is_safe = None not in scripts and is_of_one
+    return shown if is_safe and not (ends_in_ascii and scripts != {"LATIN"} and _looks_latin(shown)) else label
 
 
 def _script(character: str) -> str | None:
-    """The script of a letter by its name in Unicode; None of what every script has (digits, hyphen, marks).
+    """The script of a letter, digit or mark, by its name in Unicode; None of what no name in common use has.
 
-    A Latin letter that is none of A to Z with a mark, nor of an alphabet of Europe, is a script of its own: `ɑ` looks
-    like `a`.
+    A Latin letter that is none of A to Z with a mark, nor of an alphabet of Europe, is no ordinary one: `ɑ` looks like
+    `a`.
     """
-    if character in "0123456789-" or unicodedata.category(character).startswith("M"):
+    name = unicodedata.name(character, "")
+    if not name.startswith(_IN_COMMON_USE):
         return None
-    script = unicodedata.name(character, "?").split()[0].split("-")[0]
-    is_plain = unicodedata.normalize("NFD", character)[0].isascii() or character in _OF_EUROPE
-    return script if script != "LATIN" or is_plain else f"LATIN {character}"
+    script = name.split()[0].split("-")[0]
+    is_ordinary = unicodedata.normalize("NFD", character)[0].isascii() or character in _OF_EUROPE
+    return script if script != "LATIN" or is_ordinary else None
+
+
+def _looks_latin(label: str) -> bool:
+    """Whether all of a label is ASCII or like it: its marks aside, and with the digits of any script."""
+    bare = (character for character in unicodedata.normalize("NFD", label) if not unicodedata.combining(character))
+    return all(character.isascii() or character.isdecimal() or character in _LIKE_LATIN for character in bare)
 
 
 def label_below(name: str, public_domain: str) -> str | None:

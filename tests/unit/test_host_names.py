@@ -31,7 +31,8 @@ def test_a_site_has_one_name_however_it_is_typed(typed: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["straße.de", "münchen.de", "пример.рф", "почта.com", "例え.テスト", "日本のlatin.jp", "한국.kr", "مثال.com",
-     "ελλάδα.com", "हिन्दी.com", "shop.smørrebrød.dk"],
+     "ελλάδα.com", "हिन्दी.com", "shop.smørrebrød.dk", "ישראל.com", "বাংলা.com", "ไทย.com", "தமிழ்.com", "తెలుగు.com",
+     "საქართველო.com", "カフェ.com", "コーヒー.jp", "佐々木.jp", "中国.com", "ουρανός.gr"],
 )  # fmt: skip
 def test_a_name_in_one_script_is_shown_in_it(name: str) -> None:
     assert ascii_name(name).isascii()
@@ -47,6 +48,24 @@ def test_a_name_in_one_script_is_shown_in_it(name: str) -> None:
         ascii_name("bɑnk.example"),  # a Latin letter that no alphabet of Europe has
         ascii_name("bankı.example"),
         ascii_name("bοok.example"),  # one letter of Greek
+        "xn--9l8aa7aydma.com",  # Lisu, read as GOOGLE
+        "xn--f9dbb2sqac.com",  # Cherokee, read as PAYPAL
+        ascii_name("ⲟⲟ.com"),  # Coptic
+        ascii_name("օօ.com"),  # Armenian
+        ascii_name("ⴑⴑ.com"),  # letters of old Georgian
+        ascii_name("ᴏᴏ.com"),  # small capitals of Latin, of Greek and of Cyrillic
+        ascii_name("ᴨᴨ.com"),
+        ascii_name("ᴫᴫ.com"),
+        ascii_name("ɩɩ.com"),  # a letter of phonetics
+        ascii_name("丨丨.com"),  # single strokes
+        ascii_name("ー.com"),
+        ascii_name("ai一ai.com"),  # read as a hyphen
+        ascii_name("comノshop.com"),  # read as a slash
+        ascii_name("b丨ue.com"),
+        ascii_name("ססס.com"),
+        ascii_name("০০.com"),  # digits of Bengali
+        ascii_name("όό.com"),  # letters of Greek, each with its mark
+        ascii_name("b̲lue.com"),  # a line below that no letter has
         "xn--bad-",
         "xn--.com",
         "xn--a.com",
