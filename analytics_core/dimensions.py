@@ -287,7 +287,7 @@ DIMENSIONS: Final = (
         "Bots by purpose",
         "Bots by purpose",
         "What a bot comes for: search (an index that people ask), agent (a person sent it), training (of a language "
-        "model), preview (of a link that was shared), monitor, scanner (security, search engine optimisation), "
+        "model), preview (of a link that was shared), monitor, scanner (of security), "
         "prefetch (a browser fetched the page ahead of a visit), library (a program's HTTP library), or other. People "
         f"are {PERSON}.",
         "search,training",

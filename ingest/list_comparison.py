@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from analytics_core.errors import ListVersionError
+from analytics_core.model import PERSON
 from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, USER_AGENTS, VERDICTS
 from analytics_core.store.list_versions import held_versions, version_in_force
@@ -21,7 +22,6 @@ from ingest.classify.bot_rules import bot_rules
 
 INSTALLED: Final = "installed"
 CURRENT: Final = "current"
-PERSON: Final = "(person)"  # in the place of a rule
 NOT_JUDGED: Final = "(not judged)"  # the version has no verdict on the agent, which came before or after its time
 MOVES: Final = ("person to bot", "bot to person", "other rule", "not judged")
 _MOVED: Final = ("handle", "before", "after", "clicks", "move")
@@ -32,7 +32,7 @@ _OF_REQUEST: Final = sorted(set(request_rule().meta.root_names()))
 class Comparison:
     """Of `clicks` in the lake, those that the version `new` judges by another rule than `old`.
 
-    `moved`: `handle`, `before` and `after` (a rule, `(person)` or `(not judged)`), `clicks`, `move` (one of MOVES), one
+    `moved`: `handle`, `before` and `after` (a rule, PERSON or `(not judged)`), `clicks`, `move` (one of MOVES), one
     row for each handle and pair of rules, most clicks first.
     """
 
@@ -94,7 +94,7 @@ def _rules(lake: Lake, word: str, version: str) -> pl.DataFrame:
     if word == INSTALLED:
         table = lake.open(USER_AGENTS)
         judged = [_judge(lake.scan(table, USER_AGENTS, [path])) for path in files_of(table)]
-        rules = pl.concat(judged)
+        rules = pl.concat([pl.DataFrame(schema={"user_agent_id": pl.Int64, "rule": pl.String}), *judged])
     else:
         table = lake.open(VERDICTS)
         paths = files_of(table, [("list_version", "=", version)])

@@ -18,11 +18,11 @@ NO_VALUE: Final = "none"  # of a column that was logged and says nothing
 @dataclass(frozen=True, slots=True)
 class RequestRule:
     """`name` is the rule of clicks whose `column` is one of `values`, or any value but NO_VALUE where `values` is
-    empty; `purpose` is what such bots come for. Columns in braces in these two stand for their values."""
+    empty; `bot_purpose` is what such bots come for. Columns in braces in these two stand for their values."""
 
     name: str
     column: str
-    purpose: str
+    bot_purpose: str
     values: tuple[str, ...] = ()
 
     def matches(self) -> pl.Expr:
@@ -33,8 +33,8 @@ class RequestRule:
 
     def matches_sql(self, click: str) -> str:
         if not self.values:
-            return f"{click}.{self.column} <> '{NO_VALUE}'"
-        return f"{click}.{self.column} IN ({', '.join(map(repr, self.values))})"
+            return f"{click}.{self.column} <> {_literal(NO_VALUE)}"
+        return f"{click}.{self.column} IN ({', '.join(map(_literal, self.values))})"
 
 
 # The first that matches counts.
@@ -58,7 +58,7 @@ def request_rule() -> pl.Expr:
 
 def request_purpose() -> pl.Expr:
     """What the bot comes for that `request_rule` tells; null where it tells none."""
-    return _case({rule: rule.purpose for rule in REQUEST_RULES})
+    return _case({rule: rule.bot_purpose for rule in REQUEST_RULES})
 
 
 def request_rule_sql(click: str) -> str:
@@ -68,7 +68,7 @@ def request_rule_sql(click: str) -> str:
 
 def request_purpose_sql(click: str) -> str:
     """The purpose in SQL; `click` is the name of the clicks in the statement."""
-    return _case_sql(click, {rule: rule.purpose for rule in REQUEST_RULES})
+    return _case_sql(click, {rule: rule.bot_purpose for rule in REQUEST_RULES})
 
 
 def _case(answers: dict[RequestRule, str]) -> pl.Expr:
@@ -89,7 +89,12 @@ def _filled(template: str) -> pl.Expr:
 
 
 def _filled_sql(template: str, click: str) -> str:
-    return " || ".join(f"{click}.{part}" if is_column else f"'{part}'" for part, is_column in _parts(template))
+    return " || ".join(f"{click}.{part}" if is_column else _literal(part) for part, is_column in _parts(template))
+
+
+def _literal(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
 
 
 def _parts(template: str) -> Iterator[tuple[str, bool]]:

@@ -21,7 +21,7 @@ CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {
     "browser": browsers,
     "os": systems,
 }
-_RULES_VERSION: Final = 8  # raise it when the rules of devices or families, exceptions or the use of the lists change
+_RULES_VERSION: Final = 9  # raise it when the rules of devices or families, exceptions or the use of the lists change
 _MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
     [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.logs import Request, realtime_text, write
+from support.logs import LEAST, Request, realtime_text, write
 from support.older_lists import CURL_RULE, GOOGLEBOT_RULE, OLDER, fill_by_older_lists
 from support.world import World
 
@@ -81,6 +81,15 @@ def test_the_table_ends_with_a_sentence_of_totals(older: World) -> None:
     assert [cell.strip() for cell in shown[3].split("│")[1:-1]] == [
         *("zed", "(person)", CURL_RULE, "6", "person to bot")
     ]
+
+
+def test_clicks_of_logs_without_agents_do_not_move(world: World, tmp_path: Path) -> None:
+    lines = "".join(Request(number).line(LEAST) + "\n" for number in range(2))
+    world.sync(write(tmp_path / "a.log", lines), fields=",".join(LEAST))
+
+    told = world.run_json("classify", "--compare", "current", "installed", "--json")
+
+    assert (told["clicks"], told["moved"]) == (2, [])
 
 
 @pytest.mark.parametrize(

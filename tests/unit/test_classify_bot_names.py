@@ -17,6 +17,11 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko"
 CHROME = f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT}) Chrome/131.0.0.0 Safari/537.36"
 
 NAMED = [
+    ("claude-cli", "ai agent", "agent", "claude-cli/2.0.10 (external, cli)"),
+    ("ModelContextProtocol", "ai agent", "agent", "ModelContextProtocol/1.0 (User-Specified; +https://github.com/x/y)"),
+    ("xAI-SearchBot", "ai search", "search", "Mozilla/5.0 (compatible; xAI-SearchBot/1.0; +https://x.ai)"),
+    ("Kimi-User", "ai agent", "agent", "Mozilla/5.0 (compatible; Kimi-User)"),
+    ("AhrefsBot", "seo", "other", "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)"),
     ("GPTBot", "ai", "training", f"Mozilla/5.0 {WEBKIT}; compatible; GPTBot/1.3; +https://openai.com/gptbot)"),
     ("OAI-SearchBot", "ai search", "search", f"{CHROME}; compatible; OAI-SearchBot/1.3; +https://openai.com/searchbot"),
     (
@@ -112,7 +117,7 @@ OF_SHAPE = [
 
 
 @pytest.mark.parametrize(("name", "category", "purpose", "agent"), NAMED, ids=[str(row[0]) for row in NAMED])
-def test_a_bot_has_the_name_kind_and_purpose_that_its_operator_documents(
+def test_a_bot_has_the_name_kind_and_purpose_that_its_operator_gives_it(
     name: str, category: str, purpose: str, agent: str
 ) -> None:
     assert bot_names(pl.Series([agent])).row(0) == (name, category, purpose)
