@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from deltalake import Transaction
 
-from analytics_core.model import SegmentRules
+from analytics_core.model import PERSON, SegmentRules
 from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE, DAY, DETAIL, QUARTER_HOUR, VERDICTS
@@ -34,6 +34,7 @@ RANKS = (0, HANDLES // 100, HANDLES - 1)  # of the handles that are asked about:
 BROWSERS = [f"Browser {number}" for number in range(20)]
 SYSTEMS = ["iOS", "Android", "Windows", "macOS", "Linux", "unknown"]
 DEVICES = ["MOBILE", "DESKTOP", "TABLET", "UNKNOWN", "BOT"]
+PURPOSES = ["search", "preview", "training", "agent", "monitor", "library"]  # of bots, by their system
 
 
 def handle_name(rank: int) -> str:
@@ -133,6 +134,9 @@ def _clicks(rng: np.random.Generator, count: int, start: datetime, end: datetime
             "utm_source": sources.gather(_pick(rng, _zipf(len(sources)), count)),
             "utm_medium": sources.gather(_pick(rng, _zipf(len(sources)), count)),
             "utm_campaign": sources.gather(_pick(rng, _zipf(len(sources)), count)),
+            "bot_purpose": pl.Series([PERSON, *PURPOSES]).gather(
+                np.where(device == DEVICES.index("BOT"), system + 1, 0)
+            ),
             "user_agent_id": pl.Series(_agent(device, browser, system)).cast(pl.Int64),
         }
     )
@@ -154,6 +158,9 @@ def _verdicts() -> pl.DataFrame:
         device="device",
         browser="browser",
         os="os",
+        bot_purpose=pl.when(pl.col("device") == "BOT")
+        .then(pl.col("os").replace_strict(dict(zip(SYSTEMS, PURPOSES, strict=True))))
+        .otherwise(pl.lit(PERSON)),
     )
 
 
