@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.agents import KINDS
 
+from analytics_core.dimensions import BOT_PURPOSES
+from analytics_core.model import BOT, PERSON
 from ingest.classify.bot_list import bot_list, compile_bot_list, own_rules
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import read_json, read_toml
@@ -85,12 +87,26 @@ def test_an_agent_encoded_once_or_twice_has_the_verdict_of_the_plain_one(agents:
         assert classify_user_agents(pl.Series(logged, dtype=pl.String)).drop("user_agent").equals(verdicts)
 
 
+def assert_consistent(verdicts: pl.DataFrame) -> None:
+    """One verdict: a bot's, with a purpose, or a person's, with a device and without anything of a bot."""
+    (verdict,) = verdicts.to_dicts()
+    if verdict["bot_rule"] is None:
+        assert verdict["device"] in {"MOBILE", "TABLET", "DESKTOP", "UNKNOWN"}
+        assert verdict["bot_purpose"] == PERSON
+        assert verdict["bot_name"] is verdict["bot_category"] is None
+        assert BOT not in {verdict["browser"], verdict["os"]}
+    else:
+        assert verdict["device"] == "BOT"
+        assert verdict["bot_purpose"] in BOT_PURPOSES
+        assert verdict["browser"] == verdict["os"] == BOT
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.sampled_from(KINDS["agent"].to_list()), st.text(max_size=30), st.integers(min_value=0, max_value=200))
 def test_any_agent_with_any_text_put_into_it_has_a_verdict(agent: str, text: str, place: int) -> None:
     changed = agent[:place] + text + agent[place:]
 
-    assert classify_user_agents(pl.Series([changed])).height == 1
+    assert_consistent(classify_user_agents(pl.Series([changed])))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +114,7 @@ def test_any_agent_with_any_text_put_into_it_has_a_verdict(agent: str, text: str
     ["a", " ", "(", ")", "a/1 ", "(a) ", "Android 1; ", "compatible; ", "Mozilla/5.0 (", "%25", "é", "a (b (c) d) "],
 )
 def test_an_agent_of_64_kilobytes_has_a_verdict(unit: str) -> None:
-    assert classify_user_agents(pl.Series([unit * (65_536 // len(unit))])).height == 1
+    assert_consistent(classify_user_agents(pl.Series([unit * (65_536 // len(unit))])))
 
 
 def test_each_own_rule_has_a_name_of_its_own_a_sentence_and_a_source_and_compiles() -> None:
