@@ -7,6 +7,8 @@ PORT ?= 8501
 # One more than cores: tests also wait, for servers and for what they killed.
 WORKERS ?= 3
 KILLS ?= 300
+# How many times the usual number of examples `make soak` gives the longest generated tests.
+LONGER ?= 4
 LOCK := uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: setup dev run demo test soak check fix bench explain docs lock clean
@@ -53,7 +55,8 @@ test: dev  ## every tier
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 soak: export PYTHONPATH := tests
-soak: dev  ## a hostile run on both stores, with kills, against an oracle of plain Python: make soak KILLS=300 SEED=7
+soak: dev  ## long generated tests, and a hostile run on both stores, with kills, against an oracle of plain Python: make soak KILLS=300 SEED=7
+	LONGER=$(LONGER) $(BIN)/python -m pytest -q -n $(WORKERS) tests/api/test_tenants.py tests/contract/test_oracle.py tests/ingest/test_attribution.py
 	$(BIN)/python -m soak --kills $(KILLS) $(if $(SEED),--seed "$(SEED)") $(if $(STORE),--store "$(STORE)")
 
 check: dev  ## format, lint, types, layers, security

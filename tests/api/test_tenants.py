@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from support.api import NOW, Api
+from support.examples import examples
 from support.logs import Request, realtime_text, write
 from support.screens import OVERVIEW, Dashboard
 from support.world import World
@@ -262,7 +263,7 @@ class Tenants(RuleBasedStateMachine):
 
 
 Tenants.TestCase.settings = settings(
-    max_examples=5, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(5), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestTenants = Tenants.TestCase
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import oracle
+from support.examples import examples
 from support.filled import NOW, Click, Conversion, Fact, Signal, filled, open_engine
 
 from analytics_core.access.actors import Actor
@@ -174,7 +175,7 @@ def engine() -> Iterator[Engine]:
     opened.close()
 
 
-@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(16), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds(), choose=st.data())
 def test_the_engine_agrees_with_the_oracle(
     engine: Engine, world: tuple[str, date, list[Fact]], choose: st.DataObject

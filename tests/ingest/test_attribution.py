@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import polars as pl
 from hypothesis import HealthCheck, given, settings
+from support.examples import examples
 from support.logs import CHROME, GOOGLEBOT, IPHONE, START, Request, realtime_text, write
 from support.world import World
 
@@ -241,7 +242,11 @@ def attributions_of(world: World) -> set[tuple[object, ...]]:
 
 
 @given(told=histories())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 def test_any_interleaving_ends_in_the_same_segments_and_attributions(told: Told) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = world_at(Path(folder))
