@@ -39,6 +39,7 @@ from analytics_core.store.lake_tables import (
 from analytics_core.store.outcomes import Outcomes
 from analytics_core.store.syncs import Syncs
 from ingest.classify import LIST_VERSION
+from ingest.clicks.user_agents import UserAgents
 from ingest.rollups.catch_up import Versions, derived_by
 from ingest.rollups.click_counts import count_clicks, cover, judge
 from support import after
@@ -271,6 +272,10 @@ class Filled:
     lake: Lake
     database: Database
     analytics: Analytics
+
+    @property
+    def agents(self) -> UserAgents:
+        return UserAgents(self.lake, LISTS)
 
     def at(self, now: datetime, engine: Engine) -> Filled:
         """The same with another clock."""
