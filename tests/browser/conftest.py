@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is missing: apt-get install chromium.")
         pytest.skip("Chromium is missing: apt-get install chromium.")
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(QUIET_CHROMIUM))
         yield browser
