@@ -1,6 +1,6 @@
 """Which clicks one version of the lists judges by another rule than another version: asked before it is taken into use.
 
-Nothing is written. A click's rule is found as the roll-ups find it: that of its agent, else that of its request.
+Nothing is written. A click's rule is found as the roll-ups find it: that of its agent, or of its request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, USER_AGENTS, VERDICTS
 from analytics_core.store.list_versions import held_versions, version_in_force
 from analytics_core.store.parts import row_count
-from analytics_core.store.request_rules import request_rule
+from analytics_core.store.request_rules import bot_rule
 from ingest.classify import LIST_VERSION
 from ingest.classify.bot_rules import bot_rules
 
@@ -25,7 +25,7 @@ CURRENT: Final = "current"
 NOT_JUDGED: Final = "(not judged)"  # the version has no verdict on the agent, which came before or after its time
 MOVES: Final = ("person to bot", "bot to person", "other rule", "not judged")
 _MOVED: Final = ("handle", "before", "after", "clicks", "move")
-_OF_REQUEST: Final = sorted(set(request_rule().meta.root_names()))
+_OF_REQUEST: Final = sorted(set(bot_rule(pl.lit(None, dtype=pl.String)).meta.root_names()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,7 @@ def _moved(clicks: pl.LazyFrame, agents: pl.DataFrame) -> pl.DataFrame:
         clicks.select("handle", "user_agent_id", *_OF_REQUEST)
         .join(agents.lazy(), on="user_agent_id")
         .with_columns(
-            pl.when(of_agent).then(name).otherwise(pl.coalesce(request_rule(), name)).alias(name)
-            for name, of_agent in is_bot.items()
+            pl.coalesce(bot_rule(pl.when(of_agent).then(name)), name).alias(name) for name, of_agent in is_bot.items()
         )
         .filter(pl.col("before") != pl.col("after"))
         .group_by("handle", "before", "after")

@@ -13,7 +13,7 @@ from analytics_core.query.conditions import Bound
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange, slot_sql, slot_time
 from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
-from analytics_core.store.request_rules import request_purpose_sql, request_rule_sql
+from analytics_core.store.request_rules import bot_purpose_sql, bot_rule_sql
 
 _OF_CLICKS: Final = ", ".join(f"click.{one.column}" for one in (*CUBE, *DETAILS) if one.origin in ("log", "link"))
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
@@ -25,11 +25,7 @@ def single_clicks(handle: str, covered: SlotRange, as_of: datetime | None, files
     of_agents = ", ".join(
         f"CASE WHEN {rule} IS NULL THEN verdict.{name} ELSE '{of_bots}' END AS {name}"
         for name, of_bots in OF_BOTS.items()
-    ) + "".join(
-        f", CASE WHEN verdict.bot_rule IS NULL THEN coalesce({request_purpose_sql('click')}, verdict.{name}) "
-        f"ELSE verdict.{name} END AS {name}"
-        for name in OF_PEOPLE
-    )
+    ) + "".join(f", {bot_purpose_sql('click', 'verdict.bot_rule', f'verdict.{name}')} AS {name}" for name in OF_PEOPLE)
     sql = (
         f"SELECT {slot_sql('click.at')} AS slot, {_OF_CLICKS}, click.at, click.event_id, "
         f"click.status, {rule} AS bot_rule, {of_agents}, "
@@ -107,7 +103,7 @@ def _click_of(scan: str) -> str:
 
 
 def _rule() -> str:
-    return f"coalesce(verdict.bot_rule, {request_rule_sql('click')})"
+    return bot_rule_sql("click", "verdict.bot_rule")
 
 
 def _learnt(prefix: str, as_of: datetime | None, bound: Bound) -> str:

@@ -82,12 +82,13 @@ CLICKS: Final = TableSpec(
         "referrer_sent_host": pl.String,  # as the browser sent it; '' where it sent none
         "network": pl.String,  # the operator whose published range of crawlers held the address when read, or 'none'
         "network_purpose": pl.String,  # what comes from that range: one of BOT_PURPOSES, or 'none'
+        "claimed": pl.String,  # the crawler that the agent names, where its operator's ranges lack the address; 'none'
     },
     partition_by=("day",),
     bounds=("handle", "at", "learnt_at"),
     later=(
         *("trigger", "utm_source", "utm_medium", "utm_campaign", "purpose", "asn", "protocol", "edge_result"),
-        *("fetch_mode", "fetch_dest", "referrer_sent_host", "network", "network_purpose"),
+        *("fetch_mode", "fetch_dest", "referrer_sent_host", "network", "network_purpose", "claimed"),
     ),
 )
 

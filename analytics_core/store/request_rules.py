@@ -1,6 +1,6 @@
 """Rules that tell a bot by its request, whatever its user agent says: in Polars for roll-ups, in SQL for questions.
 
-Each is a row of REQUEST_RULES. Where an agent is a bot's, its own rule goes before these.
+Each is a row of REQUEST_RULES. Where an agent is a bot's, its own rule goes before these, but for `over_agents`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ NO_VALUE: Final = "none"  # of a column that was logged and says nothing
 @dataclass(frozen=True, slots=True)
 class RequestRule:
     """`name` is the rule of clicks whose `column` is one of `values`, or any value but NO_VALUE where `values` is
-    empty; `bot_purpose` is what such bots come for. Columns in braces in these two stand for their values."""
+    empty; `bot_purpose` is what such bots come for. Columns in braces in these two stand for their values.
+    `over_agents`: it also decides where the agent is a bot's."""
 
     name: str
     column: str
     bot_purpose: str
     values: tuple[str, ...] = ()
+    over_agents: bool = False
 
     def matches(self) -> pl.Expr:
         """False also where the column is null."""
@@ -39,6 +41,8 @@ class RequestRule:
 
 # The first that matches counts.
 REQUEST_RULES: Final = (
+    # Called by the name of a crawler, from where its operator has none: what it says it comes for is no more true.
+    RequestRule("claimed:{claimed}", "claimed", "other", over_agents=True),
     # From a range that an operator publishes for its crawlers, agents or previewers.
     RequestRule("network:{network}", "network", "{network_purpose}"),
     RequestRule("method-head", "method", "other", ("HEAD",)),  # nobody sees a page by it
@@ -51,24 +55,35 @@ def is_bots_request() -> pl.Expr:
     return pl.any_horizontal(rule.matches() for rule in REQUEST_RULES)
 
 
-def request_rule() -> pl.Expr:
-    """The rule that a click's request falls under, from its columns; null where it is like a person's."""
-    return _case({rule: rule.name for rule in REQUEST_RULES})
+def bot_rule(of_agent: pl.Expr) -> pl.Expr:
+    """The rule by which a click is a bot's, from its columns and the rule `of_agent`; null where it is a person's."""
+    over, others = _answers("name")
+    return pl.coalesce(_case(over), of_agent, _case(others))
 
 
-def request_purpose() -> pl.Expr:
-    """What the bot comes for that `request_rule` tells; null where it tells none."""
-    return _case({rule: rule.bot_purpose for rule in REQUEST_RULES})
+def bot_purpose(of_agent: pl.Expr, purpose: pl.Expr) -> pl.Expr:
+    """What the bot comes for that `bot_rule` tells. `purpose` is what the verdict on the agent says."""
+    over, others = _answers("bot_purpose")
+    return pl.coalesce(_case(over), pl.when(of_agent.is_not_null()).then(purpose), _case(others), purpose)
 
 
-def request_rule_sql(click: str) -> str:
+def bot_rule_sql(click: str, of_agent: str) -> str:
     """The rule in SQL; `click` is the name of the clicks in the statement."""
-    return _case_sql(click, {rule: rule.name for rule in REQUEST_RULES})
+    over, others = _answers("name")
+    return f"coalesce({_case_sql(click, over)}, {of_agent}, {_case_sql(click, others)})"
 
 
-def request_purpose_sql(click: str) -> str:
+def bot_purpose_sql(click: str, of_agent: str, purpose: str) -> str:
     """The purpose in SQL; `click` is the name of the clicks in the statement."""
-    return _case_sql(click, {rule: rule.bot_purpose for rule in REQUEST_RULES})
+    over, others = _answers("bot_purpose")
+    of_bot = f"CASE WHEN {of_agent} IS NOT NULL THEN {purpose} END"
+    return f"coalesce({_case_sql(click, over)}, {of_bot}, {_case_sql(click, others)}, {purpose})"
+
+
+def _answers(part: str) -> tuple[dict[RequestRule, str], dict[RequestRule, str]]:
+    """That part of the rules over agents, and of the others."""
+    over = {rule: getattr(rule, part) for rule in REQUEST_RULES if rule.over_agents}
+    return over, {rule: getattr(rule, part) for rule in REQUEST_RULES if not rule.over_agents}
 
 
 def _case(answers: dict[RequestRule, str]) -> pl.Expr:

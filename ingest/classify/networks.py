@@ -1,4 +1,4 @@
-"""Whose crawlers come from an address: by the ranges that operators publish for them."""
+"""Whose crawlers come from an address, by the ranges that operators publish for them; and who only claims to be one."""
 
 from __future__ import annotations
 
@@ -75,6 +75,20 @@ def classify_addresses(addresses: pl.Series) -> pl.DataFrame:
     suspects = addresses.filter(addresses.str.head(_HEAD).is_in(known.heads.implode())).unique()
     found = [(text, *owner) for text in suspects if (owner := known.owner(text)) is not None]
     return pl.DataFrame(found, schema=dict.fromkeys(("client_address", *NETWORK_COLUMNS), pl.String), orient="row")
+
+
+@cache
+def claims() -> pl.DataFrame:
+    """The crawlers whose name is a claim that their operator's ranges prove or refute. Columns, all String: `bot_name`,
+    `claim` (the name as rules have it) and `claimed_operator` (as in `network`)."""
+    rows = [(row["name"], row["name"].lower(), row["operator"]) for row in read_toml("networks.toml")["claims"]]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("bot_name", "claim", "claimed_operator"), pl.String), orient="row")
+
+
+def public_addresses(addresses: pl.Series) -> pl.Series:
+    """The distinct addresses (String) of the public internet. Others, as a proxy's own, do not say who asks."""
+    known = [(text, _address(text)) for text in addresses.unique()]
+    return pl.Series([text for text, address in known if address and address.is_global], dtype=pl.String)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

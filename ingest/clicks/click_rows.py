@@ -17,7 +17,7 @@ from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
 from analytics_core.store.request_rules import NO_VALUE
 from ingest.classify import classify_addresses, classify_queries, classify_referrers, utm_of_destinations
 from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
-from ingest.classify.networks import NETWORK_COLUMNS
+from ingest.classify.networks import NETWORK_COLUMNS, claims, public_addresses
 from ingest.clicks.buckets import CANDIDATE_COLUMNS
 from ingest.clicks.keyed_hashes import keyed_hash
 from ingest.clicks.known_hosts import KnownHosts
@@ -89,13 +89,13 @@ class ClickRows:
         together = together.with_columns(logged_id=stable_hash("user_agent"))
         verdicts = self.agents.judge(together.select("logged_id", "user_agent"), now)
         judged = together.join(
-            verdicts.select("logged_id", "user_agent_id"),
+            verdicts.select("logged_id", "user_agent_id", "bot_name").join(claims(), on="bot_name", how="left"),
             on="logged_id",
             how="left",
             maintain_order="left",
         )
         return (
-            _with_network(_with_referrer(_with_query(self.links.stamp(judged)), self.hosts))
+            _with_claim(_with_network(_with_referrer(_with_query(self.links.stamp(judged)), self.hosts)))
             .with_columns(
                 event_id=stable_hash("request_id"),
                 visitor=_visitor(self.visitor_secret),
@@ -131,6 +131,16 @@ def _with_network(clicks: pl.DataFrame) -> pl.DataFrame:
     return clicks.join(found, on="client_address", how="left", maintain_order="left").with_columns(
         pl.when(_has_address()).then(pl.col(name).fill_null(NO_VALUE)).alias(name) for name in NETWORK_COLUMNS
     )
+
+
+def _with_claim(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Adds `claimed`: the crawler that the agent names, where its operator's ranges lack the address; else NO_VALUE.
+    Null without an address."""
+    is_elsewhere = (pl.col("network") != pl.col("claimed_operator")).fill_null(value=False)
+    public = public_addresses(clicks.filter(is_elsewhere)["client_address"])
+    is_false = is_elsewhere & pl.col("client_address").is_in(public.implode())
+    claimed = pl.when(is_false).then("claim").otherwise(pl.lit(NO_VALUE))
+    return clicks.with_columns(claimed=pl.when(_has_address()).then(claimed))
 
 
 def _with_query(clicks: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from analytics_core.dimensions import (
 from analytics_core.metrics import sums_of
 from analytics_core.slots import SLOTS_PER_DAY, slot_column, time_column
 from analytics_core.store.lake_tables import COVERAGE, DAY, DETAIL, QUARTER_HOUR
-from analytics_core.store.request_rules import request_purpose, request_rule
+from analytics_core.store.request_rules import bot_purpose, bot_rule
 from ingest.rollups.count_rows import as_counts, with_month
 from ingest.rollups.detail_counts import count_details, merge_details
 from ingest.rollups.packed_keys import coded, group_sorted
@@ -31,15 +31,12 @@ _NOT_OF_DAYS = [one.column for one in CUBE if one.quarter_hours_only]
 def judge(clicks: pl.LazyFrame, verdicts: pl.LazyFrame) -> pl.LazyFrame:
     """Adds `bot_rule` (null: a person) and VERDICT_COLUMNS (null: the log carried no user agent) to clicks.
 
-    `verdicts` holds one row a user agent: user_agent_id and these. Its rule goes before that of the request.
+    `verdicts` holds one row a user agent: user_agent_id and these.
     """
-    is_bot = pl.col("bot_rule").is_not_null()
+    is_bot, of_agent = pl.col("bot_rule").is_not_null(), pl.col("bot_rule")
     judged = clicks.join(
         verdicts.select("user_agent_id", "bot_rule", *VERDICT_COLUMNS), on="user_agent_id", how="left"
-    ).with_columns(
-        bot_rule=pl.coalesce("bot_rule", request_rule()),
-        **{name: pl.when(is_bot).then(name).otherwise(pl.coalesce(request_purpose(), name)) for name in OF_PEOPLE},
-    )
+    ).with_columns(bot_rule=bot_rule(of_agent), **{name: bot_purpose(of_agent, pl.col(name)) for name in OF_PEOPLE})
     return judged.with_columns(
         pl.when(is_bot).then(pl.lit(of_bots)).otherwise(name).alias(name) for name, of_bots in OF_BOTS.items()
     )

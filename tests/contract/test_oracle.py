@@ -86,6 +86,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         country=st.sampled_from(["DE", "AT", "ZZ", None]),
         referrers=st.sampled_from(REFERRERS),
         networks=st.sampled_from([("none", "none"), ("none", "none"), ("google", "agent"), (None, None)]),
+        claimed=st.sampled_from(["none", "none", "none", "googlebot", None]),
         agent=st.sampled_from([1, 2, 3, 4, None]),
         method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
         campaign_id=st.sampled_from(["spring", None]),

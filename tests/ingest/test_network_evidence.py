@@ -1,4 +1,4 @@
-"""A click from an address that an operator publishes for its crawlers is a bot's, whatever its agent says."""
+"""What an address proves: whose crawlers come from there, whatever the agent says, and which name it bears in vain."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from support.world import NOW, World
 from analytics_core.access.actors import Actor
 from analytics_core.bootstrap import build
 from analytics_core.model import Period, Query
+from ingest.classify import classify_user_agents
 
 OPENAI, OPENAI_USER, GOOGLE_SIX = "20.42.10.176", "104.208.184.192", "2001:4860:4801:10::1"
 PERSON, PERSON_SIX = "203.0.113.7", "2001:db8::7"
+ELSEWHERE, ELSEWHERE_SIX = "8.8.8.8", "2001:4860:4860::8888"  # of the public internet, in no range of crawlers
 PERIOD = Period(date(2026, 3, 1), date(2026, 3, 12))
 ANN = Actor("user_ann")
 V2 = (*STANDARD, "asn", "c-country")
@@ -29,6 +31,10 @@ def text(requests: list[Request], fields: tuple[str, ...]) -> str:
 
 def sync(world: World, *requests: Request, fields: tuple[str, ...] = REALTIME) -> None:
     world.sync(write(world.folder / "a.log", text(list(requests), fields)), fields=",".join(fields))
+
+
+def claimed(world: World) -> list[str | None]:
+    return world.clicks().sort("at")["claimed"].to_list()
 
 
 def networks(world: World) -> list[tuple[Any, ...]]:
@@ -115,11 +121,74 @@ def test_the_rule_of_the_agent_goes_before_that_of_the_address_and_this_one_befo
 
     rules = events(world).sort("at").select("botRule", "botPurpose").rows()
     assert rules == [
-        ("isbot:google", "search"),
+        ("claimed:googlebot", "other"),
         ("isbot:google", "search"),
         ("network:openai", "agent"),
         ("method-head", "other"),
     ]
+
+
+GPTBOT = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.3; +https://openai.com/gptbot)"
+FEED_FETCHER = "FeedFetcher-Google; (+http://www.google.com/feedfetcher.html)"
+LIKE_GOOGLE = "Mozilla/5.0 (compatible; SomeBot/1.0; like Googlebot)"
+FACEBOOK = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"
+
+
+@pytest.mark.parametrize(
+    ("agent", "address", "claim", "purpose"),
+    [
+        (GOOGLEBOT, "66.249.64.1", "none", "search"),
+        (GOOGLEBOT, GOOGLE_SIX, "none", "search"),
+        (GOOGLEBOT, ELSEWHERE, "googlebot", "other"),
+        (GOOGLEBOT, ELSEWHERE_SIX, "googlebot", "other"),
+        (GOOGLEBOT, OPENAI, "googlebot", "other"),
+        (GPTBOT, OPENAI, "none", "training"),  # another range of the same operator
+        (GPTBOT, ELSEWHERE, "gptbot", "other"),
+        (FEED_FETCHER, ELSEWHERE, "none", "other"),  # its ranges are not kept
+        (FACEBOOK, ELSEWHERE, "none", "preview"),  # its operator publishes none
+        (LIKE_GOOGLE, ELSEWHERE, "none", "other"),
+        (CHROME, ELSEWHERE, "none", "(person)"),
+    ],
+)
+def test_a_crawlers_name_from_elsewhere_is_a_bot_of_its_own(
+    world: World, agent: str, address: str, claim: str, purpose: str
+) -> None:
+    sync(world, Request(address=address, user_agent=agent))
+
+    assert claimed(world) == [claim]
+    rule = classify_user_agents(pl.Series([agent])).item(0, "bot_rule") if claim == "none" else f"claimed:{claim}"
+    assert events(world).select("bot", "botRule", "botPurpose").rows() == [(rule is not None, rule, purpose)]
+    counts = world.counts().filter(pl.col("grain") == "detail").select("clicks", "bot_clicks", "bot_purpose")
+    assert counts.rows() == [(1, int(rule is not None), purpose)]
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "100.64.0.1", PERSON, PERSON_SIX, "::1", "unknown"])
+def test_an_address_that_is_not_of_the_public_internet_refutes_no_claim(world: World, address: str) -> None:
+    sync(world, Request(address=address, user_agent=GOOGLEBOT))
+
+    assert claimed(world) == ["none"]
+    assert events(world)["botRule"].to_list() == ["isbot:google"]
+
+
+@pytest.mark.parametrize("address", ["-", None])
+def test_without_an_address_a_claim_is_not_judged(world: World, address: str | None) -> None:
+    fields = REALTIME if address else tuple(name for name in REALTIME if name != "c-ip")
+    sync(world, Request(address=address or ELSEWHERE, user_agent=GOOGLEBOT), fields=fields)
+
+    assert claimed(world) == [None]
+    assert events(world)["botRule"].to_list() == ["isbot:google"]
+
+
+def test_a_claim_goes_before_what_else_the_request_says_and_is_its_own_in_a_comparison_of_lists(world: World) -> None:
+    sync(
+        world,
+        Request(1, address=ELSEWHERE, user_agent=GOOGLEBOT, method="HEAD"),
+        Request(2, address=PERSON, user_agent=GOOGLEBOT, method="HEAD"),
+    )
+
+    assert events(world).sort("at")["botRule"].to_list() == ["claimed:googlebot", "isbot:google"]
+    assert world.run_json("classify", "--compare", "current", "installed", "--json")["moved"] == []
 
 
 def test_without_an_agent_in_the_log_the_address_still_tells_a_bot(world: World) -> None:

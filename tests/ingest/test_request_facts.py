@@ -38,6 +38,7 @@ SAID = {
     "referrer_sent_host": "www.shop.example",
     "network": "none",
     "network_purpose": "none",
+    "claimed": "none",
 }
 
 

