@@ -13,7 +13,6 @@ import polars as pl
 from benchmarks.ingest import ROOT
 from benchmarks.report import machine, note, table
 from ingest.classify.bot_list import own_rules
-from ingest.classify.bot_names import bot_names
 from ingest.classify.speed import distinct_agents, logged_agents
 from ingest.classify.trial import moved_by
 from ingest.classify.verdicts import classify_user_agents
@@ -75,20 +74,22 @@ def _right() -> list[tuple[str, int, str]]:
     lines = [line for name in TABLES for line in (ROOT / "tests" / "unit" / name).read_text().splitlines()]
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     agents = pl.DataFrame(rows, schema=["group", "expected", "agent"], orient="row")
-    judged = pl.concat([agents, classify_user_agents(agents["agent"]).select("bot_rule")], how="horizontal")
+    judged = pl.concat(
+        [agents, classify_user_agents(agents["agent"]).select("bot_rule", "bot_name", "bot_category")], how="horizontal"
+    )
     is_bot = pl.col("bot_rule").is_not_null()
     devices = ["MOBILE", "TABLET", "DESKTOP", "UNKNOWN"]
     people = judged.filter(pl.col("expected").is_in(["person", *devices]))
     bots = judged.filter(~pl.col("expected").is_in(["person", *devices]))
     libraries = bots.filter(pl.col("group").is_in(["library", "http library", "infrastructure"]))
     in_app = people.filter(pl.col("group") == "in-app")
-    names = bot_names(bots.filter(is_bot)["agent"])
+    found = bots.filter(is_bot)
     asked = [
         ("bots found", bots, bots.filter(is_bot)),
         ("of them libraries and infrastructure", libraries, libraries.filter(is_bot)),
         ("people who are no bots", people, people.filter(~is_bot)),
         ("of them in-app browsers", in_app, in_app.filter(~is_bot)),
-        ("bots with a name and a purpose", names, names.drop_nulls(["bot_name", "bot_purpose"])),
+        ("bots with a name and a kind", found, found.drop_nulls(["bot_name", "bot_category"])),
     ]
     for rule in (rule["name"] for rule in own_rules() if rule.get("off")):
         persons = people.filter(~is_bot)

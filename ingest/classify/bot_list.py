@@ -1,18 +1,20 @@
-"""The bot patterns of npm `isbot` and the project's own rules, made ready for Aho-Corasick and Rust's regex.
+"""The bot patterns of npm `isbot` and the project's own rules, made ready for RE2.
 
-Most patterns are plain words, one pass for all. The rest is one small regex. Rust's regex has no
-lookaround, so a pattern that spares something has it cut from the text first.
+RE2 has no lookaround, so a pattern that spares something is asked of the text without what it spares.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any, Final
 
+import re2
+
 from ingest.classify.list_files import read_json, read_toml
+from ingest.classify.pattern_set import Patterns, PatternSet, ignoring_case
 
 # A pattern with lookarounds → the word that all its matches hold, the pattern without them, and what they spare.
 _LOOKAROUNDS: Final = {
@@ -27,86 +29,64 @@ _LOOKAROUNDS: Final = {
     r"(?<!lib)http": ("http", r"http", (r"libhttp",)),
     r"java(?!;)": ("java", r"java", (r"java;",)),
 }
-CUT: Final = "${1}x"  # a letter, lest the end of the word before becomes a word's end
-_ASCII: Final = {r"\b": r"(?-u:\b)", r"\w": "[0-9A-Za-z_]", r"\d": "[0-9]", r"\s": r"[ \t]", r"\S": r"[^ \t]"}
-_LITERAL: Final = re.compile(r"(?:[a-z0-9 /\-_;@!,]|\\[./])+")
+_WORD: Final = re.compile(r"(?:[a-z0-9 /\-_;@!,]|\\[./])+")
+RULES: Final = "bots: rules"
+SPARED: Final = "bots: spared"
+APPS: Final = "bots: apps"
+MODELS: Final = "bots: models"
+PRODUCTS: Final = "bots: products"
 
 
 @dataclass(frozen=True, slots=True)
-class Sparing:
-    """A pattern that spares something: asked of the text without what the list's `cut` takes out of it.
+class BotRule:
+    """Agents that match `pattern`, but for those that match `unless`, are bots by the rule `name`."""
 
-    Every match holds `word`.
-    """
-
-    rule: str
-    word: str
-    regex: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A rule of the project's own: agents that match `regex`, but for those that match `unless`."""
-
-    rule: str
-    regex: str
-    unless: str | None = None
+    name: str
+    pattern: str
+    unless: Any = None  # compiled by RE2
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCut:
-    """Where an agent names the phone's model: group 2 of `regex` is cut out unless it matches `kept`."""
+    """Where an agent names the phone's model: group 2 of `regex` is cut out unless it matches `kept`.
 
-    regex: str
-    kept: str | None
+    Python's regexes: quicker on one short text, and what they may go back over is bounded.
+    """
+
+    before: str
+    regex: re.Pattern[str]
+    kept: re.Pattern[str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BotList:
-    """The list compiled: what to look for, and the name of the rule that it stands for."""
+    """The list compiled: rules in the order in which they are asked, and whom they spare."""
 
-    literals: dict[str, str]  # lower-case text → rule
-    prefixes: dict[str, str]  # lower-case text that an agent begins with → rule
-    regexes: dict[str, str]  # regex → rule
-    sparing: tuple[Sparing, ...]
-    cut: str  # regex of all that the sparing patterns spare; put `CUT` in its place
-    shapes: tuple[Shape, ...]  # asked of every agent
-    products: tuple[Shape, ...]  # asked of agents that do not begin as a browser does
+    rules: tuple[BotRule, ...]
+    sparing: int  # so many rules, the first ones, are asked of the agent without what `spared` finds in it
+    spared: tuple[str, ...]  # regexes
+    products: tuple[BotRule, ...]  # asked of agents that do not begin as a browser does
     models: tuple[ModelCut, ...]
-    names_model: str  # regex that every agent matches of which `models` cut something
-    apps: str  # regex of agents whose tail names an app; of those `asked_of_apps` alone is asked
-    asked_of_apps: frozenset[str]  # rules
+    apps: Patterns  # of agents whose tail names an app; of those `asked_of_apps` alone is asked
+    asked_of_apps: frozenset[str]  # names of rules
 
-    @property
-    def words(self) -> list[str]:
-        """One of them stands in every agent that `literals` or `sparing` hit."""
-        return [*self.literals, *(pattern.word for pattern in self.sparing)]
+    def lists(self) -> Mapping[str, Sequence[Patterns]]:
+        """What is asked of every agent."""
+        return {
+            RULES: [(rule.pattern,) for rule in self.rules],
+            SPARED: [(ignoring_case(text),) for text in self.spared],
+            APPS: [self.apps],
+            MODELS: [(ignoring_case(cut.before),) for cut in self.models],
+        }
 
-    @property
-    def any_word(self) -> str:
-        """One regex of `words`: twice as quick as Aho-Corasick, which only tells better which word it was."""
-        return f"(?i-u:{'|'.join(map(re.escape, self.words))})"
+    @cached_property
+    def pattern_set(self) -> PatternSet:
+        """A set of `lists` alone."""
+        return PatternSet(self.lists())
 
-    @property
-    def prefix(self) -> str:
-        """One regex of `prefixes`; its group is the text."""
-        return f"(?i-u:^({'|'.join(map(re.escape, self.prefixes))}))"
-
-    @property
-    def union(self) -> str:
-        return "|".join([*self.regexes, *(shape.regex for shape in self.shapes)])
-
-    def of_apps(self) -> BotList:
-        """The part that makes a bot of an agent whose tail names an app."""
-        asked = self.asked_of_apps
-        return replace(
-            self,
-            literals={text: rule for text, rule in self.literals.items() if rule in asked},
-            prefixes={},
-            regexes={regex: rule for regex, rule in self.regexes.items() if rule in asked},
-            sparing=tuple(pattern for pattern in self.sparing if pattern.rule in asked),
-            products=(),
-        )
+    @cached_property
+    def products_set(self) -> PatternSet:
+        return PatternSet({PRODUCTS: [(rule.pattern,) for rule in self.products]})
 
 
 @cache
@@ -118,61 +98,36 @@ def bot_list() -> BotList:
 def compile_bot_list(patterns: Sequence[str], switched_on: Collection[str] = ()) -> BotList:
     """Patterns as `isbot` publishes them and own_rules.toml, made ready.
 
-    `switched_on` names own rules that are off otherwise. A regex that Rust refuses shows when it is first asked.
+    `switched_on` names own rules that are off otherwise. A regex that RE2 refuses shows when a set is made of them.
     """
-    labels: dict[str, str] = read_toml("rule_names.toml")["names"]
     own = read_toml("own_rules.toml")
     marked = {exception["pattern"] for exception in own["cut"]}
-    literals: dict[str, str] = {word["text"]: _own(word) for word in own["word"]}
-    prefixes: dict[str, str] = {}
-    regexes: dict[str, str] = {}
-    sparing: list[Sparing] = []
-    cuts: list[str] = []
-    # Of several patterns that match, one made of a word tells more than one made of a shape.
-    for pattern in sorted(patterns, key=lambda pattern: pattern in labels):
-        rule = f"isbot:{labels.get(pattern) or _letters(pattern)}"
+    sparing: list[BotRule] = []
+    listed: list[BotRule] = []
+    spared: list[str] = []
+    for pattern in sorted(patterns, key=_shapelessness):
         if pattern in _LOOKAROUNDS:
-            word, regex, spared = _LOOKAROUNDS[pattern]
-            sparing.append(Sparing(f"isbot:{word}", word, _rust(regex)))
-            cuts.extend(spared)
-        elif _LITERAL.fullmatch(pattern.removeprefix("^")) and pattern.startswith("^"):
-            prefixes[_text(pattern.removeprefix("^"))] = rule
-        elif not _LITERAL.fullmatch(pattern):
-            regexes[_rust(pattern)] = rule
-        elif pattern in marked:
-            sparing.append(Sparing(rule, _text(pattern), _rust(pattern)))
+            word, without, spares = _LOOKAROUNDS[pattern]
+            sparing.append(BotRule(f"isbot:{word}", ignoring_case(without)))
+            spared.extend(spares)
         else:
-            literals[_text(pattern)] = rule
-    cuts.extend(re.escape(exception["text"]) for exception in own["cut"])
+            (sparing if pattern in marked else listed).append(BotRule(f"isbot:{_label(pattern)}", _re2(pattern)))
+    spared.extend(re.escape(exception["text"]) for exception in own["cut"])
     people = own["people"]
-    person = _own_regex(own["products"]["people"])
     return BotList(
-        literals=literals,
-        prefixes=prefixes,
-        regexes=regexes,
-        sparing=tuple(sparing),
-        cut=_cut(cuts),
-        shapes=tuple(
-            Shape(
-                _own(shape),
-                _own_regex([shape["pattern"]]),
-                _own_regex([shape["unless"]]) if "unless" in shape else None,
-            )
-            for shape in own["shape"]
-            if not shape.get("off") or shape["name"] in switched_on
+        rules=(
+            *sparing,
+            *(BotRule(_own(word), ignoring_case(re.escape(word["text"]))) for word in own["word"]),
+            *listed,
+            *(_shape(shape) for shape in own["shape"] if not shape.get("off") or shape["name"] in switched_on),
         ),
-        products=tuple(Shape(_own(shape), _own_regex([shape["pattern"]]), person) for shape in own["product"]),
-        models=tuple(
-            ModelCut(
-                _own_regex([f"({cut['before']})(.{{1,200}}?)({cut['after']})"]),
-                _own_regex([cut["kept"]]) if "kept" in cut else None,
-            )
-            for cut in people["models"]
-        ),
-        names_model=_own_regex([cut["before"] for cut in people["models"]]),
-        apps=_own_regex([app["pattern"] for app in people["apps"]]),
+        sparing=len(sparing),
+        spared=tuple(spared),
+        products=tuple(_shape({**shape, "unless": "|".join(own["products"]["people"])}) for shape in own["product"]),
+        models=tuple(_model_cut(cut) for cut in people["models"]),
+        apps=tuple(ignoring_case(app["pattern"]) for app in people["apps"]),
         asked_of_apps=frozenset(
-            [*(f"isbot:{name}" for name in people["asked"]), *(_own(rule) for rule in own["word"])],
+            [*(f"isbot:{name}" for name in people["asked"]), *map(_own, [*own["word"], *own["shape"]])]
         ),
     )
 
@@ -183,40 +138,46 @@ def own_rules() -> list[dict[str, Any]]:
     return [*own["word"], *own["shape"], *own["product"]]
 
 
-def _own(rule: dict[str, Any]) -> str:
+def _own(rule: Mapping[str, Any]) -> str:
     return f"own:{rule['name']}"
 
 
-def _own_regex(patterns: Sequence[str]) -> str:
-    """Any of the patterns, ignoring case. Classes and word ends are ASCII's: Unicode's are slow on foreign texts."""
-    regex = "|".join(patterns)
-    for escape, ascii_class in _ASCII.items():
-        regex = regex.replace(escape, ascii_class)
-    return f"(?i:{regex})"
+def _shape(shape: Mapping[str, Any]) -> BotRule:
+    unless = re2.compile(ignoring_case(shape["unless"])) if "unless" in shape else None
+    return BotRule(_own(shape), ignoring_case(shape["pattern"]), unless)
 
 
-def _cut(texts: Sequence[str]) -> str:
-    """One regex for all that is spared; a space in front is a group of its own, for it has to stay."""
-    after_space = "|".join(text.removeprefix(" ") for text in texts if text.startswith(" "))
-    anywhere = "|".join(text for text in texts if not text.startswith(" "))
-    return f"(?i-u:( )(?:{after_space})|(?:{anywhere}))"
+def _model_cut(cut: Mapping[str, str]) -> ModelCut:
+    return ModelCut(
+        cut["before"],
+        _python(f"({cut['before']})(.{{1,200}}?)({cut['after']})"),
+        _python(cut["kept"]) if "kept" in cut else None,
+    )
 
 
-def _text(literal: str) -> str:
-    return re.sub(r"\\(.)", r"\1", literal)
+def _python(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII | re.IGNORECASE)
 
 
-def _letters(pattern: str) -> str:
-    """The letters of a pattern: `^thumbor/` is thumbor."""
+def _shapelessness(pattern: str) -> int:
+    """Of several patterns that match, a word tells more than the beginning of an agent, and that more than a shape."""
+    is_word = (_WORD.fullmatch(pattern), _WORD.fullmatch(pattern.removeprefix("^")), pattern not in _labels(), True)
+    return next(rank for rank, answer in enumerate(is_word) if answer)
+
+
+def _label(pattern: str) -> str:
+    """What a pattern is called: its letters (`^thumbor/` is thumbor), or the name that rule_names.toml gives it."""
+    if (given := _labels().get(pattern)) is not None:
+        return given
     letters = re.sub(r"\\[bd]|\[[^\]]*\]|\\(.)", lambda part: part.group(1) or "", pattern)
     return letters.strip("^$ /;") or pattern
 
 
-def _rust(pattern: str) -> str:
-    """The same pattern as JavaScript means it: letters, digits and word ends are ASCII's, case is ignored.
+@cache
+def _labels() -> dict[str, str]:
+    return read_toml("rule_names.toml")["names"]
 
-    Rust's classes want the bare hyphen escaped. A class that excludes must stay a class of characters: of bytes it
-    could split one.
-    """
-    escaped = pattern.replace(r"[\w\d-.]", r"[\w\d\-.]")
-    return f"(?i:{escaped})" if "[^" in escaped else f"(?i-u:{escaped})"
+
+def _re2(pattern: str) -> str:
+    """The same pattern as JavaScript means it: case is ignored. RE2's classes want the bare hyphen escaped."""
+    return ignoring_case(pattern.replace(r"[\w\d-.]", r"[\w\d\-.]"))

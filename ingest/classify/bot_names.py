@@ -6,14 +6,14 @@ Names come from lists/bot_names.toml, from monperrus `crawler-user-agents`, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import polars as pl
+import re2
 
 from ingest.classify.list_files import read_json, read_toml
+from ingest.classify.pattern_set import Found, PatternSet, ignoring_case
 
 # The list's tags in order of how much they say, with the word that the screens use.
 _CATEGORIES: Final = {
@@ -30,57 +30,91 @@ _CATEGORIES: Final = {
     "browser-automation": "browser automation",
     "academic": "academic",
 }
-_COLUMNS: Final = ("bot_name", "bot_category", "bot_purpose")
-_ADDRESS: Final = r"\w/\w"
+_ADDRESS: Final = re.compile(r"\w/\w", re.ASCII)
 _ESCAPED: Final = re.compile(r"\\([^\w])")
-_LIKE: Final = r"(?i)\blike [^;()]*"  # `like FeedFetcher-Google` is another's name
-_BROWSER: Final = "(?i)^mozilla/"
+_LIKE: Final = re.compile(r"\blike [^;()]*", re.ASCII | re.IGNORECASE)  # `like FeedFetcher-Google` is another's name
+_BROWSER: Final = "mozilla/"
+_OWN: Final = "names: own"
+_TEXTS: Final = "names: texts"
+_REGEXES: Final = "names: regexes"
+_KINDS: Final = "names: kinds"
+
+
+class BotName(NamedTuple):
+    """What a bot is called, of what kind it is and what for it comes: `search`, `agent` (for a person who asked),
+    `training`, `preview`, `monitor`, `scanner`, `library` or `other`. None where nothing tells it."""
+
+    name: str | None
+    category: str | None
+    purpose: str | None
 
 
 @dataclass(frozen=True, slots=True)
+class _Listed:
+    """A bot of a list: found by `text`, or by a regex where that is empty."""
+
+    text: str
+    name: str
+    category: str | None
+
+
+@dataclass(frozen=True)
 class _Names:
-    literals: dict[str, tuple[str, str | None]]  # text in the agent → name, category
-    regexes: tuple[tuple[str, str, str | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnNames:
-    bots: dict[str, tuple[str, str]]  # lower-case text in the agent → name, category
-    kinds: tuple[tuple[str, str], ...]  # regex, category
-    browsers: tuple[str, ...]  # regexes whose first group is the name, for agents that begin as a browser does
-    products: tuple[str, ...]  # the same for the others
-    parts: str  # regex of what is no name
+    own: tuple[_Listed, ...]
+    texts: tuple[_Listed, ...]  # of crawler-user-agents, and its regexes
+    regexes: tuple[_Listed, ...]
+    kinds: tuple[str, ...]
+    browsers: tuple[Any, ...]  # compiled by RE2: their first group is the name, for agents that begin as a browser does
+    products: tuple[Any, ...]  # the same for the others
+    parts: Any  # compiled by RE2: what is no name
     purposes: dict[str, str]  # category → purpose
+    patterns: PatternSet
 
 
 @cache
 def _names() -> _Names:
-    literals: dict[str, tuple[str, str | None]] = {}
-    regexes: list[tuple[str, str, str | None]] = []
+    own = read_toml("bot_names.toml")
+    texts, regexes = _of_crawler_list()
+    shapes = {
+        of: tuple(re2.compile(ignoring_case(shape["pattern"])) for shape in own["shapes"] if shape["of"] == of)
+        for of in ("browser", "product")
+    }
+    own_bots = tuple(_Listed(bot["text"], bot["name"], bot["category"]) for bot in own["bots"])
+    return _Names(
+        own=own_bots,
+        texts=tuple(texts),
+        regexes=tuple(regexes.values()),
+        kinds=tuple(kind["category"] for kind in own["kinds"]),
+        browsers=shapes["browser"],
+        products=shapes["product"],
+        parts=re2.compile(ignoring_case(own["parts"]["pattern"])),
+        purposes=own["purposes"],
+        patterns=PatternSet(
+            {
+                _OWN: [(ignoring_case(re.escape(bot.text)),) for bot in own_bots],
+                _TEXTS: [(re.escape(bot.text),) for bot in texts],
+                _REGEXES: [(pattern,) for pattern in regexes],
+                _KINDS: [(ignoring_case(kind["pattern"]),) for kind in own["kinds"]],
+            }
+        ),
+    )
+
+
+def _of_crawler_list() -> tuple[list[_Listed], dict[str, _Listed]]:
+    """Bots of crawler-user-agents: those found by a text, and those found by a regex, by it."""
+    texts: list[_Listed] = []
+    regexes: dict[str, _Listed] = {}
     entries: list[dict[str, Any]] = read_json("crawler-user-agents.json")
     for entry in entries:
         pattern: str = entry["pattern"]
         tags: list[str] = entry["tags"]
         category = next((word for tag, word in _CATEGORIES.items() if tag in tags), None)
         text = _ESCAPED.sub(r"\1", pattern)
-        if re.search(r"[\\\[\](){}?*+^$|]", _ESCAPED.sub("", pattern)):
-            regexes.append((pattern, _plain(text), category))
+        if re.search(r"[\\[\](){}?*+^$|]", _ESCAPED.sub("", pattern)):
+            regexes[pattern] = _Listed("", _plain(text), category)
         else:
-            literals[text] = (text.strip("/ "), category)
-    return _Names(literals, tuple(regexes))
-
-
-@cache
-def _own_names() -> _OwnNames:
-    own = read_toml("bot_names.toml")
-    return _OwnNames(
-        bots={bot["text"]: (bot["name"], bot["category"]) for bot in own["bots"]},
-        kinds=tuple((f"(?i){kind['pattern']}", kind["category"]) for kind in own["kinds"]),
-        browsers=tuple(f"(?i){shape['pattern']}" for shape in own["shapes"] if shape["of"] == "browser"),
-        products=tuple(f"(?i){shape['pattern']}" for shape in own["shapes"] if shape["of"] == "product"),
-        parts=f"(?i){own['parts']['pattern']}",
-        purposes=own["purposes"],
-    )
+            texts.append(_Listed(text, text.strip("/ "), category))
+    return texts, regexes
 
 
 def _plain(text: str) -> str:
@@ -90,105 +124,42 @@ def _plain(text: str) -> str:
     return re.split(r"[|/\[\\]", chosen, maxsplit=1)[0].strip()
 
 
-def bot_names(decoded: pl.Series) -> pl.DataFrame:
-    """`bot_name`, `bot_category` and `bot_purpose` of decoded agents that are bots; null where nothing tells them.
+def bot_name(decoded: str) -> BotName:
+    """What a decoded agent that is a bot is called.
 
-    The purpose is `search`, `agent` (for a person who asked), `training`, `preview`, `monitor`, `scanner`, `library` or
-    `other`. Of several names in one agent the longest counts, as the most particular; an address (`yandex.com/bots`)
-    only alone.
+    Of several names in one agent the longest counts, as the most particular; an address (`yandex.com/bots`) only alone.
     """
-    agents = pl.DataFrame({"agent": decoded.str.replace_all(_LIKE, "")}).with_row_index("place")
-    own = _by_own(agents)
-    listed = _by_list(own.filter(pl.col("bot_name").is_null()).select("place", "agent"))
-    shaped = _by_shape(listed.filter(pl.col("bot_name").is_null()))
-    named = (frame.filter(pl.col("bot_name").is_not_null()) for frame in (own, listed))
-    purposes = _own_names().purposes
-    return (
-        pl.concat([*named, shaped])
-        .sort("place")
-        .with_columns(bot_purpose=_looked_up(pl.col("bot_category"), purposes))
-        .select(_COLUMNS)
-    )
-
-
-def _by_own(agents: pl.DataFrame) -> pl.DataFrame:
-    bots = _own_names().bots
-    texts = pl.col("agent").str.extract_many(list(bots), ascii_case_insensitive=True, overlapping=True)
-    text = pl.element()
-    longest = texts.list.eval(text.sort_by(text.str.len_bytes(), descending=True).first()).list.first()
-    return _with_entry(agents, longest.str.to_lowercase(), bots)
-
-
-def _by_list(agents: pl.DataFrame) -> pl.DataFrame:
     names = _names()
-    texts = pl.col("agent").str.extract_many(list(names.literals), overlapping=True)
-    text = pl.element()
-    most_particular = text.sort_by(text.str.contains(_ADDRESS), -text.str.len_bytes().cast(pl.Int32)).first()
-    by_text = _with_entry(agents, texts.list.eval(most_particular).list.first(), names.literals)
-    left = by_text.filter(pl.col("bot_name").is_null()).select("place", "agent")
-    by_regex = _by_regex(left, names.regexes)
-    kind, category = _kind(), pl.col("bot_category")
-    is_told_apart = (category == "ai") & kind.str.starts_with("ai ")  # the list has one tag for three purposes
-    return pl.concat([by_text.filter(pl.col("bot_name").is_not_null()), by_regex]).with_columns(
-        bot_category=pl.when(is_told_apart).then(kind).otherwise(pl.coalesce(category, kind))
-    )
+    is_like_another = "like " in decoded.lower()
+    found = names.patterns.find(_LIKE.sub("", decoded) if is_like_another else decoded)
+    kind = found.first(_KINDS)
+    category = None if kind is None else names.kinds[kind]
+    own = [names.own[place] for place in found.every(_OWN)]
+    if own:
+        bot = max(own, key=lambda bot: len(bot.text))
+        name, category = bot.name, bot.category
+    elif (listed := _listed(found, names)) is not None:
+        name = listed.name
+        is_told_apart = listed.category == "ai" and (category or "").startswith("ai ")  # one tag for three purposes
+        category = category if is_told_apart else listed.category or category
+    else:
+        name = _name_of_shape(found.text, names)
+    return BotName(name, category, None if category is None else names.purposes[category])
 
 
-def _by_regex(agents: pl.DataFrame, regexes: Sequence[tuple[str, str, str | None]]) -> pl.DataFrame:
-    """One regex says of which agents they are asked: to compile them all takes longer than to ask a few agents."""
-    is_suspect = pl.col("agent").str.contains("|".join(f"(?:{pattern})" for pattern, _, _ in regexes))
-    suspects = agents.filter(is_suspect)
-    unnamed = agents.with_columns(bot_name=pl.lit(None, dtype=pl.String), bot_category=pl.lit(None, dtype=pl.String))
-    if suspects.is_empty():
-        return unnamed
-    which = _first((pattern, number) for number, (pattern, _, _) in enumerate(regexes))
-    entries = {number: (name, category) for number, (_, name, category) in enumerate(regexes)}
-    return pl.concat([_with_entry(suspects, which, entries), unnamed.filter(~is_suspect)])
+def _listed(found: Found, names: _Names) -> _Listed | None:
+    texts = [names.texts[place] for place in found.every(_TEXTS)]
+    if texts:
+        return min(texts, key=lambda bot: (_ADDRESS.search(bot.text) is not None, -len(bot.text)))
+    place = found.first(_REGEXES)
+    return None if place is None else names.regexes[place]
 
 
-def _by_shape(agents: pl.DataFrame) -> pl.DataFrame:
-    own = _own_names()
-    agent = pl.col("agent")
-    is_browser = agent.str.contains(_BROWSER)
-    name = pl.when(is_browser).then(_extracted(own.browsers)).otherwise(_extracted(own.products))
-    is_name = ~name.str.contains(own.parts) & (name != "")
-    return agents.with_columns(bot_name=pl.when(is_name).then(name), bot_category=_kind())
-
-
-def _extracted(regexes: Iterable[str]) -> pl.Expr:
-    return pl.coalesce(*(pl.col("agent").str.extract(regex, 1) for regex in regexes)).str.strip_chars(" -.!,")
-
-
-def _kind() -> pl.Expr:
-    return pl.coalesce(
-        pl.lit(None, dtype=pl.String),
-        *(
-            pl.when(pl.col("agent").str.contains(regex)).then(pl.lit(category))
-            for regex, category in _own_names().kinds
-        ),
-    )
-
-
-def _first(numbered: Iterable[tuple[str, int]]) -> pl.Expr:
-    return pl.coalesce(
-        pl.lit(None, dtype=pl.Int32),
-        *(
-            pl.when(pl.col("agent").str.contains(pattern)).then(pl.lit(number, dtype=pl.Int32))
-            for pattern, number in numbered
-        ),
-    )
-
-
-def _with_entry(agents: pl.DataFrame, key: pl.Expr, entries: Mapping[Any, tuple[str, str | None]]) -> pl.DataFrame:
-    return agents.with_columns(key=key).select(
-        "place",
-        "agent",
-        *(
-            _looked_up(pl.col("key"), {text: entry[part] for text, entry in entries.items()}).alias(column)
-            for part, column in enumerate(("bot_name", "bot_category"))
-        ),
-    )
-
-
-def _looked_up(key: pl.Expr, entries: Mapping[Any, str | None]) -> pl.Expr:
-    return key.replace_strict(entries, default=None, return_dtype=pl.String)
+def _name_of_shape(agent: str, names: _Names) -> str | None:
+    """The name that the agent itself says, by the first shape that matches."""
+    shapes = names.browsers if agent.lower().startswith(_BROWSER) else names.products
+    for shape in shapes:
+        if (match := shape.search(agent)) and match.group(1) is not None:
+            name: str = match.group(1).strip(" -.!,")
+            return None if not name or names.parts.search(name) else name
+    return None

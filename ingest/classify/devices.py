@@ -6,34 +6,47 @@ Known limit: most iPads present themselves as Macintosh and count as DESKTOP.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
-import polars as pl
-
 from ingest.classify.list_files import read_toml
-from ingest.classify.ordered_rules import Rule, Undecided, compile_rules
+from ingest.classify.pattern_set import Found, Patterns, patterns_of
 
+_PLATFORM: Final = "platform"
+_REST: Final = "rest"
 _LONGEST_MODEL: Final = 200  # what is longer is no name
 # What stands behind `Android 13; ` and a language, up to ` Build/` or the next mark: `SM-T500`.
-_MODEL: Final = r"(?i:android|adr|tizen)[^;()]*; ?(?:[a-zA-Z]{2}(?:[-_][a-zA-Z0-9#]{2,4})?; ?)?([^;)/]+)"
-_BROWSER: Final = r"^(?:Mozilla|Dalvik|Opera|UCWEB)/"
+_MODEL: Final = re.compile(
+    r"(?:android|adr|tizen)[^;()]*; ?(?:[a-z]{2}(?:[-_][a-z0-9#]{2,4})?; ?)?([^;)/]+)", re.ASCII | re.IGNORECASE
+)
+_BROWSERS: Final = ("Mozilla/", "Dalvik/", "Opera/", "UCWEB/")
 # An app that is no browser puts its facts into brackets, in an order of its own.
-_FACTS_OF_APP: Final = r"\(([^()]*)"
+_FACTS_OF_APP: Final = re.compile(r"\(([^()]*)")
+_LONGEST_PREFIX: Final = 2_000  # a model stands at the beginning: Python's regex may go back over what it has read
 
 
-def devices(decoded: pl.Series) -> pl.Series:
-    """MOBILE, TABLET, DESKTOP or UNKNOWN for each decoded agent. Bots are the caller's: a bot is always BOT."""
-    agents = Undecided(decoded)
-    agents.ask(_rules("platform"))
-    agents.ask_of(_models, _device_of_model)
-    agents.ask(_rules("rest"))
-    return agents.answers(otherwise="UNKNOWN").alias("device")
+def device_patterns() -> Mapping[str, Sequence[Patterns]]:
+    """The lists that `device` asks."""
+    lists = read_toml("devices.toml")
+    return {part: patterns_of(lists[part]) for part in (_PLATFORM, _REST)}
+
+
+def device(found: Found) -> str:
+    """MOBILE, TABLET, DESKTOP or UNKNOWN for an agent. Bots are the caller's: a bot is always BOT."""
+    place = found.first(_PLATFORM)
+    if place is not None:
+        return _answers(_PLATFORM)[place]
+    model = _model(found.text)
+    if model is not None and (told := _device_of_model(model)) is not None:
+        return told
+    place = found.first(_REST)
+    return "UNKNOWN" if place is None else _answers(_REST)[place]
 
 
 @cache
-def _rules(part: str) -> tuple[Rule, ...]:
-    return compile_rules(read_toml("devices.toml")[part], answer="device")
+def _answers(part: str) -> tuple[str, ...]:
+    return tuple(row["device"] for row in read_toml("devices.toml")[part])
 
 
 @lru_cache(maxsize=50_000)  # many agents have one model
@@ -51,12 +64,13 @@ def _model_rules() -> tuple[tuple[str, re.Pattern[str]], ...]:
     )
 
 
-def _models(agents: pl.Series) -> pl.Series:
+def _model(agent: str) -> str | None:
     """The model as an agent of Android says it; of an app that is no browser, all that it says of the device."""
-    is_browser = agents.str.contains(_BROWSER)
-    agent = pl.col("agent")
-    found = agent.str.extract(_MODEL).str.strip_suffix(" Build")
-    if not is_browser.all():
-        is_app = ~is_browser & agents.str.contains("(?i)android")
-        found = pl.when(is_browser).then(found).when(is_app).then(agent.str.extract(_FACTS_OF_APP))
-    return pl.DataFrame({"agent": agents}).select(found.str.slice(0, _LONGEST_MODEL))["agent"]
+    beginning = agent[:_LONGEST_PREFIX]
+    if agent.startswith(_BROWSERS):
+        found = _MODEL.search(beginning)
+    elif "android" in agent.lower():
+        found = _FACTS_OF_APP.search(beginning)
+    else:
+        return None
+    return found.group(1).removesuffix(" Build")[:_LONGEST_MODEL] if found else None

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-
-import polars as pl
+from typing import Any, Final
 
 from ingest.classify.list_files import read_toml
-from ingest.classify.ordered_rules import Rule, Undecided, compile_rules
+from ingest.classify.pattern_set import Found, Patterns, patterns_of
 
-UNKNOWN_FAMILY = "unknown"
-
-
-def browsers(decoded: pl.Series) -> pl.Series:
-    """The browser's family (`Chrome`, `Samsung Internet`, …) of each decoded agent, `unknown` where no rule matches."""
-    return _families(decoded, "browsers.toml")
+UNKNOWN_FAMILY: Final = "unknown"
+_BROWSERS: Final = "browsers"
+_SYSTEMS: Final = "systems"
 
 
-def systems(decoded: pl.Series) -> pl.Series:
-    """The operating system's family (`iOS`, `Android`, …) of each decoded agent, `unknown` where no rule matches."""
-    return _families(decoded, "systems.toml")
+def family_patterns() -> Mapping[str, Sequence[Patterns]]:
+    """The lists that `browser` and `system` ask."""
+    return {name: patterns_of(_rows(name)) for name in (_BROWSERS, _SYSTEMS)}
+
+
+def browser(found: Found) -> str:
+    """The browser's family (`Chrome`, `Samsung Internet`, …) of an agent, `unknown` where no rule matches."""
+    return _family(found, _BROWSERS)
+
+
+def system(found: Found) -> str:
+    """The operating system's family (`iOS`, `Android`, …) of an agent, `unknown` where no rule matches."""
+    return _family(found, _SYSTEMS)
+
+
+def _family(found: Found, name: str) -> str:
+    place = found.first(name)
+    return UNKNOWN_FAMILY if place is None else _families(name)[place]
 
 
 @cache
-def _rules(name: str) -> tuple[Rule, ...]:
-    return compile_rules(read_toml(name)["rule"], answer="family")
+def _families(name: str) -> tuple[str, ...]:
+    return tuple(row["family"] for row in _rows(name))
 
 
-def _families(decoded: pl.Series, name: str) -> pl.Series:
-    agents = Undecided(decoded)
-    agents.ask(_rules(name))
-    return agents.answers(otherwise=UNKNOWN_FAMILY).alias("family")
+def _rows(name: str) -> list[dict[str, Any]]:
+    return read_toml(f"{name}.toml")["rule"]

@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+import re2
 
 from ingest.classify.bot_list import bot_list, compile_bot_list
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import LISTS, read_toml
 from ingest.classify.networks import compile_networks
+from ingest.classify.pattern_set import PatternSet
 
 EXAMPLES: Final = Path(__file__).parents[2] / "tests" / "unit" / "user_agents.tsv"
 NPM_PACKAGES: Final = ("isbot", "crawler-user-agents")
@@ -120,8 +122,8 @@ def isbot_patterns(root: Path) -> list[str]:
     if found is None:
         raise SystemExit("isbot: the pattern list is not where it was; read its index.mjs.")
     patterns: list[str] = json.loads(found.group(1))
-    for regex in compile_bot_list(patterns).regexes:
-        require_compilable("isbot", regex)
+    for rule in compile_bot_list(patterns).rules:
+        require_compilable("isbot", rule.pattern)
     return patterns
 
 
@@ -134,9 +136,9 @@ def crawler_patterns(root: Path) -> list[dict[str, Any]]:
 
 def require_compilable(name: str, regex: str) -> None:
     try:
-        pl.Series([""]).str.contains(regex)
-    except pl.exceptions.ComputeError as error:
-        raise SystemExit(f"{name}: Rust's regex refuses {regex!r}; nothing was written.\n{error}") from error
+        PatternSet({name: [(regex,)]})
+    except re2.error as error:
+        raise SystemExit(f"{name}: RE2 refuses {regex!r}; nothing was written.\n{error}") from error
 
 
 def changes(patterns: Sequence[str]) -> list[str]:

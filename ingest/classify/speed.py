@@ -17,11 +17,9 @@ import polars as pl
 
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.decoding import decode_until_stable
-from ingest.classify.devices import devices
-from ingest.classify.families import browsers, systems
 from ingest.classify.referrers import classify_referrers
 from ingest.classify.refresh import EXAMPLES
-from ingest.classify.verdicts import classify_user_agents
+from ingest.classify.verdicts import classify_user_agents, find
 
 _AGENTS: Final = 200_000
 _LAST_NUMBER: Final = re.compile("[0-9]+(?=[^0-9]*$)")
@@ -53,9 +51,7 @@ def main() -> int:
     steps: list[tuple[str, Callable[[pl.Series], Any], pl.Series]] = [
         ("decoding", decode_until_stable, logged),
         ("bot or person", bot_rules, decoded),
-        ("device", devices, decoded),
-        ("browser", browsers, decoded),
-        ("system", systems, decoded),
+        ("all patterns of all lists", lambda agents: [find(agent) for agent in agents.to_list()], decoded),
         ("the whole verdict", classify_user_agents, logged),
         ("referrers", classify_referrers, referrers),
     ]

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 import polars as pl
 
 from analytics_core.dimensions import OF_BOTS, OF_PEOPLE, VERDICT_COLUMNS
-from ingest.classify.bot_names import bot_names
-from ingest.classify.bot_rules import bot_rules
+from ingest.classify.bot_list import bot_list
+from ingest.classify.bot_names import bot_name
+from ingest.classify.bot_rules import bot_rule
 from ingest.classify.decoding import decode_until_stable
-from ingest.classify.devices import devices
-from ingest.classify.families import browsers, systems
+from ingest.classify.devices import device, device_patterns
+from ingest.classify.families import browser, family_patterns, system
 from ingest.classify.list_files import read_json
+from ingest.classify.pattern_set import Found, PatternSet
 
 # What is told of the agents of people, by the column of its dimension.
-CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {
-    "device": devices,
-    "browser": browsers,
-    "os": systems,
+CLASSIFIERS: Final[Mapping[str, Callable[[Found], str]]] = {
+    "device": device,
+    "browser": browser,
+    "os": system,
 }
-_RULES_VERSION: Final = 9  # raise it when the rules of devices or families, exceptions or the use of the lists change
+_OF_PEOPLE: Final = tuple(CLASSIFIERS[column] for column in OF_BOTS)
+_COLUMNS: Final = ("bot_rule", "bot_name", "bot_category", *VERDICT_COLUMNS)
+_RULES_VERSION: Final = 10  # raise it when the rules of devices or families, exceptions or the use of the lists change
 _MANIFEST: Final = read_json("manifest.json")
 LIST_VERSION: Final = "+".join(
     [
@@ -39,17 +44,25 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     family, `unknown`, or `(bot)`), and `bot_purpose` (one of BOT_PURPOSES, or `(person)`).
     """
     decoded = decode_until_stable(user_agents)
-    rules = bot_rules(decoded)
-    is_person = rules.is_null()
-    people, bots = decoded.filter(is_person), decoded.filter(~is_person)
-    of_people = pl.DataFrame(
-        [is_person.arg_true().alias("place"), *(CLASSIFIERS[name](people).alias(name) for name in OF_BOTS)]
-    ).with_columns(pl.lit(answer).alias(name) for name, answer in OF_PEOPLE.items())
-    of_bots = bot_names(bots).with_columns(
-        pl.col("bot_purpose").fill_null("other"),
-        (~is_person).arg_true().alias("place"),
-        *(pl.lit(answer).alias(name) for name, answer in OF_BOTS.items()),
-    )
-    told = pl.concat([of_people, of_bots], how="diagonal").sort("place").drop("place")
-    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), rules])
-    return agents.hstack(told).select("user_agent", "decoded", "bot_rule", "bot_name", "bot_category", *VERDICT_COLUMNS)
+    verdicts = zip(*map(_verdict, decoded.to_list()), strict=True) if decoded.len() else [[]] * len(_COLUMNS)
+    told = [pl.Series(name, values, dtype=pl.String) for name, values in zip(_COLUMNS, verdicts, strict=True)]
+    return pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), *told])
+
+
+@cache
+def _patterns() -> PatternSet:
+    return PatternSet({**bot_list().lists(), **device_patterns(), **family_patterns()})
+
+
+def find(decoded: str) -> Found:
+    """What the patterns of all lists find in a decoded agent."""
+    return _patterns().find(decoded)
+
+
+def _verdict(agent: str) -> tuple[str | None, ...]:
+    found = find(agent)
+    rule = bot_rule(found, bot_list())
+    if rule is None:
+        return (None, None, None, *(classify(found) for classify in _OF_PEOPLE), *OF_PEOPLE.values())
+    name, category, purpose = bot_name(agent)
+    return (rule, name, category, *OF_BOTS.values(), purpose or "other")

@@ -15,14 +15,14 @@ from analytics_core.dimensions import BOT_PURPOSES
 from analytics_core.model import BOT, PERSON
 from ingest.classify.bot_list import bot_list, compile_bot_list, own_rules
 from ingest.classify.bot_rules import bot_rules
-from ingest.classify.list_files import read_json, read_toml
+from ingest.classify.list_files import read_json
 from ingest.classify.refresh import require_compilable
 from ingest.classify.verdicts import classify_user_agents
 
 OFF = "unknown-product-after-browser"
 # Words that phones are called by: English nouns, and the words that isbot's list asks for.
 NOUNS = (Path(__file__).parent / "nouns.txt").read_text(encoding="utf-8").split()
-LIST_WORDS = sorted(word.strip() for word in bot_list().words if word.strip().isalpha())
+LIST_WORDS = sorted(pattern.strip() for pattern in read_json("isbot.json") if pattern.strip().isalpha())
 
 
 def test_an_agent_of_a_kind_has_the_rule_written_beside_it() -> None:
@@ -126,13 +126,10 @@ def test_each_own_rule_has_a_name_of_its_own_a_sentence_and_a_source_and_compile
         assert rule["sentence"].endswith("."), rule["name"]
         assert rule["source"].startswith("https://"), rule["name"]
     switched_on = compile_bot_list(read_json("isbot.json"), names)
-    for shape in (*switched_on.shapes, *switched_on.products):
-        require_compilable("own_rules.toml", shape.regex)
+    for rule in (*switched_on.rules, *switched_on.products):
+        require_compilable("own_rules.toml", rule.pattern)
     assert [rule["name"] for rule in rules if rule.get("off")] == [OFF]
 
 
 def test_what_is_asked_of_apps_are_rules_of_the_list() -> None:
-    bots = bot_list()
-    rules = {*bots.literals.values(), *bots.regexes.values(), *(pattern.rule for pattern in bots.sparing)}
-
-    assert {f"isbot:{name}" for name in read_toml("own_rules.toml")["people"]["asked"]} <= rules
+    assert bot_list().asked_of_apps <= {rule.name for rule in compile_bot_list(read_json("isbot.json"), [OFF]).rules}

@@ -98,17 +98,16 @@ def test_letters_beyond_ascii_are_no_letters_to_the_list_as_in_javascript() -> N
 
 
 def test_every_pattern_of_the_list_is_asked() -> None:
-    bots = bot_list()
-    own = len(read_toml("own_rules.toml")["word"])
-    asked = (bots.literals, bots.prefixes, bots.regexes, bots.sparing)
-    assert sum(map(len, asked)) == len(read_json("isbot.json")) + own
+    own = read_toml("own_rules.toml")
+    off = [shape for shape in own["shape"] if shape.get("off")]
+    assert len(bot_list().rules) == len(read_json("isbot.json")) + len(own["word"]) + len(own["shape"]) - len(off)
 
 
 def test_the_projects_own_rules_speak_of_patterns_that_are_in_the_list() -> None:
     patterns = set(read_json("isbot.json"))
     assert set(read_toml("rule_names.toml")["names"]) <= patterns
-    words = {pattern.word for pattern in bot_list().sparing}
-    assert {cut["pattern"] for cut in read_toml("own_rules.toml")["cut"]} <= words
+    sparing = {rule.name for rule in bot_list().rules[: bot_list().sparing]}
+    assert {f"isbot:{cut['pattern']}" for cut in read_toml("own_rules.toml")["cut"]} <= sparing
 
 
 def test_the_version_names_both_lists_and_the_rules() -> None:
@@ -130,6 +129,6 @@ def test_a_refresh_shows_whose_verdict_changes() -> None:
 
 
 def test_a_refresh_refuses_a_pattern_that_does_not_compile() -> None:
-    (regex,) = compile_bot_list(["new(?!er)"]).regexes
-    with pytest.raises(SystemExit, match="Rust's regex refuses"):
-        require_compilable("isbot", regex)
+    refused = next(rule.pattern for rule in compile_bot_list(["new(?!er)"]).rules if rule.name.startswith("isbot:"))
+    with pytest.raises(SystemExit, match="RE2 refuses"):
+        require_compilable("isbot", refused)
