@@ -48,7 +48,7 @@ METRICS: Final = (
         "Bots",
         "Clicks whose user agent is a detected bot, crawler, link previewer or HTTP library, "
         "or whose request no person has seen: a method that browsers do not navigate with, a page fetched ahead, "
-        "or an address in a range that an operator publishes for its bots.",
+        "an address in a range that an operator publishes for its bots, or a network that only checks links in mail.",
         kept_with="clicks",
     ),
     Metric(

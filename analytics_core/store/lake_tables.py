@@ -83,12 +83,15 @@ CLICKS: Final = TableSpec(
         "network": pl.String,  # the operator whose published range of crawlers held the address when read, or 'none'
         "network_purpose": pl.String,  # what comes from that range: one of BOT_PURPOSES, or 'none'
         "claimed": pl.String,  # the crawler that the agent names, where its operator's ranges lack the address; 'none'
+        "asn_owner": pl.String,  # who runs the autonomous system, as the list knew when it was read; 'none'
+        "asn_kind": pl.String,  # 'scanner' (of the links in mail), 'data-centre' or 'none'
     },
     partition_by=("day",),
     bounds=("handle", "at", "learnt_at"),
     later=(
         *("trigger", "utm_source", "utm_medium", "utm_campaign", "purpose", "asn", "protocol", "edge_result"),
         *("fetch_mode", "fetch_dest", "referrer_sent_host", "network", "network_purpose", "claimed"),
+        *("asn_owner", "asn_kind"),
     ),
 )
 

@@ -19,13 +19,15 @@ NO_VALUE: Final = "none"  # of a column that was logged and says nothing
 class RequestRule:
     """`name` is the rule of clicks whose `column` is one of `values`, or any value but NO_VALUE where `values` is
     empty; `bot_purpose` is what such bots come for. Columns in braces in these two stand for their values.
-    `over_agents`: it also decides where the agent is a bot's."""
+    `over_agents`: it also decides where the agent is a bot's. `off`: it decides nothing, and can be tried
+    (`python -m ingest.classify.trial`)."""
 
     name: str
     column: str
     bot_purpose: str
     values: tuple[str, ...] = ()
     over_agents: bool = False
+    off: bool = False
 
     def matches(self) -> pl.Expr:
         """False also where the column is null."""
@@ -39,20 +41,25 @@ class RequestRule:
         return f"{click}.{self.column} IN ({', '.join(map(_literal, self.values))})"
 
 
-# The first that matches counts.
+# The first in force that matches counts.
 REQUEST_RULES: Final = (
     # Called by the name of a crawler, from where its operator has none: what it says it comes for is no more true.
     RequestRule("claimed:{claimed}", "claimed", "other", over_agents=True),
     # From a range that an operator publishes for its crawlers, agents or previewers.
     RequestRule("network:{network}", "network", "{network_purpose}"),
+    # From a network of a company that checks the links in mail.
+    RequestRule("asn:{asn_owner}", "asn_kind", "scanner", ("scanner",)),
     RequestRule("method-head", "method", "other", ("HEAD",)),  # nobody sees a page by it
     RequestRule("prefetch", "purpose", "prefetch", ("prefetch", "prerender")),  # fetched ahead: nobody has seen it yet
+    # From where anybody rents computers. Bots run there, and so do the VPNs of people.
+    RequestRule("data-centre:{asn_owner}", "asn_kind", "other", ("data-centre",), off=True),
 )
+_IN_FORCE: Final = tuple(rule for rule in REQUEST_RULES if not rule.off)
 
 
 def is_bots_request() -> pl.Expr:
-    """Whether a click's request falls under any rule; never null."""
-    return pl.any_horizontal(rule.matches() for rule in REQUEST_RULES)
+    """Whether a click's request falls under any rule in force; never null."""
+    return pl.any_horizontal(rule.matches() for rule in _IN_FORCE)
 
 
 def bot_rule(of_agent: pl.Expr) -> pl.Expr:
@@ -82,14 +89,14 @@ def bot_purpose_sql(click: str, of_agent: str, purpose: str) -> str:
 
 def _answers(part: str) -> tuple[dict[RequestRule, str], dict[RequestRule, str]]:
     """That part of the rules over agents, and of the others."""
-    over = {rule: getattr(rule, part) for rule in REQUEST_RULES if rule.over_agents}
-    return over, {rule: getattr(rule, part) for rule in REQUEST_RULES if not rule.over_agents}
+    over = {rule: getattr(rule, part) for rule in _IN_FORCE if rule.over_agents}
+    return over, {rule: getattr(rule, part) for rule in _IN_FORCE if not rule.over_agents}
 
 
 def _case(answers: dict[RequestRule, str]) -> pl.Expr:
     told: pl.Expr = pl.lit(None, dtype=pl.String)
     for rule, answer in reversed(answers.items()):
-        told = pl.when(rule.matches()).then(_filled(answer)).otherwise(told)
+        told = pl.when(rule.matches()).then(filled(answer)).otherwise(told)
     return told
 
 
@@ -98,7 +105,8 @@ def _case_sql(click: str, answers: dict[RequestRule, str]) -> str:
     return f"CASE {' '.join(cases)} END"
 
 
-def _filled(template: str) -> pl.Expr:
+def filled(template: str) -> pl.Expr:
+    """The text of a rule's name or purpose, with the values of a click's columns."""
     parts = [pl.col(part) if is_column else pl.lit(part) for part, is_column in _parts(template)]
     return pl.concat_str(parts) if len(parts) > 1 else parts[0]
 

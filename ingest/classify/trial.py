@@ -1,60 +1,125 @@
 """Whom a rule that is off would take for a bot: `python -m ingest.classify.trial RULE LAKE`.
 
-Asks the agents of a lake (a folder or `s3://…`) that are people now, and prints how many of them and of their clicks
-the rule would move, with the agents of most clicks. Nothing is written.
+Asks the clicks of a lake (a folder or `s3://…`) that are people's now, and prints how many of them the rule would move,
+how many of those are surely people's, and the agents of most clicks. Nothing is written. The rules are those of
+own_rules.toml and of REQUEST_RULES that are off.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from analytics_core.errors import ClickledgerError
 from analytics_core.store.lake import Lake
-from analytics_core.store.lake_tables import CLICKS, USER_AGENTS
+from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, USER_AGENTS
+from analytics_core.store.request_rules import REQUEST_RULES, RequestRule, filled, is_bots_request
 from ingest.classify.bot_list import compile_bot_list, own_rules
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import read_json
 
+Moves = Callable[[pl.LazyFrame, pl.DataFrame], pl.LazyFrame]
+
 _SHOWN: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Clicks of people, and `moved`, a row each rule, agent and visitor of those that would be bots': `rule`, `agent`
+    (null: the log carried none), `visitor` (null: the log carried no address), `clicks` and `is_customer` (the visitor
+    has converted)."""
+
+    clicks: int
+    moved: pl.DataFrame
+
+
 def main(arguments: Sequence[str]) -> int:
-    off = [rule["name"] for rule in own_rules() if rule.get("off")]
-    if len(arguments) != 2 or arguments[0] not in off:
-        sys.stderr.write(f"Usage: python -m ingest.classify.trial RULE LAKE; rules that are off: {', '.join(off)}.\n")
+    rules = rules_off()
+    if len(arguments) != 2 or arguments[0] not in rules:
+        sys.stderr.write(f"Usage: python -m ingest.classify.trial RULE LAKE; rules that are off: {', '.join(rules)}.\n")
         return 2
     rule, url = arguments
     try:
-        agents = clicks_by_agent(Lake(url))
+        found = trial(Lake(url), rules[rule])
     except ClickledgerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    people = agents.filter(bot_rules(agents["agent"]).is_null())
-    moved = moved_by(rule, people)
-    sys.stdout.write(
-        f"own:{rule} would take {moved.height:,} of {people.height:,} agents of people for bots, with "
-        f"{moved['clicks'].sum():,} of {people['clicks'].sum():,} clicks.\n"
-    )
-    for agent, clicks in moved.sort("clicks", descending=True).head(_SHOWN).rows():
-        sys.stdout.write(f"{clicks:,}\t{agent!r}\n")
+    sys.stdout.write(report(rule, found))
     return 0
 
 
-def clicks_by_agent(lake: Lake) -> pl.DataFrame:
-    """`agent` (decoded) and its `clicks`. Raises StoreUnavailableError where no lake is."""
+def rules_off() -> dict[str, Moves]:
+    """What each rule that is off would move: from the clicks of people and the agents (`user_agent_id`, `agent`) of
+    people, those clicks, with `rule`."""
+    requests = {rule.name.partition(":")[0]: partial(_of_request, rule) for rule in REQUEST_RULES if rule.off}
+    agents = {rule["name"]: partial(_of_agent, rule["name"]) for rule in own_rules() if rule.get("off")}
+    return {**agents, **requests}
+
+
+def trial(lake: Lake, moves: Moves) -> Trial:
+    """Raises StoreUnavailableError where no lake is."""
     lake.check()
-    clicks = lake.scan(lake.open(CLICKS), CLICKS).group_by("user_agent_id").agg(clicks=pl.len())
     agents = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).unique("user_agent_id")
-    return agents.join(clicks, on="user_agent_id").select(agent="user_agent", clicks="clicks").collect()
+    known = agents.select("user_agent_id", agent="user_agent").collect()
+    is_person = bot_rules(known["agent"]).is_null()
+    people = (
+        lake.scan(lake.open(CLICKS), CLICKS)
+        .filter(~is_bots_request())
+        .join(known.filter(~is_person).lazy(), on="user_agent_id", how="anti")
+    )
+    moved = (
+        moves(people, known.filter(is_person))
+        .group_by("rule", "user_agent_id", "visitor")
+        .agg(clicks=pl.len())
+        .join(known.lazy(), on="user_agent_id", how="left")
+        .with_columns(is_customer=pl.col("visitor").is_in(_customers(lake).implode()).fill_null(value=False))
+        .select("rule", "agent", "visitor", "clicks", "is_customer")
+    )
+    return Trial(
+        people.select(pl.len()).collect(engine="streaming").item(),
+        moved.collect(engine="streaming"),
+    )
+
+
+def report(rule: str, found: Trial) -> str:
+    clicks = int(found.moved["clicks"].sum())
+    of_customers = int(found.moved.filter("is_customer")["clicks"].sum())
+    told = (
+        f"{rule} would take {clicks:,} of {found.clicks:,} clicks of people for bots' "
+        f"(agents: {found.moved['agent'].n_unique():,}, visitors: {found.moved['visitor'].drop_nulls().n_unique():,}; "
+        f"clicks of visitors who converted: {of_customers:,}).\n"
+    )
+    by_agent = found.moved.group_by("rule", "agent").agg(pl.col("clicks").sum())
+    most = by_agent.sort("clicks", "rule", "agent", descending=[True, False, False]).head(_SHOWN)
+    return told + "".join(f"{clicks:,}\t{name}\t{agent!r}\n" for name, agent, clicks in most.rows())
 
 
 def moved_by(rule: str, people: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `people` (with `agent`) that are bots once the own rule is switched on."""
-    return people.filter(bot_rules(people["agent"], compile_bot_list(read_json("isbot.json"), [rule])).is_not_null())
+    """The rows of `people` (with `agent`) that are bots once the own rule is switched on, with their `rule`."""
+    told = bot_rules(people["agent"], compile_bot_list(read_json("isbot.json"), [rule]))
+    return people.with_columns(rule=told).drop_nulls("rule")
+
+
+def _of_agent(rule: str, people: pl.LazyFrame, agents: pl.DataFrame) -> pl.LazyFrame:
+    return people.join(moved_by(rule, agents).select("user_agent_id", "rule").lazy(), on="user_agent_id")
+
+
+def _of_request(rule: RequestRule, people: pl.LazyFrame, _: pl.DataFrame) -> pl.LazyFrame:
+    return people.filter(rule.matches()).with_columns(rule=filled(rule.name))
+
+
+def _customers(lake: Lake) -> pl.Series:
+    """The visitors who have converted."""
+    if not lake.has_table(ATTRIBUTIONS):
+        return pl.Series(dtype=pl.Int64)
+    followed = lake.scan(lake.open(ATTRIBUTIONS), ATTRIBUTIONS).drop_nulls("visitor")
+    converted = followed.group_by("visitor").agg(pl.col("conversions").sum()).filter(pl.col("conversions") > 0)
+    return converted.select("visitor").collect(engine="streaming")["visitor"]
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake_tables import CLICKS, UTC_MICROSECONDS
 from analytics_core.store.request_rules import NO_VALUE
 from ingest.classify import classify_addresses, classify_queries, classify_referrers, utm_of_destinations
+from ingest.classify.asns import ASN_COLUMNS, asns
 from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
 from ingest.classify.networks import NETWORK_COLUMNS, claims, public_addresses
 from ingest.clicks.buckets import CANDIDATE_COLUMNS
@@ -94,14 +95,14 @@ class ClickRows:
             how="left",
             maintain_order="left",
         )
+        told = _with_referrer(_with_query(self.links.stamp(judged)), self.hosts)
         return (
-            _with_claim(_with_network(_with_referrer(_with_query(self.links.stamp(judged)), self.hosts)))
+            _with_asn(_with_claim(_with_network(told)))
             .with_columns(
                 event_id=stable_hash("request_id"),
                 visitor=_visitor(self.visitor_secret),
                 country=_country(),
                 method=pl.col("method").str.to_uppercase(),
-                asn=pl.col("asn").cast(pl.Int64, strict=False),
                 protocol=pl.col("protocol").str.to_lowercase().replace_strict(_PROTOCOLS, default=None),
                 edge_result=pl.when(pl.col("result_type") != "-").then("result_type"),
             )
@@ -141,6 +142,14 @@ def _with_claim(clicks: pl.DataFrame) -> pl.DataFrame:
     is_false = is_elsewhere & pl.col("client_address").is_in(public.implode())
     claimed = pl.when(is_false).then("claim").otherwise(pl.lit(NO_VALUE))
     return clicks.with_columns(claimed=pl.when(_has_address()).then(claimed))
+
+
+def _with_asn(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Adds ASN_COLUMNS: NO_VALUE where the list has no such autonomous system, null where the log says none."""
+    numbered = clicks.with_columns(asn=pl.col("asn").cast(pl.Int64, strict=False))
+    return numbered.join(asns(), on="asn", how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("asn").is_not_null()).then(pl.col(name).fill_null(NO_VALUE)).alias(name) for name in ASN_COLUMNS
+    )
 
 
 def _with_query(clicks: pl.DataFrame) -> pl.DataFrame:

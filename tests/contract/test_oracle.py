@@ -60,7 +60,7 @@ VALUES = {
     "utmSource": ["mail", "(none)", "(not tracked)", PENDING],
     "utmMedium": ["(none)", "(not tracked)"],
     "utmCampaign": ["(none)", "sale"],
-    "botPurpose": ["search", "agent", "prefetch", "other", "(person)", "(not tracked)", PENDING],
+    "botPurpose": ["search", "agent", "scanner", "prefetch", "other", "(person)", "(not tracked)", PENDING],
 }
 EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
@@ -87,6 +87,7 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         referrers=st.sampled_from(REFERRERS),
         networks=st.sampled_from([("none", "none"), ("none", "none"), ("google", "agent"), (None, None)]),
         claimed=st.sampled_from(["none", "none", "none", "googlebot", None]),
+        asns=st.sampled_from([("none", "none"), ("none", "none"), ("mimecast", "scanner"), ("ovh", "data-centre")]),
         agent=st.sampled_from([1, 2, 3, 4, None]),
         method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
         campaign_id=st.sampled_from(["spring", None]),
@@ -136,9 +137,13 @@ def _following(
 
 
 def _click(
-    referrers: tuple[str | None, str | None], networks: tuple[str | None, str | None], **others: object
+    referrers: tuple[str | None, str | None],
+    networks: tuple[str | None, str | None],
+    asns: tuple[str, str],
+    **others: object,
 ) -> Click:
-    pairs = dict(zip(("referrer", "referrer_host", "network", "network_purpose"), (*referrers, *networks), strict=True))
+    names = ("referrer", "referrer_host", "network", "network_purpose", "asn_owner", "asn_kind")
+    pairs = dict(zip(names, (*referrers, *networks, *asns), strict=True))
     return Click(**pairs, **others)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ def sync(world: World, *requests: Request, fields: tuple[str, ...] = REALTIME) -
 
 def claimed(world: World) -> list[str | None]:
     return world.clicks().sort("at")["claimed"].to_list()
+
+
+@dataclass(frozen=True)
+class From(Request):
+    """A request from an autonomous system."""
+
+    asn: str = "-"
+
+    def values(self) -> dict[str, str]:
+        return super().values() | {"realtime:asn": self.asn, "standard:asn": self.asn}
 
 
 def networks(world: World) -> list[tuple[Any, ...]]:
@@ -189,6 +199,54 @@ def test_a_claim_goes_before_what_else_the_request_says_and_is_its_own_in_a_comp
 
     assert events(world).sort("at")["botRule"].to_list() == ["claimed:googlebot", "isbot:google"]
     assert world.run_json("classify", "--compare", "current", "installed", "--json")["moved"] == []
+
+
+@pytest.mark.parametrize(
+    ("asn", "told", "rule", "purpose"),
+    [
+        ("22843", ("proofpoint", "scanner"), "asn:proofpoint", "scanner"),
+        ("30238", ("ironport", "scanner"), "asn:ironport", "scanner"),
+        ("16509", ("amazon", "data-centre"), None, "(person)"),  # that rule is off
+        ("3320", ("none", "none"), None, "(person)"),
+        ("-", (None, None), None, "(person)"),
+    ],
+)
+def test_a_browsers_agent_from_a_network_that_checks_mail_is_a_bot(
+    world: World, asn: str, told: tuple[str | None, str | None], rule: str | None, purpose: str
+) -> None:
+    sync(world, From(asn=asn))
+
+    assert world.clicks().select("asn_owner", "asn_kind").rows() == [told]
+    assert events(world).select("bot", "botRule", "botPurpose").rows() == [(rule is not None, rule, purpose)]
+    counts = world.counts().filter(pl.col("grain") == "detail").select("clicks", "bot_clicks", "bot_purpose")
+    assert counts.rows() == [(1, int(rule is not None), purpose)]
+    assert all(check["holds"] for check in world.run_json("verify", "--json"))
+
+
+def test_a_log_without_autonomous_systems_says_nothing_of_them(world: World) -> None:
+    sync(world, From(asn="22843"), fields=tuple(name for name in REALTIME if name != "asn"))
+
+    assert world.clicks().select("asn", "asn_owner", "asn_kind").rows() == [(None, None, None)]
+    assert events(world)["bot"].to_list() == [False]
+
+
+def test_the_rules_of_agents_and_addresses_go_before_that_of_the_autonomous_system_and_it_before_the_methods(
+    world: World,
+) -> None:
+    sync(
+        world,
+        From(1, asn="22843", user_agent=GOOGLEBOT),
+        From(2, asn="22843", address=OPENAI),
+        From(3, asn="22843", method="HEAD"),
+        From(4, asn="16509", method="HEAD"),
+    )
+
+    assert events(world).sort("at")["botRule"].to_list() == [
+        "isbot:google",
+        "network:openai",
+        "asn:proofpoint",
+        "method-head",
+    ]
 
 
 def test_without_an_agent_in_the_log_the_address_still_tells_a_bot(world: World) -> None:

@@ -39,6 +39,8 @@ SAID = {
     "network": "none",
     "network_purpose": "none",
     "claimed": "none",
+    "asn_owner": "none",
+    "asn_kind": "none",
 }
 
 
@@ -91,7 +93,7 @@ def test_a_legacy_log_keeps_all_but_the_network_and_the_headers(world: World, tm
     world.sync(write(tmp_path / "a.gz", text(sent(), STANDARD, f"#Version: 1.0\n#Fields: {' '.join(STANDARD)}\n")))
 
     click = only_click(world)
-    assert {name: click[name] for name in KEPT} == SAID | {"asn": None}
+    assert {name: click[name] for name in KEPT} == SAID | dict.fromkeys(("asn", "asn_owner", "asn_kind"))
     assert [click[name] for name in HEADERS] == [None, None, None]
 
 

@@ -87,6 +87,8 @@ class Click:
     network: str | None = "none"
     network_purpose: str | None = "none"
     claimed: str | None = "none"
+    asn_owner: str | None = "none"
+    asn_kind: str | None = "none"
 
 
 @dataclass(frozen=True)
