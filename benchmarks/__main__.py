@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import classify, conversions, downloads, ingest, logs, objects, queries, segments
+from benchmarks import behaviour, classify, conversions, downloads, ingest, logs, objects, queries, segments
 
 FOLDER = Path(__file__).parent / "var"
-ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads", "logs", "classify"]
+ALL = ["ingest", "objects", "segments", "queries", "conversions", "downloads", "logs", "classify", "behaviour"]
 
 
 def main() -> None:
@@ -32,6 +32,8 @@ def main() -> None:
         downloads.run(FOLDER)
     if "classify" in which:
         classify.run(arguments.beside)
+    if "behaviour" in which:
+        behaviour.run()
     if "logs" in which:
         logs.run(FOLDER, (10, 1_440, 2_880, 10_080, *((43_200,) if arguments.large else ())))
 

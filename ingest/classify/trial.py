@@ -2,7 +2,7 @@
 
 Asks the clicks of a lake (a folder or `s3://…`) that are people's now, and prints how many of them the rule would move,
 how many of those are surely people's, and the agents of most clicks. Nothing is written. The rules are those of
-own_rules.toml and of REQUEST_RULES that are off.
+own_rules.toml and of REQUEST_RULES that are off, and BEHAVIOURS.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from analytics_core.errors import ClickledgerError
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, USER_AGENTS
 from analytics_core.store.request_rules import REQUEST_RULES, RequestRule, filled, is_bots_request
+from ingest.classify.behaviour import BEHAVIOURS
 from ingest.classify.bot_list import compile_bot_list, own_rules
 from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import read_json
@@ -54,11 +55,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def rules_off() -> dict[str, Moves]:
-    """What each rule that is off would move: from the clicks of people and the agents (`user_agent_id`, `agent`) of
-    people, those clicks, with `rule`."""
+    """What each rule that is off would move: from all clicks of people's agents, and these agents (`user_agent_id`,
+    `agent`), the clicks that it tells, with `rule`."""
     requests = {rule.name.partition(":")[0]: partial(_of_request, rule) for rule in REQUEST_RULES if rule.off}
     agents = {rule["name"]: partial(_of_agent, rule["name"]) for rule in own_rules() if rule.get("off")}
-    return {**agents, **requests}
+    return {**agents, **requests, **{name: partial(_of_behaviour, name) for name in BEHAVIOURS}}
 
 
 def trial(lake: Lake, moves: Moves) -> Trial:
@@ -67,23 +68,19 @@ def trial(lake: Lake, moves: Moves) -> Trial:
     agents = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).unique("user_agent_id")
     known = agents.select("user_agent_id", agent="user_agent").collect()
     is_person = bot_rules(known["agent"]).is_null()
-    people = (
-        lake.scan(lake.open(CLICKS), CLICKS)
-        .filter(~is_bots_request())
-        .join(known.filter(~is_person).lazy(), on="user_agent_id", how="anti")
-    )
+    bots, people = known.filter(~is_person), known.filter(is_person)
+    clicks = lake.scan(lake.open(CLICKS), CLICKS).join(bots.lazy(), on="user_agent_id", how="anti")
     moved = (
-        moves(people, known.filter(is_person))
+        moves(clicks, people)
+        .filter(~is_bots_request())
         .group_by("rule", "user_agent_id", "visitor")
         .agg(clicks=pl.len())
         .join(known.lazy(), on="user_agent_id", how="left")
         .with_columns(is_customer=pl.col("visitor").is_in(_customers(lake).implode()).fill_null(value=False))
         .select("rule", "agent", "visitor", "clicks", "is_customer")
     )
-    return Trial(
-        people.select(pl.len()).collect(engine="streaming").item(),
-        moved.collect(engine="streaming"),
-    )
+    of_people = clicks.filter(~is_bots_request()).select(pl.len()).collect(engine="streaming").item()
+    return Trial(of_people, moved.collect(engine="streaming"))
 
 
 def report(rule: str, found: Trial) -> str:
@@ -105,12 +102,16 @@ def moved_by(rule: str, people: pl.DataFrame) -> pl.DataFrame:
     return people.with_columns(rule=told).drop_nulls("rule")
 
 
-def _of_agent(rule: str, people: pl.LazyFrame, agents: pl.DataFrame) -> pl.LazyFrame:
-    return people.join(moved_by(rule, agents).select("user_agent_id", "rule").lazy(), on="user_agent_id")
+def _of_agent(rule: str, clicks: pl.LazyFrame, agents: pl.DataFrame) -> pl.LazyFrame:
+    return clicks.join(moved_by(rule, agents).select("user_agent_id", "rule").lazy(), on="user_agent_id")
 
 
-def _of_request(rule: RequestRule, people: pl.LazyFrame, _: pl.DataFrame) -> pl.LazyFrame:
-    return people.filter(rule.matches()).with_columns(rule=filled(rule.name))
+def _of_behaviour(name: str, clicks: pl.LazyFrame, _: pl.DataFrame) -> pl.LazyFrame:
+    return BEHAVIOURS[name](clicks).with_columns(rule=pl.lit(name))
+
+
+def _of_request(rule: RequestRule, clicks: pl.LazyFrame, _: pl.DataFrame) -> pl.LazyFrame:
+    return clicks.filter(rule.matches()).with_columns(rule=filled(rule.name))
 
 
 def _customers(lake: Lake) -> pl.Series:

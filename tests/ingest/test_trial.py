@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ import pytest
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICK_COUNTS, CLICKS
 from ingest.classify import LIST_VERSION
+from ingest.classify.behaviour import BEHAVIOURS
 from ingest.classify.trial import main
 from ingest.clicks.user_agents import UserAgents, stable_hash
 
@@ -78,12 +79,52 @@ def test_a_trial_of_a_request_rule_asks_the_clicks_and_tells_how_many_are_custom
     assert {path for path in Path(lake.url).rglob("*") if path.is_file()} == before
 
 
+def test_a_trial_of_a_behaviour_does_not_depend_on_how_lines_were_cut_into_batches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged = pl.DataFrame({"user_agent": [CHROME]}).with_columns(logged_id=stable_hash("user_agent"))
+    checks = [("HEAD", 0), ("GET", 1), ("GET", 3)]
+    visits = [("GET", number) for number in range(20)]
+    rows = [
+        {
+            "day": AT.date(),
+            "event_id": number,
+            "at": AT + timedelta(seconds=second),
+            "method": method,
+            "visitor": 1 if number < len(checks) else 2,
+            "slug": "launch" if number < len(checks) else str(number),
+            "user_agent_id": logged.item(0, "logged_id"),
+        }
+        for number, (method, second) in enumerate([*checks, *visits])
+    ]
+    clicks = pl.DataFrame(rows, schema=CLICKS.schema)
+    said: set[str] = set()
+    for name, batches in (("one", [clicks]), ("three", [clicks[12:], clicks[1:12], clicks[:1]])):
+        lake = Lake(str(tmp_path / name))
+        lake.open(CLICK_COUNTS)
+        UserAgents(lake, LIST_VERSION).judge(logged, AT)
+        for batch in batches:
+            lake.append(lake.open(CLICKS), CLICKS, batch)
+        assert [main([rule, lake.url]) for rule in BEHAVIOURS] == [0, 0]
+        said.add(capsys.readouterr().out)
+
+    assert said == {
+        "behaviour:head-then-get would take 1 of 22 clicks of people for bots' (agents: 1, visitors: 1; clicks of "
+        f"visitors who converted: 0).\n1\tbehaviour:head-then-get\t'{CHROME}'\n"
+        "behaviour:many-links would take 20 of 22 clicks of people for bots' (agents: 1, visitors: 1; clicks of "
+        f"visitors who converted: 0).\n20\tbehaviour:many-links\t'{CHROME}'\n"
+    }
+
+
 @pytest.mark.parametrize("arguments", [[], [RULE], ["dart", "lake"], ["unheard", "lake"]])
 def test_a_trial_of_no_rule_that_is_off_says_which_there_are(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    assert f"rules that are off: {RULE}, data-centre." in capsys.readouterr().err
+    assert (
+        f"rules that are off: {RULE}, data-centre, behaviour:head-then-get, behaviour:many-links."
+        in capsys.readouterr().err
+    )
 
 
 def test_a_trial_where_no_lake_is_says_so_and_makes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
