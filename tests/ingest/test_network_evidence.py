@@ -139,6 +139,9 @@ def test_the_rule_of_the_agent_goes_before_that_of_the_address_and_this_one_befo
 
 
 GPTBOT = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.3; +https://openai.com/gptbot)"
+CHATGPT_USER = (
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +https://openai.com/bot"
+)
 FEED_FETCHER = "FeedFetcher-Google; (+http://www.google.com/feedfetcher.html)"
 LIKE_GOOGLE = "Mozilla/5.0 (compatible; SomeBot/1.0; like Googlebot)"
 FACEBOOK = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"
@@ -154,6 +157,7 @@ FACEBOOK = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext
         (GOOGLEBOT, OPENAI, "googlebot", "other"),
         (GPTBOT, OPENAI, "none", "training"),  # another range of the same operator
         (GPTBOT, ELSEWHERE, "gptbot", "other"),
+        (CHATGPT_USER, ELSEWHERE, "none", "agent"),  # its ranges change too often
         (FEED_FETCHER, ELSEWHERE, "none", "other"),  # its ranges are not kept
         (FACEBOOK, ELSEWHERE, "none", "preview"),  # its operator publishes none
         (LIKE_GOOGLE, ELSEWHERE, "none", "other"),

@@ -153,6 +153,7 @@ def test_the_lists_that_are_kept_are_those_that_have_a_use() -> None:
 def test_every_claim_is_a_bots_name_of_an_operator_whose_ranges_are_kept() -> None:
     rows = claims()
     assert rows["bot_name"].is_unique().all()
+    assert not rows["bot_name"].is_in(["ChatGPT-User", "DuckDuckBot", "FeedFetcher-Google"]).any()  # see networks.toml
     assert set(rows["claimed_operator"]) <= {row["operator"] for row in ROWS}
     agents = "Mozilla/5.0 (compatible; " + rows["bot_name"] + "/1.0)"
     found = classify_user_agents(agents)
