@@ -16,7 +16,7 @@ from analytics_core.store.lake import Lake, files_of
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, USER_AGENTS, VERDICTS
 from analytics_core.store.list_versions import held_versions, version_in_force
 from analytics_core.store.parts import row_count
-from analytics_core.store.request_rules import bot_rule
+from analytics_core.store.request_rules import bot_rule, request_columns
 from ingest.classify import LIST_VERSION
 from ingest.classify.bot_rules import bot_rules
 
@@ -25,7 +25,7 @@ CURRENT: Final = "current"
 NOT_JUDGED: Final = "(not judged)"  # the version has no verdict on the agent, which came before or after its time
 MOVES: Final = ("person to bot", "bot to person", "other rule", "not judged")
 _MOVED: Final = ("handle", "before", "after", "clicks", "move")
-_OF_REQUEST: Final = sorted(set(bot_rule(pl.lit(None, dtype=pl.String)).meta.root_names()))
+_OF_REQUEST: Final = sorted(request_columns())
 
 
 @dataclass(frozen=True, slots=True)

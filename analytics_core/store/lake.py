@@ -370,6 +370,8 @@ def files_of(table: DeltaTable, where: FilePruningPredicateType | None = None) -
 
 
 def _in_columns(frame: pl.DataFrame, spec: TableSpec) -> pl.DataFrame:
+    if frame.schema == spec.schema:
+        return frame
     return frame.select(pl.col(name).cast(kind) for name, kind in spec.columns.items())
 
 

@@ -9,9 +9,10 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -93,8 +94,20 @@ def _partitions(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[dict[str
     if not spec.partition_by:
         yield {}, frame
         return
-    for key, rows in frame.partition_by(spec.partition_by, as_dict=True, include_key=False).items():
+    for key, rows in _parted(frame, spec.partition_by):
         yield {name: str(value) for name, value in zip(spec.partition_by, key, strict=True)}, rows
+
+
+def _parted(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """The rows of each value of `columns`, without these. Rows that stand together are not copied."""
+    is_first = frame.select(pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in columns))
+    starts = [0, *(place for place in is_first.to_series().arg_true().to_list() if place), frame.height]
+    keys = frame.select(columns)[starts[:-1]].rows()
+    if len(set(keys)) < len(keys):
+        yield from frame.partition_by(columns, as_dict=True, include_key=False).items()
+        return
+    for key, (start, end) in zip(keys, pairwise(starts), strict=True):
+        yield key, frame[start:end].drop(columns)
 
 
 def _write_part(url: str, spec: TableSpec, values: dict[str, str], rows: pl.DataFrame, has_news: bool) -> AddAction:

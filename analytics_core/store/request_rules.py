@@ -57,6 +57,11 @@ REQUEST_RULES: Final = (
 _IN_FORCE: Final = tuple(rule for rule in REQUEST_RULES if not rule.off)
 
 
+def request_columns() -> set[str]:
+    """The columns of a click that the rules in force ask."""
+    return {*bot_rule(pl.lit(None)).meta.root_names(), *bot_purpose(pl.lit(None), pl.lit(None)).meta.root_names()}
+
+
 def is_bots_request() -> pl.Expr:
     """Whether a click's request falls under any rule in force; never null."""
     return pl.any_horizontal(rule.matches() for rule in _IN_FORCE)

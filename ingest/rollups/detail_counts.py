@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics_core.dimensions import DETAIL_COLUMNS, DETAIL_FILTERS
 from analytics_core.metrics import sums_of
-from analytics_core.slots import SLOTS_PER_DAY, slot_column
+from analytics_core.slots import SLOTS_PER_DAY
 from analytics_core.store.lake_tables import DETAIL
 from ingest.rollups.count_rows import as_counts, with_month
 from ingest.rollups.packed_keys import coded, group_sorted
@@ -21,12 +21,14 @@ _ORDER: Final = ["month", "handle", "slot", *DETAIL_FILTERS, *DETAIL_COLUMNS]  #
 _SUMS: Final = [pl.col(name).sum() for name in sums_of("clicks")]
 
 
-def count_details(judged: pl.LazyFrame) -> pl.DataFrame:
-    """CLICK_COUNTS rows of judged clicks in the detail grain, one row a key, in the order of files."""
-    day_slot = slot_column("at") // SLOTS_PER_DAY * SLOTS_PER_DAY
-    clicks = judged.select(*_WORDS, slot=day_slot, is_bot=pl.col("bot_rule").is_not_null()).collect()
+def count_details(clicks: pl.DataFrame) -> pl.DataFrame:
+    """CLICK_COUNTS rows in the detail grain, one row a key, in the order of files.
+
+    `clicks`: the month and the slot of each, `is_bot`, and words as codes.
+    """
+    first_slot = pl.col("slot") // SLOTS_PER_DAY * SLOTS_PER_DAY
     sums = [pl.len().cast(pl.Int64).alias("clicks"), pl.col("is_bot").sum().cast(pl.Int64).alias("bot_clicks")]
-    return _as_counts(group_sorted(with_month(coded(clicks, _WORDS)), _ORDER, sums))
+    return _as_counts(group_sorted(clicks.with_columns(slot=first_slot), _ORDER, sums))
 
 
 def merge_details(rows: pl.DataFrame) -> pl.DataFrame:
