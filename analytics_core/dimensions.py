@@ -58,6 +58,7 @@ class Dimension:
     quarter_hours_only: bool = False  # the grain of UTC days lacks it
     absent: str = NOT_TRACKED
     spelling: Callable[[str], str] = _as_it_stands
+    any_case: bool = False  # a filter finds the value however it writes capital letters
     values: tuple[str, ...] = ()
     form: str = ""
     form_label: str = ""
@@ -215,6 +216,7 @@ DIMENSIONS: Final = (
         origin="agent",
         kept="detail",
         tracked_as="browser",
+        any_case=True,
         value_labels={BOT: "Bot", "unknown": "Unknown"},
         of_bots=BOT,
     ),
@@ -228,6 +230,7 @@ DIMENSIONS: Final = (
         origin="agent",
         kept="detail",
         tracked_as="os",
+        any_case=True,
         value_labels={BOT: "Bot", "unknown": "Unknown"},
         of_bots=BOT,
     ),

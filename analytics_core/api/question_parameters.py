@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Query, Request
 
+from analytics_core.errors import InvalidParameterError
 from analytics_core.query.parameters import Place, gathered, parameters_of
 
 
@@ -23,7 +24,10 @@ class Given:
 
 
 class QuestionParameters:
-    """A dependency of a route, which gives it `Given`. Names that the API does not know are ignored.
+    """A dependency of a route, which gives it `Given`.
+
+    Names that the API does not know are ignored, but for those that differ from one it knows in capital letters or
+    dashes alone (`groupby`, `utm_source`): without their parameter the answer would be another one.
 
     FastAPI reads the parameters of a dependency from its signature; this one is made of the rows.
     """
@@ -31,6 +35,7 @@ class QuestionParameters:
     def __init__(self, place: Place) -> None:
         rows = parameters_of(place)
         self._names = frozenset(one.name for one in rows)
+        self._names_by_letters = {_letters(name): name for name in self._names}
         texts = [
             Argument(
                 one.name,
@@ -44,7 +49,15 @@ class QuestionParameters:
         self.__signature__ = Signature([request, *texts])
 
     async def __call__(self, request: Request, **_: str | None) -> Given:
-        return Given([(name, value) for name, value in request.query_params.multi_items() if name in self._names])
+        pairs = request.query_params.multi_items()
+        for name, _value in pairs:
+            if name not in self._names and (meant := self._names_by_letters.get(_letters(name))):
+                raise InvalidParameterError(f"There is no parameter {name!r}; did you mean {meant}?")
+        return Given([(name, value) for name, value in pairs if name in self._names])
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 ANSWER: Final = QuestionParameters("answer")

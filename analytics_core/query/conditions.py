@@ -47,7 +47,9 @@ def and_filters(filters: Sequence[Filter], bound: Bound) -> str:
 def _condition(one: Filter, bound: Bound) -> str:
     dimension = FILTERS[one.dimension]
     value = f"coalesce({', '.join(dimension.columns)}, {bound(dimension.absent)})"
-    wanted = ", ".join(bound(item) for item in one.values)
+    if dimension.any_case:
+        value = f"lower({value})"
+    wanted = ", ".join(bound(item.lower() if dimension.any_case else item) for item in one.values)
     return f"{value} {'NOT IN' if one.exclude else 'IN'} ({wanted})"
 
 

@@ -227,6 +227,16 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
         assert response.json()["message"] == said
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("groupby", "groupBy"), ("from_day", "fromDay"), ("utm-source", "utmSource"), ("TZ", "tz")]
+)
+def test_a_parameter_that_is_nearly_spelt_right_is_told_and_not_ignored(api: Api, wrong: str, right: str) -> None:
+    refused = api.get(PATH, groupBy="day", **{wrong: "day"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
+    assert refused.json()["message"] == f"There is no parameter {wrong!r}; did you mean {right}?"
+    assert api.get(PATH, groupBy="day", cacheBuster="1").status_code == 200
+
+
 def test_a_filter_that_stands_twice_has_both_values(api: Api) -> None:
     both = api.client.get(
         f"{PATH}?groupBy=country&country=US&country=&country=AT&fromDay=20260301&toDay=20260312&utm=1&utm=2",
