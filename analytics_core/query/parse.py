@@ -1,6 +1,6 @@
 """Parameters to Query: strings as they come in a URL, checked one by one, with defaults filled in.
 
-Parameters that nobody knows are ignored here. A filter keeps its comma-separated values (`country=DE,AT`); a `-` before the
+Parameters that nobody knows are ignored. A filter keeps its comma-separated values (`country=DE,AT`); a `-` before the
 first value drops them all instead (`country=-BR,US`; `-BR,-US` says the same). Blanks around a value do not count. A
 backslash takes the character behind it as it stands: it keeps a slug that begins with `-` (`slug=\\-abc`), and a value
 with a comma (`utmSource=a\\,b`).
