@@ -161,6 +161,16 @@ def test_every_claim_is_a_bots_name_of_an_operator_whose_ranges_are_kept() -> No
     assert found["bot_rule"].null_count() == 0
 
 
+def test_no_range_of_one_operator_lies_in_another_operators() -> None:
+    """The narrowest range says whose an address is, and with that which names it proves."""
+    for ranges in NUMBERS.values():
+        ordered = sorted((first, last, operator) for _, first, last, (operator, _) in ranges)
+        ends: dict[str, int] = {}
+        for first, last, operator in ordered:
+            assert not [other for other, end in ends.items() if other != operator and end >= first], (operator, first)
+            ends[operator] = max(last, ends.get(operator, last))
+
+
 def test_only_addresses_of_the_public_internet_say_who_asks() -> None:
     addresses = ["8.8.8.8", "8.8.8.8", "::ffff:8.8.4.4", "2001:4860:4860::8888", "10.1.2.3", "100.64.0.1", "198.18.0.1"]
     others = ["203.0.113.7", "2001:db8::7", "fe80::1", "127.0.0.1", "-", "", "unknown", "8.8.8.8, 10.0.0.1", None]
