@@ -48,7 +48,8 @@ METRICS: Final = (
         "Bots",
         "Clicks whose user agent is a detected bot, crawler, link previewer or HTTP library, "
         "or whose request no person has seen: a method that browsers do not navigate with, a page fetched ahead, "
-        "an address in a range that an operator publishes for its bots, or a network that only checks links in mail.",
+        "an address in a range that an operator publishes for its bots, or a network that only checks links in mail; "
+        "and clicks that an own rule of the handle names. Without those of purposes that the handle counts.",
         kept_with="clicks",
     ),
     Metric(

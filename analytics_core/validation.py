@@ -19,6 +19,7 @@ _KINDS: Final = {
     "bool_parsing": "true or false",
     "string_type": "a text",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
     "model_attributes_type": "an object",

@@ -21,7 +21,8 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS, COVERAGE, DAY, DETAIL, QUARTER_HOUR, VERDICTS
 from benchmarks.report import note
-from ingest.accounts.accounts_file import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import load_accounts
+from ingest.accounts.entries import AccountsFile
 from ingest.classify import LIST_VERSION
 from ingest.rollups.catch_up import derived_by
 from ingest.rollups.click_counts import count_clicks, cover, merge_counts
@@ -137,6 +138,8 @@ def _clicks(rng: np.random.Generator, count: int, start: datetime, end: datetime
             "bot_purpose": pl.Series([PERSON, *PURPOSES]).gather(
                 np.where(device == DEVICES.index("BOT"), system + 1, 0)
             ),
+            "own_rule": pl.Series([None], dtype=pl.String).new_from_index(0, count),
+            "counted_purposes": pl.Series([None], dtype=pl.String).new_from_index(0, count),
             "user_agent_id": pl.Series(_agent(device, browser, system)).cast(pl.Int64),
         }
     )

@@ -27,7 +27,9 @@ from ingest.clicks.balance import BatchSummary
 from ingest.clicks.buckets import SortedLines, sort_lines
 from ingest.clicks.click_rows import ClickRows, load_links
 from ingest.clicks.commit import Batch, BuiltBatch, SourceMovedError, build, commit, recover
+from ingest.clicks.counted_purposes import load_counted_purposes
 from ingest.clicks.known_hosts import KnownHosts
+from ingest.clicks.own_rules import load_own_rules
 from ingest.clicks.sync_ledger import Ledger
 from ingest.clicks.user_agents import user_agents_of
 from ingest.compaction import compact_counts
@@ -208,7 +210,12 @@ def prepare(settings: Settings, lake: Lake, database: Database, clock: Clock, pr
     assert secret is not None  # load_settings fills it or refuses
     hosts = KnownHosts(settings.public_domain.lower(), frozenset(accounts.all_handles()), accounts.hosts())
     facts = ClickRows(
-        user_agents_of(lake, settings.list_version), load_links(database), hosts, secret.get_secret_value()
+        user_agents_of(lake, settings.list_version),
+        load_links(database),
+        load_own_rules(database),
+        load_counted_purposes(database),
+        hosts,
+        secret.get_secret_value(),
     )
     return Sync(
         settings, lake, database, Ledger(database), facts, stamps_of(clock, database), progress, hosts.version()

@@ -8,7 +8,7 @@ from analytics_core.dimensions import DIMENSIONS, Dimension
 from analytics_core.errors import InvalidGroupByError
 
 EVENT: Final = "event"
-DEFINITIONS_VERSION: Final = "3"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
+DEFINITIONS_VERSION: Final = "4"  # of METRICS and DIMENSIONS: raise it when a definition changes what is counted
 
 GROUPINGS: Final = {one.name: one for one in DIMENSIONS if one.groups}
 FILTERS: Final = {one.word: one for one in DIMENSIONS if one.filters}

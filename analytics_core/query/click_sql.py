@@ -11,6 +11,7 @@ from analytics_core.engines.engine import Scan
 from analytics_core.model import SegmentRules
 from analytics_core.query.conditions import Bound
 from analytics_core.slots import SLOTS_PER_DAY, SlotRange, slot_sql, slot_time
+from analytics_core.store.bot_clicks import is_bot_click_sql
 from analytics_core.store.fact_files import FactFiles, HistoryFiles
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, VERDICTS
 from analytics_core.store.request_rules import bot_purpose_sql, bot_rule_sql
@@ -25,11 +26,12 @@ def single_clicks(handle: str, covered: SlotRange, as_of: datetime | None, files
     of_agents = ", ".join(
         f"CASE WHEN {rule} IS NULL THEN verdict.{name} ELSE '{of_bots}' END AS {name}"
         for name, of_bots in OF_BOTS.items()
-    ) + "".join(f", {bot_purpose_sql('click', 'verdict.bot_rule', f'verdict.{name}')} AS {name}" for name in OF_PEOPLE)
+    ) + "".join(f", {_purpose(name)} AS {name}" for name in OF_PEOPLE)
+    is_bot = is_bot_click_sql("click", rule, _purpose("bot_purpose"))
     sql = (
         f"SELECT {slot_sql('click.at')} AS slot, {_OF_CLICKS}, click.at, click.event_id, "
         f"click.status, {rule} AS bot_rule, {of_agents}, "
-        f"1 AS clicks, CASE WHEN {rule} IS NULL THEN 0 ELSE 1 END AS bot_clicks "
+        f"1 AS clicks, CASE WHEN {is_bot} THEN 1 ELSE 0 END AS bot_clicks "
         f"FROM {_click_of('clicks')} WHERE click.handle = {bound(handle)} "
         f"AND click.at >= {bound(slot_time(covered.start))} "
         f"AND click.at < {bound(slot_time(covered.end))}{_learnt('click.', as_of, bound)}"
@@ -104,6 +106,10 @@ def _click_of(scan: str) -> str:
 
 def _rule() -> str:
     return bot_rule_sql("click", "verdict.bot_rule")
+
+
+def _purpose(column: str) -> str:
+    return bot_purpose_sql("click", "verdict.bot_rule", f"verdict.{column}")
 
 
 def _learnt(prefix: str, as_of: datetime | None, bound: Bound) -> str:

@@ -85,6 +85,10 @@ CLICKS: Final = TableSpec(
         "claimed": pl.String,  # the crawler that the agent names, where its operator's ranges lack the address; 'none'
         "asn_owner": pl.String,  # who runs the autonomous system, as the list knew when it was read; 'none'
         "asn_kind": pl.String,  # 'scanner' (of the links in mail), 'data-centre' or 'none'
+        # As the handle's accounts said when it happened:
+        "own_rule": pl.String,  # the name of the own rule that matched; null: none did
+        "own_rule_purpose": pl.String,  # one of BOT_PURPOSES
+        "counted_purposes": pl.String,  # which bots' clicks count as qualified, with blanks between; null: none do
     },
     partition_by=("day",),
     bounds=("handle", "at", "learnt_at"),
@@ -92,6 +96,7 @@ CLICKS: Final = TableSpec(
         *("trigger", "utm_source", "utm_medium", "utm_campaign", "purpose", "asn", "protocol", "edge_result"),
         *("fetch_mode", "fetch_dest", "referrer_sent_host", "network", "network_purpose", "claimed"),
         *("asn_owner", "asn_kind"),
+        *("own_rule", "own_rule_purpose", "counted_purposes"),
     ),
 )
 

@@ -43,6 +43,8 @@ class RequestRule:
 
 # The first in force that matches counts.
 REQUEST_RULES: Final = (
+    # By a rule that the handle made for its own clicks.
+    RequestRule("handle:{own_rule}", "own_rule", "{own_rule_purpose}", over_agents=True),
     # Called by the name of a crawler, from where its operator has none: what it says it comes for is no more true.
     RequestRule("claimed:{claimed}", "claimed", "other", over_agents=True),
     # From a range that an operator publishes for its crawlers, agents or previewers.

@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
-VERSION: Final = "0005"  # of these tables: the newest script in `migrations/`
+VERSION: Final = "0006"  # of these tables: the newest script in `migrations/`
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -96,6 +96,33 @@ links = Table(
     Column("enabled", Boolean, nullable=False),
     Column("expires_at", UtcTime),
     Column("title", Text),
+)
+
+# Every state that a rule of a handle over its own clicks has been in: they are a bot's where the viewer's address lies
+# in `network` (as CIDR), or the user agent contains `agent`; one of both is null. A click is judged by the rows in
+# force when it happened. Rows that came with the handle begin in 1970.
+own_rules = Table(
+    "own_rules",
+    metadata,
+    Column("handle", ForeignKey("handles.handle"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("valid_from", UtcTime, primary_key=True),
+    Column("valid_to", UtcTime),  # null: in force now
+    Column("place", Integer, nullable=False),  # in the file: of several rules that match the first counts
+    Column("network", String(43)),
+    Column("agent", String(200)),
+    Column("purpose", String(16), nullable=False),  # one of BOT_PURPOSES
+    Column("sentence", Text),  # why there is the rule
+)
+
+# Every choice of a handle which bots' clicks count as qualified, as own_rules are kept. No row in force: none do.
+counted_purposes = Table(
+    "counted_purposes",
+    metadata,
+    Column("handle", ForeignKey("handles.handle"), primary_key=True),
+    Column("valid_from", UtcTime, primary_key=True),
+    Column("valid_to", UtcTime),
+    Column("purposes", Text, nullable=False),  # of BOT_PURPOSES, in their order, with blanks between
 )
 
 # --- the sync ledger ------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from analytics_core.errors import AccountsFileError, ClickledgerError, SettingsError
 from analytics_core.settings import Settings, load_settings
 from analytics_core.tracking.short_links import in_a_header
-from ingest.accounts.accounts_file import AccountsFile, HandleEntry, Link, read_accounts
+from ingest.accounts.accounts_file import read_accounts
+from ingest.accounts.entries import AccountsFile, HandleEntry, Link
 
 SETTINGS_KEY: Final = "settings"
 VALUE_BYTES: Final = 1024

@@ -3,140 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import (
-    AfterValidator,
-    AnyHttpUrl,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, select
 
-from analytics_core.errors import AccountsFileError, InvalidTimezoneError
-from analytics_core.host_names import ascii_name, host_name
-from analytics_core.model import Plan, Role
-from analytics_core.names import HANDLE, SLUG
+from analytics_core.dimensions import BOT_PURPOSES
+from analytics_core.errors import AccountsFileError
 from analytics_core.store import tables
 from analytics_core.store.access_tokens import revoke_of_strangers
 from analytics_core.store.audit_events import record
 from analytics_core.store.database import Database, upsert
 from analytics_core.store.object_storage import check_installed, client, is_object_url, parse_location, storage_errors
 from analytics_core.validation import complaint
-from analytics_core.zones import check_timezone
 from ingest.accounts.account_changes import AccountState, changes, revocations, stored_state
+from ingest.accounts.entries import ENTRIES, AccountsFile, HandleEntry
+from ingest.accounts.versioned_rows import keep_states
 
-
-def _known_zone(name: str) -> str:
-    try:
-        check_timezone(name, "timezone")
-    except InvalidTimezoneError as error:
-        raise ValueError(error.message.rstrip(".")) from None
-    return name
-
-
-_SHOWN_CHARACTERS: Final = 80
-_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
-
-
-def _domain(name: str) -> str:
-    """As hosts are logged and compared: lower case, no trailing dot, an international name as browsers send it."""
-    host = ascii_name(host_name(name))
-    if not _DOMAIN.fullmatch(host):
-        raise ValueError(f"must be a domain such as go.acme.example; got {name[:_SHOWN_CHARACTERS]!r}")
-    return host
-
-
-_HAS_AUTHORITY: Final = re.compile(r"https?://[^\s\\/?#]+(?:[/?#]|\Z)", re.IGNORECASE)
-_HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
-
-
-def _destination(url: str) -> str:
-    """As it stands. Browsers would also make an absolute URL of `https:shop.example`; other readers would not."""
-    with suppress(ValidationError):
-        if _HAS_AUTHORITY.match(url):
-            _HTTP_URL.validate_python(url)
-            return _text(url)
-    raise ValueError(
-        f"must be an absolute http or https URL such as https://shop.example/launch; got {url[:_SHOWN_CHARACTERS]!r}"
-    )
-
-
-def _text(value: str) -> str:
-    if "\0" in value:  # PostgreSQL takes no text with it
-        raise ValueError(f"must not hold the character U+0000; got {value[:_SHOWN_CHARACTERS]!r}")
-    return value
-
-
-Handle = Annotated[str, StringConstraints(pattern=f"^{HANDLE}$")]
-Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG}$")]
-Text = Annotated[str, AfterValidator(_text)]
-CampaignId = Annotated[Text, StringConstraints(pattern=r"^[^,]+$", max_length=128)]  # a comma parts values of filters
-DestinationUrl = Annotated[str, AfterValidator(_destination)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Timezone = Annotated[str, AfterValidator(_known_zone)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Collaborator(_Part):
-    user_id: Text = Field(min_length=1, max_length=255)
-    role: Role
-
-
-class Campaign(_Part):
-    campaign_id: CampaignId
-    name: Text
-
-
-class Link(_Part):
-    slug: Slug
-    destination_url: DestinationUrl
-    redirect_status: Literal[302, 307] = 302
-    campaign_id: CampaignId | None = None
-    append_context_param: bool = False
-    enabled: bool = True
-    expires_at: AwareDatetime | None = None
-    title: Text | None = None
-
-
-class HandleEntry(_Part):
-    handle: Handle
-    plan: Plan
-    plan_since: AwareDatetime
-    domains: tuple[Domain, ...] = ()
-    timezone: Timezone = "UTC"
-    collaborators: tuple[Collaborator, ...] = ()
-    campaigns: tuple[Campaign, ...] = ()
-    links: tuple[Link, ...] = ()
-
-
-class AccountsFile(_Part):
-    handles: tuple[HandleEntry, ...]
-
-
-_ENTRIES: Final[dict[str, type[_Part]]] = {
-    "handles": HandleEntry,
-    "collaborators": Collaborator,
-    "campaigns": Campaign,
-    "links": Link,
-}
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +39,7 @@ class LoadedAccounts:
     campaigns: int
     links: int
     links_changed: int
+    own_rules: int
 
 
 def read_accounts(place: Path | str) -> AccountsFile:
@@ -208,7 +100,7 @@ def _said(error: ErrorDetails) -> str:
 def _unknown_key(place: Sequence[str | int]) -> str:
     """The model of an entry is that of the list in which it stands."""
     within = next((one for one in reversed(place[:-1]) if isinstance(one, str)), "")
-    keys = [to_camel(name) for name in _ENTRIES.get(within, AccountsFile).model_fields]
+    keys = [to_camel(name) for name in ENTRIES.get(within, AccountsFile).model_fields]
     nearest = get_close_matches(str(place[-1]), keys, 1)
     return (
         f"is not a known key (did you mean {nearest[0]}?)"
@@ -220,8 +112,8 @@ def _unknown_key(place: Sequence[str | int]) -> str:
 def load_accounts(database: Database, accounts: AccountsFile, public_domain: str, now: datetime) -> LoadedAccounts:
     """Brings the database to what the file says of its handles; handles that it does not name stay as they are.
 
-    Each change of a plan, a person, a zone, a domain, a campaign or a link is told to the audit log in the same
-    transaction.
+    Each change of a plan, a person, a zone, a domain, a campaign, a link, an own rule or the counted purposes is told
+    to the audit log in the same transaction.
     Raises AccountsFileError for a domain that is another handle's, or lies where `{handle}.{public_domain}` do.
     """
     for place, entry in enumerate(accounts.handles):
@@ -241,6 +133,7 @@ def load_accounts(database: Database, accounts: AccountsFile, public_domain: str
         campaigns=sum(len(entry.campaigns) for entry in entries),
         links=sum(len(entry.links) for entry in entries),
         links_changed=changed,
+        own_rules=sum(len(entry.own_rules) for entry in entries),
     )
 
 
@@ -258,6 +151,8 @@ def _check_unique(path: str, accounts: AccountsFile) -> None:
             (f"slug of {entry.handle}", [link.slug for link in entry.links]),
             (f"campaignId of {entry.handle}", [campaign.campaign_id for campaign in entry.campaigns]),
             (f"userId of {entry.handle}", [person.user_id for person in entry.collaborators]),
+            (f"name of an own rule of {entry.handle}", [rule.name for rule in entry.own_rules]),
+            (f"counted purpose of {entry.handle}", list(entry.counted_purposes)),
         ]
         known = {campaign.campaign_id for campaign in entry.campaigns}
         for link in entry.links:
@@ -298,7 +193,16 @@ def _load_handle(connection: Connection, entry: HandleEntry, before: AccountStat
     revoked = revoke_of_strangers(connection, entry.handle, now)
     campaigns = [own | {"campaign_id": one.campaign_id, "name": one.name} for one in entry.campaigns]
     _replace(connection, tables.campaigns, entry.handle, campaigns)
-    links_changed = _load_links(connection, entry, now)
+    links = {one.slug: one.model_dump(exclude={"slug"}) for one in entry.links}
+    links_changed = keep_states(connection, tables.links, entry.handle, "slug", links, since=now, now=now)
+    rules = {
+        one.name: {"place": place, **one.model_dump(exclude={"name"})} for place, one in enumerate(entry.own_rules)
+    }
+    counted = tuple(purpose for purpose in BOT_PURPOSES if purpose in entry.counted_purposes)
+    since = _BEGINNING if before is None else now  # nothing was counted before the handle was there
+    keep_states(connection, tables.own_rules, entry.handle, "name", rules, since=since, now=now)
+    purposes = {entry.handle: {"purposes": " ".join(counted)}} if counted else {}
+    keep_states(connection, tables.counted_purposes, entry.handle, "handle", purposes, since=since, now=now)
     after = AccountState(
         entry.plan.value,
         entry.plan_since,
@@ -306,6 +210,8 @@ def _load_handle(connection: Connection, entry: HandleEntry, before: AccountStat
         frozenset(entry.domains),
         {one.user_id: one.role.value for one in entry.collaborators},
         {one.campaign_id: one.name for one in entry.campaigns},
+        rules,
+        counted,
     )
     record(connection, *changes(entry.handle, before, after, links_changed, now), *revocations(revoked, now))
     return links_changed
@@ -315,22 +221,3 @@ def _replace(connection: Connection, table: Table, handle: str, rows: Sequence[M
     connection.execute(delete(table).where(table.c.handle == handle))
     if rows:
         connection.execute(table.insert(), list(rows))
-
-
-def _load_links(connection: Connection, entry: HandleEntry, now: datetime) -> int:
-    """Closes the rows of links that changed or are gone, and opens new ones: history is never rewritten."""
-    link = tables.links
-    rows = connection.execute(select(link).where(link.c.handle == entry.handle, link.c.valid_to.is_(None))).mappings()
-    in_force = {row["slug"]: {name: row[name] for name in Link.model_fields} for row in rows}
-    wanted = {one.slug: one.model_dump() for one in entry.links}
-    ended = [slug for slug, state in in_force.items() if wanted.get(slug) != state]
-    begun = [state for slug, state in wanted.items() if in_force.get(slug) != state]
-    for slug in ended:
-        connection.execute(
-            update(link)
-            .where(link.c.handle == entry.handle, link.c.slug == slug, link.c.valid_to.is_(None))
-            .values(valid_to=now)
-        )
-    if begun:
-        connection.execute(link.insert(), [state | {"handle": entry.handle, "valid_from": now} for state in begun])
-    return len(begun) + len(set(ended) - {state["slug"] for state in begun})

@@ -20,8 +20,10 @@ from ingest.classify.asns import ASN_COLUMNS, asns
 from ingest.classify.link_queries import ABSENT, UTM_COLUMNS
 from ingest.classify.networks import NETWORK_COLUMNS, claims, public_addresses
 from ingest.clicks.buckets import CANDIDATE_COLUMNS
+from ingest.clicks.counted_purposes import CountedPurposes
 from ingest.clicks.keyed_hashes import keyed_hash
 from ingest.clicks.known_hosts import KnownHosts
+from ingest.clicks.own_rules import OwnRules
 from ingest.clicks.user_agents import UserAgents, stable_hash
 
 OF_COMMITS: Final = ("source", "batch", "learnt_at")  # columns that are known when a row is committed
@@ -81,6 +83,8 @@ class ClickRows:
 
     agents: UserAgents
     links: Links
+    own_rules: OwnRules
+    counted_purposes: CountedPurposes
     hosts: KnownHosts
     visitor_secret: str
 
@@ -95,7 +99,8 @@ class ClickRows:
             how="left",
             maintain_order="left",
         )
-        told = _with_referrer(_with_query(self.links.stamp(judged)), self.hosts)
+        stamped = self.own_rules.stamp(self.counted_purposes.stamp(self.links.stamp(judged)), verdicts)
+        told = _with_referrer(_with_query(stamped), self.hosts)
         return (
             _with_asn(_with_claim(_with_network(told)))
             .with_columns(

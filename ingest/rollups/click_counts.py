@@ -18,6 +18,7 @@ from analytics_core.dimensions import (
 )
 from analytics_core.metrics import sums_of
 from analytics_core.slots import SLOTS_PER_DAY, slot_column, time_column
+from analytics_core.store.bot_clicks import is_bot_click
 from analytics_core.store.lake_tables import CLICKS, COVERAGE, DAY, DETAIL, QUARTER_HOUR
 from analytics_core.store.request_rules import bot_purpose, bot_rule, request_columns
 from ingest.rollups.count_rows import as_counts, with_month
@@ -33,6 +34,7 @@ _UNUSED = set(CLICKS.columns) - {
     *("handle", "event_id", "at", "user_agent_id", "visitor", "learnt_at"),
     *(one.column for one in DIMENSIONS if one.column),
     *request_columns(),
+    *is_bot_click().meta.root_names(),
 }
 _NOT_OF_DAYS = [one.column for one in CUBE if one.quarter_hours_only]
 
@@ -66,8 +68,8 @@ def count_cube(judged: pl.LazyFrame) -> pl.DataFrame:
 
 def _clicks(judged: pl.LazyFrame, words: Sequence[str]) -> pl.DataFrame:
     """The keys of judged clicks, words as codes, with `is_bot`."""
-    is_bot = pl.col("bot_rule").is_not_null()
-    return with_month(coded(judged.select(*words, slot=slot_column("at"), is_bot=is_bot).collect(), words))
+    clicks = judged.select(*words, slot=slot_column("at"), is_bot=is_bot_click()).collect()
+    return with_month(coded(clicks, words))
 
 
 def _count_cube(clicks: pl.DataFrame) -> pl.DataFrame:

@@ -37,7 +37,8 @@ from analytics_core.errors import FeatureLockedError
 from analytics_core.exports.scheduled_runs import deliver
 from analytics_core.exports.schedules import add
 from analytics_core.store.audit_events import AuditEvent
-from ingest.accounts.accounts_file import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import load_accounts
+from ingest.accounts.entries import AccountsFile
 
 HANDLES = {"north": 3, "south": 50, "west": 700}  # clicks: every sum of theirs is told apart
 PEOPLE = ("ann", "bob", "eve")

@@ -60,7 +60,7 @@ VALUES = {
     "utmSource": ["mail", "(none)", "(not tracked)", PENDING],
     "utmMedium": ["(none)", "(not tracked)"],
     "utmCampaign": ["(none)", "sale"],
-    "botPurpose": ["search", "agent", "scanner", "prefetch", "other", "(person)", "(not tracked)", PENDING],
+    "botPurpose": ["search", "agent", "scanner", "prefetch", "monitor", "other", "(person)", "(not tracked)", PENDING],
 }
 EARLIER, LATER = NOW - timedelta(days=2), NOW - timedelta(days=1)
 
@@ -98,6 +98,8 @@ def worlds(draw: st.DrawFn) -> tuple[str, date, list[Fact]]:
         utm_source=st.sampled_from(["mail", "(none)", None]),
         utm_campaign=st.sampled_from(["sale", "(none)"]),
         purpose=st.sampled_from(["none", None, "prefetch", "prerender"]),
+        own=st.sampled_from([(None, None), (None, None), ("my team", "other"), ("my monitor", "monitor")]),
+        counted_purposes=st.sampled_from([None, "agent", "search agent", "monitor scanner prefetch other"]),
     )
     clicks = [replace(one, number=number) for number, one in enumerate(draw(st.lists(click, min_size=1, max_size=30)))]
     followed = [draw(_following(st.sampled_from(clicks), moments, learnt)) for _ in range(draw(st.integers(0, 16)))]
@@ -140,10 +142,12 @@ def _click(
     referrers: tuple[str | None, str | None],
     networks: tuple[str | None, str | None],
     asns: tuple[str, str],
+    own: tuple[str | None, str | None],
     **others: object,
 ) -> Click:
     names = ("referrer", "referrer_host", "network", "network_purpose", "asn_owner", "asn_kind")
-    pairs = dict(zip(names, (*referrers, *networks, *asns), strict=True))
+    names = (*names, "own_rule", "own_rule_purpose")
+    pairs = dict(zip(names, (*referrers, *networks, *asns, *own), strict=True))
     return Click(**pairs, **others)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ from analytics_core.store.links import Link
 from analytics_core.tracking.ctx import verify
 from analytics_core.tracking.short_links import destination as api_destination
 from deploy.edge.publish import changes, main, publish, records
-from ingest.accounts.accounts_file import AccountsFile
+from ingest.accounts.entries import AccountsFile
 
 ARN = "arn:aws:cloudfront::123456789012:key-value-store/63947121-fcb1-404d-9ac2-d90f64ec5fd5"
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)

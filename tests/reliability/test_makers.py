@@ -21,7 +21,8 @@ from analytics_core.errors import HandleNotFoundError, InvalidTokenError
 from analytics_core.store import tables
 from analytics_core.store.account_lookup import Account, Accounts
 from analytics_core.store.database import Database
-from ingest.accounts.accounts_file import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import load_accounts
+from ingest.accounts.entries import AccountsFile
 
 MAKER = Actor("user_ann")
 ROUNDS = 5

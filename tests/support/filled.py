@@ -89,6 +89,9 @@ class Click:
     claimed: str | None = "none"
     asn_owner: str | None = "none"
     asn_kind: str | None = "none"
+    own_rule: str | None = None
+    own_rule_purpose: str | None = None
+    counted_purposes: str | None = None
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
             **{name: click.get(name) for name in _SEEN},
             "segment": segments[click["handle"], click["event_id"]],
             "clicks": 1,
-            "bots": int(click["is_bot"]),
+            "bots": int(_counts_as_a_bots(click)),
             "conversions": 0,
             "impressions": 0,
             "revenue": Decimal(0),
@@ -272,6 +272,12 @@ def _seen(facts: Sequence[Fact], query: Query) -> pl.DataFrame:
     for one in query.filters:
         named = named.filter(_matches(one))
     return named
+
+
+def _counts_as_a_bots(click: after.RowOf) -> bool:
+    """A bot's click, unless the handle counts what it comes for and no rule of its own names the click."""
+    counted = (click["counted_purposes"] or "").split(" ")
+    return click["is_bot"] and (click["own_rule"] is not None or click["bot_purpose"] not in counted)
 
 
 def _times(at: pl.Series, timezone: str) -> pl.DataFrame:

@@ -24,7 +24,8 @@ from analytics_core.store.database import Database
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import CLICK_COUNTS, CLICKS
 from analytics_core.store.syncs import Syncs
-from ingest.accounts.accounts_file import AccountsFile, load_accounts
+from ingest.accounts.accounts_file import load_accounts
+from ingest.accounts.entries import AccountsFile
 from ingest.clicks.user_agents import UserAgents, user_agents_of
 from ingest.sources import open_sources
 from ingest.sync import prepare

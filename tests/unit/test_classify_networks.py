@@ -127,14 +127,14 @@ def test_the_narrower_range_decides_and_of_two_alike_the_first_list() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0.0.0.0/0", "a: 0.0.0.0/0 must be /16 or narrower"),
-        ("2001::/20", "a: 2001::/20 must be /32 or narrower"),
-        ("192.0.2.1/24", "a: '192.0.2.1/24' is no range of addresses"),
-        ("crawler.example", "a: 'crawler.example' is no range of addresses"),
+        ("0.0.0.0/0", "a: must be a range of IPv4 addresses of /16 or narrower; got '0.0.0.0/0'"),
+        ("2001::/20", "a: must be a range of IPv6 addresses of /32 or narrower; got '2001::/20'"),
+        ("192.0.2.1/24", "a: must be a range of addresses such as .*; got '192.0.2.1/24'"),
+        ("crawler.example", "a: must be a range of addresses such as .*; got 'crawler.example'"),
     ],
 )
 def test_what_is_no_range_of_a_crawler_is_refused(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+    with pytest.raises(ValueError, match=said):
         ranges_of(text)
 
 
