@@ -1,6 +1,7 @@
-"""How a lake grows: before anything else is written, its tables get the columns that came with later releases.
+"""How a lake grows: before anything else is written, its tables get the columns and properties that came with later
+releases.
 
-Each table grows by one commit to its metadata. No file is written again: files without a column read as null. Whoever
+Each table grows by commits to its metadata. No file is written again: files without a column read as null. Whoever
 only reads need not wait for it.
 """
 
@@ -15,7 +16,15 @@ from analytics_core.store.commit_hooks import AFTER_COMMIT, commit_properties
 from analytics_core.store.commit_log import REARRANGED
 from analytics_core.store.driver_errors import CommitConflictError, translated
 from analytics_core.store.lake import Lake
-from analytics_core.store.lake_format import FORMAT_PROPERTY, LAKE_FORMAT, check_format, format_of, missing_fields
+from analytics_core.store.lake_format import (
+    CHECKPOINT_INTERVAL,
+    CHECKPOINTS,
+    FORMAT_PROPERTY,
+    LAKE_FORMAT,
+    check_format,
+    format_of,
+    missing_fields,
+)
 from analytics_core.store.lake_tables import CLICKS, TABLES, TableSpec
 
 
@@ -30,11 +39,11 @@ def grow(lake: Lake) -> None:
     for spec, table in tables:
         check_format(table, spec)
     for spec, table in tables:
-        _add_columns(lake, spec, table)
+        _checkpoint_often(lake, spec, _add_columns(lake, spec, table))
     _say_format(lake)
 
 
-def _add_columns(lake: Lake, spec: TableSpec, table: DeltaTable) -> None:
+def _add_columns(lake: Lake, spec: TableSpec, table: DeltaTable) -> DeltaTable:
     while missing := missing_fields(table, spec):
         with suppress(CommitConflictError), translated():  # another process may have added them
             table.alter.add_columns(
@@ -44,6 +53,19 @@ def _add_columns(lake: Lake, spec: TableSpec, table: DeltaTable) -> None:
             )
         table = lake.open(spec)
         check_format(table, spec)
+    return table
+
+
+def _checkpoint_often(lake: Lake, spec: TableSpec, table: DeltaTable) -> None:
+    """Another interval that somebody gave to the table stays."""
+    while CHECKPOINT_INTERVAL not in table.metadata().configuration:
+        with suppress(CommitConflictError), translated():
+            table.alter.set_table_properties(
+                CHECKPOINTS,
+                commit_properties=commit_properties((), lake.said_of(spec, table) | {REARRANGED: "true"}),
+                post_commithook_properties=AFTER_COMMIT,
+            )
+        table = lake.open(spec)
 
 
 def _say_format(lake: Lake) -> None:

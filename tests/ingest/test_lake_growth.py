@@ -32,8 +32,14 @@ from analytics_core.store import lake
 from analytics_core.store.driver_errors import CommitConflictError
 from analytics_core.store.growth import grow
 from analytics_core.store.lake import Lake, files_of
-from analytics_core.store.lake_format import FORMAT_PROPERTY, LAKE_FORMAT, format_of, missing_fields
-from analytics_core.store.lake_tables import CLICKS, CONVERSIONS, TABLES, VERDICTS, TableSpec
+from analytics_core.store.lake_format import (
+    CHECKPOINT_INTERVAL,
+    FORMAT_PROPERTY,
+    LAKE_FORMAT,
+    format_of,
+    missing_fields,
+)
+from analytics_core.store.lake_tables import CLICKS, CONVERSIONS, SIGNALS, TABLES, VERDICTS, TableSpec
 
 PERIOD = Period(date(2026, 3, 1), date(2026, 3, 12))
 GROWING = [spec for spec in TABLES if spec.later]
@@ -86,7 +92,12 @@ def versions(world: World) -> dict[str, int]:
 
 def has_grown(one: Lake) -> bool:
     has_columns = not any(missing_fields(one.open(spec), spec) for spec in TABLES)
-    return has_columns and format_of(one.open(CLICKS)) == LAKE_FORMAT
+    return has_columns and format_of(one.open(CLICKS)) == LAKE_FORMAT and intervals(one) == {"20"}
+
+
+def intervals(one: Lake) -> set[str | None]:
+    """After how many commits each table has a checkpoint."""
+    return {one.open(spec).metadata().configuration.get(CHECKPOINT_INTERVAL) for spec in TABLES}
 
 
 def test_answers_are_the_same_before_and_after_a_lake_grows(
@@ -103,7 +114,7 @@ def test_answers_are_the_same_before_and_after_a_lake_grows(
     grow(old.lake)
     grown = versions(old)
     assert {name: grown[name] - at_first[name] for name in grown} == {
-        spec.name: bool(spec.later) + (spec is CLICKS) for spec in TABLES
+        spec.name: bool(spec.later) + 1 + (spec is CLICKS) for spec in TABLES
     }
 
     from_openai = replace(SAID, address="20.42.10.176")
@@ -116,6 +127,19 @@ def test_answers_are_the_same_before_and_after_a_lake_grows(
     old.run("compact")
     assert old.clicks().sort("at").select("trigger", "utm_source", "network").rows() == kept.rows()
     assert all(check["holds"] for check in old.run_json("verify", "--json"))
+
+
+def test_a_checkpoint_comes_every_20_commits_unless_somebody_said_otherwise(old: World) -> None:
+    assert intervals(old.lake) == {None}
+    old.lake.open(CLICKS).alter.set_table_properties({CHECKPOINT_INTERVAL: "7"})
+    grow(old.lake)
+    assert old.lake.open(CLICKS).metadata().configuration[CHECKPOINT_INTERVAL] == "7"
+    assert intervals(old.lake) == {"7", "20"}
+
+    while (table := old.lake.open(SIGNALS)).version() < 19:
+        old.lake.append(table, SIGNALS, pl.DataFrame(schema=SIGNALS.schema))
+    log = Path(old.lake.url, "signals", "_delta_log")
+    assert [path.name for path in log.glob("*.checkpoint.parquet")] == [f"{19:020}.checkpoint.parquet"]
 
 
 def test_a_fresh_process_answers_from_a_lake_that_is_half_grown(old: World, application: Application) -> None:
@@ -157,7 +181,7 @@ def test_processes_that_meet_an_old_lake_at_once_grow_it_once(old: World) -> Non
         names = [field.name for field in old.lake.open(spec).schema().fields]
         assert names == list(spec.columns)
     assert {name: version - before[name] for name, version in versions(old).items()} == {
-        spec.name: bool(spec.later) + (spec is CLICKS) for spec in TABLES
+        spec.name: bool(spec.later) + 1 + (spec is CLICKS) for spec in TABLES
     }
 
 

@@ -48,11 +48,13 @@ sys.exit(main(sys.argv[1:]))
 @contextmanager
 def columns_of_0_1_0() -> Generator[None]:
     """Inside the block, this process makes tables and writes files with the columns of release 0.1.0, whose lakes say
-    no format."""
+    no format and leave checkpoints to delta-rs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("analytics_core.store.lake._in_columns", _in_columns)
         patch.setattr(lake, "delta_schema", _schema)
         patch.setattr(growth, "missing_fields", _no_fields)
+        patch.setattr(lake_format, "CHECKPOINTS", {})
+        patch.setattr(growth, "_checkpoint_often", lambda *_: None)
         for module in (lake_format, growth):
             patch.setattr(module, "LAKE_FORMAT", 1)
         yield
