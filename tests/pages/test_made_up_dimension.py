@@ -26,15 +26,13 @@ ROW = """
 
 CUBE: Final"""
 CLASSIFIER = '''
-def engines(decoded: pl.Series) -> pl.Series:
-    """The engine that each decoded agent names."""
-    is_blink = pl.col("agent").str.contains("Chrome/", literal=True)
-    engine = pl.when(is_blink).then(pl.lit("Blink")).otherwise(pl.lit("WebKit"))
-    return pl.DataFrame({"agent": decoded}).select(engine=engine)["engine"]
+def engine(found: Found) -> str:
+    """The engine that an agent names."""
+    return "Blink" if "Chrome/" in found.text else "WebKit"
 
 
-CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {
-    "engine": engines,'''
+CLASSIFIERS: Final[Mapping[str, Callable[[Found], str]]] = {
+    "engine": engine,'''
 
 
 def replaced(path: Path, old: str, new: str) -> None:
@@ -51,9 +49,7 @@ def test_a_made_up_dimension_is_one_row_and_what_tells_it(tmp_path: Path) -> Non
             shutil.copy(ROOT / name, tmp_path / name)
     replaced(tmp_path / "analytics_core" / "dimensions.py", ")\n\nCUBE: Final", ROW.removeprefix("\n"))
     verdicts = tmp_path / "ingest" / "classify" / "verdicts.py"
-    replaced(
-        verdicts, "CLASSIFIERS: Final[Mapping[str, Callable[[pl.Series], pl.Series]]] = {", CLASSIFIER.lstrip("\n")
-    )
+    replaced(verdicts, "CLASSIFIERS: Final[Mapping[str, Callable[[Found], str]]] = {", CLASSIFIER.lstrip("\n"))
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/pages/made_up_dimension.py"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
