@@ -26,12 +26,14 @@ def parse_range(text: str) -> AddressRange:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """None for what is no address."""
+    """None for what is no address, or one of a zone (`fe80::1%eth0`), which tells a machine its neighbours alone."""
     try:
         address = ip_address(text)
     except ValueError:
         return None
-    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    if isinstance(address, IPv4Address):
+        return address
+    return None if address.scope_id is not None else address.ipv4_mapped or address
 
 
 def _network(text: str, *, strict: bool = True) -> AddressRange | None:

@@ -14,6 +14,7 @@ from analytics_core.address_ranges import AddressRange
 
 Owner = TypeVar("Owner")
 
+_GROUP: Final = 4  # digits of a group of an IPv6 address
 _HEAD: Final = 7  # letters of an address that tell nearly always that it lies in no range
 _MAPPED: Final = 0xFFFF  # what an IPv6 address that holds an IPv4 one begins with
 _LAST_32_BITS: Final = 0xFFFFFFFF
@@ -21,8 +22,9 @@ _LAST_32_BITS: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class RangeIndex(Generic[Owner]):
-    """`heads`: what the addresses in the ranges begin with; `by_prefix`: (IP version, length of the prefix, prefix) →
-    owners, in the order given; `lengths`: those of each version, longest first."""
+    """`heads`: what the addresses in the ranges begin with, but for those that begin with a nought or a colon;
+    `by_prefix`: (IP version, length of the prefix, prefix) → owners, in the order given; `lengths`: those of each
+    version, longest first."""
 
     heads: pl.Series
     by_prefix: dict[tuple[int, int, int], list[Owner]]
@@ -42,7 +44,8 @@ class RangeIndex(Generic[Owner]):
 
     def suspects(self, addresses: pl.Series) -> pl.Series:
         """Each distinct address (String) that may lie in a range; the others do not."""
-        return addresses.filter(addresses.str.head(_HEAD).is_in(self.heads.implode())).unique()
+        is_rare = addresses.str.starts_with("0") | addresses.str.starts_with(":")  # many spellings of few addresses
+        return addresses.filter(is_rare | addresses.str.head(_HEAD).is_in(self.heads.implode())).unique()
 
 
 def index_ranges(owned: Iterable[tuple[AddressRange, Owner]]) -> RangeIndex[Owner]:
@@ -71,15 +74,17 @@ def _number(text: str) -> tuple[int, int, int] | None:
 
 
 def _heads(network: AddressRange) -> Iterator[str]:
-    """What the addresses in a range begin with, however they are written."""
+    """What the addresses in a range begin with, however they are written, as RangeIndex has it: of IPv6 in capital
+    letters or in small ones, and with a first group of four digits, as all have that are used, or a second one that is
+    not nought."""
     if isinstance(network, IPv4Network):
         for part in network.subnets(new_prefix=max(24, network.prefixlen)):
             begin = str(part.network_address).rpartition(".")[0]
             yield from (f"{begin}.{digit}"[:_HEAD] for digit in range(10))
-            yield from (f"::{letters}:{begin}"[:_HEAD] for letters in ("ffff", "FFFF"))
         return
-    first, second, *_ = network.network_address.exploded.split(":")
-    for spelled in (f"{int(first, 16):x}:{int(second, 16):x}:", f"{first}:{second}"):
-        yield from (spelled[:_HEAD], spelled.upper()[:_HEAD])
-    if int(second, 16) == 0:
-        yield from (f"{first}::{digit:x}" for digit in range(16))
+    first, second = (f"{int(group, 16):x}" for group in network.network_address.exploded.split(":")[:2])
+    begins = [f"{first}:{second:0>{digits}}:" for digits in range(len(second), _GROUP + 1)]
+    if second == "0":
+        begins += [f"{first}::", *(f"{first}::{digit:x}" for digit in range(16))]
+    yield from (begin[:_HEAD] for begin in begins)
+    yield from (begin[:_HEAD].upper() for begin in begins)

@@ -79,6 +79,8 @@ def test_any_address_is_found_as_by_a_look_through_all_ranges(addresses: list[IP
         (OPENAI, ("openai", "search")),
         (f"::ffff:{OPENAI}", ("openai", "search")),
         (f"::FFFF:{OPENAI}", ("openai", "search")),
+        (f"0:0:0:0:0:ffff:{OPENAI}", ("openai", "search")),
+        (f"0::FFFF:{OPENAI}", ("openai", "search")),
         (GOOGLE_SIX, ("google", "search")),
         ("2001:4860:4801:0010:0000:0000:0000:0001", ("google", "search")),
         ("2600:1F28:365:80B0::9", ("commoncrawl", "training")),
@@ -101,6 +103,42 @@ def test_what_is_no_address_is_in_no_range(text: str) -> None:
 def test_a_null_is_in_no_range() -> None:
     assert classify_addresses(pl.Series([None, OPENAI])).height == 1
     assert classify_addresses(pl.Series([None], dtype=pl.String)).height == 0
+
+
+@st.composite
+def spelled(draw: st.DrawFn, address: IPv4Address | IPv6Address) -> str:
+    """An address as anybody may write it."""
+    if address.version == 4:
+        if draw(st.booleans()):
+            return str(address)
+        address = IPv6Address(f"::ffff:{address}")
+    groups = [f"{int(group, 16):0{draw(st.integers(1, 4))}x}" for group in ip_address(address).exploded.split(":")]
+    zeros = [place for place, group in enumerate(groups) if int(group, 16) == 0]
+    if zeros and draw(st.booleans()):
+        start = end = draw(st.sampled_from(zeros))
+        while end + 1 in zeros and draw(st.booleans()):
+            end += 1
+        text = f"{':'.join(groups[:start])}::{':'.join(groups[end + 1 :])}"
+    else:
+        text = ":".join(groups)
+    return draw(st.sampled_from([text.lower(), text.upper()]))
+
+
+IPV6_BEGINS = st.sampled_from(["2001:4860", "2620:0", "2a03:b8", "64:ff9b", "64:1", "0:0", "0:1"])
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_an_address_of_any_range_is_a_suspect_in_every_spelling(data: st.DataObject) -> None:
+    if data.draw(st.booleans(), "IPv4"):
+        network: Any = IPv4Network((data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(16, 32))), strict=False)
+    else:
+        number = int(IPv6Address(f"{data.draw(IPV6_BEGINS)}::")) + data.draw(st.integers(0, 2**96 - 1))
+        network = IPv6Network((number, data.draw(st.integers(32, 128))), strict=False)
+    compiled = ranges_of(str(network))
+    text = data.draw(st.ip_addresses(network=network).flatmap(spelled))
+    assert compiled.suspects(pl.Series([text, "203.0.113.7x", None])).to_list() == [text]
+    assert compiled.owner(text) == ("a", "search")
 
 
 def ranges_of(*texts: str, purpose: str = "search") -> Any:
@@ -174,6 +212,7 @@ def test_no_range_of_one_operator_lies_in_another_operators() -> None:
 def test_only_addresses_of_the_public_internet_say_who_asks() -> None:
     addresses = ["8.8.8.8", "8.8.8.8", "::ffff:8.8.4.4", "2001:4860:4860::8888", "10.1.2.3", "100.64.0.1", "198.18.0.1"]
     others = ["203.0.113.7", "2001:db8::7", "fe80::1", "127.0.0.1", "-", "", "unknown", "8.8.8.8, 10.0.0.1", None]
+    others.append("2001:4860:4860::8888%eth0")
     found = public_addresses(pl.Series([*addresses, *others], dtype=pl.String))
     assert sorted(found) == ["2001:4860:4860::8888", "8.8.8.8", "::ffff:8.8.4.4"]
 
