@@ -235,12 +235,22 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a funnel. A rate is null for the first step that counts, and where it would divide by zero."""
+    """One step of a funnel. A rate is null for the first step, where it would divide by zero, and where it would be
+    above 1; then `reason` says why there is more than before."""
 
     name: str
     count: int
     rate_from_previous: float | None
     rate_from_first: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Impressions:
+    """Signals of intent, which stand beside a funnel: no click has to follow one, nor come after it."""
+
+    count: int
+    per_qualified_click: float | None  # null without qualified clicks
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +277,10 @@ class Posts:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """From impressions to conversions. Up to `final_through` no click of the range can convert any more."""
+    """From clicks to conversions. Up to `final_through` no click of the range can convert any more."""
 
     stages: tuple[Stage, ...]
+    impressions: Impressions
     final_through: date | None
     time_to_conversion: TimeToConversion | None
     posts: Posts

@@ -17,7 +17,7 @@ from analytics_core.errors import StoreUnavailableError
 from analytics_core.model import Answer, Confidence, Freshness, Funnel, Metrics, Posts, Query, SegmentRules
 from analytics_core.quality.confidence import Evidence, confidence
 from analytics_core.quality.freshness import freshness
-from analytics_core.quality.funnel import final_through, stages
+from analytics_core.quality.funnel import beside, final_through, stages
 from analytics_core.query.catalog import EVENT
 from analytics_core.query.export_rows import Export, Frames, lacking
 from analytics_core.query.parse import check_as_of, check_query
@@ -202,7 +202,7 @@ class Analytics:
 
     def _funnel(self, query: Query, totals: Metrics, final: date | None, snapshot: Snapshot) -> Funnel:
         times, _ = self._reader.times(query, snapshot)
-        return Funnel(stages(totals), final, times, self._posts(query, snapshot))
+        return Funnel(stages(totals), beside(totals), final, times, self._posts(query, snapshot))
 
     def _posts(self, query: Query, snapshot: Snapshot) -> Posts:
         """As the ledger has them now, whatever the filters: a refused post has no click to filter by."""

@@ -90,7 +90,15 @@ class StageSchema(_Schema):
     name: str = Field(examples=["clicks"])
     count: int
     rate_from_previous: float | None
-    rate_from_first: float | None = Field(description="Of impressions; where there are none at all, of clicks.")
+    rate_from_first: float | None = Field(description="Of clicks.")
+    reason: str | None = Field(None, description="Why a rate is null where it would be above 1; else left out.")
+
+
+class ImpressionsSchema(_Schema):
+    """Signals of intent. They are no step before a click."""
+
+    count: int
+    per_qualified_click: float | None = Field(examples=[2.67])
 
 
 class TimeToConversionSchema(_Schema):
@@ -152,6 +160,7 @@ class FunnelSchema(_Schema):
     conversion_day: str
     final_through: str | None = Field(description="Last day (yyyymmdd) whose clicks can convert no more.")
     stages: list[StageSchema]
+    impressions: ImpressionsSchema
     revenue: Money
     revenue_by_currency: dict[str, Money]
     mixed_currency: bool
@@ -274,9 +283,14 @@ def _funnel(funnel: Funnel, answer: Answer) -> dict[str, Any]:
                 "count": stage.count,
                 "rateFromPrevious": stage.rate_from_previous,
                 "rateFromFirst": stage.rate_from_first,
+                **({"reason": stage.reason} if stage.reason else {}),
             }
             for stage in funnel.stages
         ],
+        "impressions": {
+            "count": funnel.impressions.count,
+            "perQualifiedClick": funnel.impressions.per_qualified_click,
+        },
         **_money(answer.totals),
         "timeToConversion": times and {"medianSeconds": times.median_seconds, "p90Seconds": times.p90_seconds},
         "posts": {to_camel(one.name): getattr(funnel.posts, one.name) for one in fields(Posts)},

@@ -1,31 +1,40 @@
-"""From impressions to conversions: the steps with their rates, and since when a day's clicks can convert no more."""
+"""From clicks to conversions: the steps with their rates, and since when a day's clicks can convert no more."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from analytics_core.model import Metrics, Period, Stage
+from analytics_core.model import Impressions, Metrics, Period, Stage
 from analytics_core.zones import local_midnight
 
+_MORE_CONVERSIONS: Final = (
+    "There are more conversions than qualified clicks: some name clicks of other days or of bots, or clicks that the "
+    "logs lack."
+)
 CLOCK_SKEW: Final = timedelta(seconds=60)  # that a ctx is accepted after it expired
 
 
 def stages(totals: Metrics) -> tuple[Stage, ...]:
-    """The four steps. The first that counts is impressions, or clicks where there are no impressions at all."""
+    """The three steps. No rate is above 1: conversions may be more than clicks, and then it says nothing."""
     counts = {
-        "impressions": totals.impressions,
         "clicks": totals.clicks,
         "qualifiedClicks": totals.qualified_clicks,
         "conversions": totals.conversions,
     }
-    first = "impressions" if totals.impressions else "clicks"
     made: list[Stage] = []
     for name, count in counts.items():
         before = made[-1].count if made else 0
-        from_first = None if name in ("impressions", first) else _rate(count, counts[first])
-        made.append(Stage(name, count, _rate(count, before), from_first))
+        first = made[0].count if made else 0
+        reason = _MORE_CONVERSIONS if name == "conversions" and count > before else None
+        made.append(Stage(name, count, rate(count, before), rate(count, first), reason))
     return tuple(made)
+
+
+def beside(totals: Metrics) -> Impressions:
+    """The signals of intent beside the steps."""
+    qualified = totals.qualified_clicks
+    return Impressions(totals.impressions, round(totals.impressions / qualified, 2) if qualified else None)
 
 
 def final_through(period: Period, ctx_ttl: timedelta, synced_until: datetime | None) -> date | None:
@@ -41,5 +50,6 @@ def final_through(period: Period, ctx_ttl: timedelta, synced_until: datetime | N
     return final[-1] if final else None
 
 
-def _rate(count: int, whole: int) -> float | None:
-    return count / whole if whole else None
+def rate(count: int, whole: int) -> float | None:
+    """The share of a whole; None where there is none, or where the count is larger."""
+    return count / whole if 0 < whole >= count else None

@@ -9,11 +9,11 @@ import polars as pl
 import streamlit as st
 
 from analytics_core.model import Answer, ConversionDay, Funnel, Metrics, Posts, Stage
+from analytics_core.quality.funnel import rate
 from analytics_core.query.catalog import GROUPINGS
 from analytics_core.ui import address, breakdown_table, cards, charts, filter_chips, session, wording
 
 _STAGES = {
-    "impressions": "Impressions",
     "clicks": "Clicks",
     "qualifiedClicks": "Qualified clicks",
     "conversions": "Conversions",
@@ -89,9 +89,8 @@ def metric_row(answer: Answer, funnel: Funnel) -> None:
 
 
 def steps(funnel: Funnel) -> None:
-    """The figure; impressions only where there are any."""
-    shown = [stage for stage in funnel.stages if stage.count or stage.name != "impressions"]
-    first = _STAGES[shown[0].name].lower()
+    """The figure, and impressions beneath it, where there are any."""
+    shown = funnel.stages
     figure = go.Figure(
         go.Funnel(
             y=[_STAGES[stage.name] for stage in shown],
@@ -111,22 +110,34 @@ def steps(funnel: Funnel) -> None:
         automargin=True,
         showgrid=False,
         tickvals=[_STAGES[stage.name] for stage in shown],
-        ticktext=[_label(stage, place, first) for place, stage in enumerate(shown)],
+        ticktext=[_label(stage, place) for place, stage in enumerate(shown)],
     )
     said = ", ".join(f"{wording.exact(stage.count)} {_STAGES[stage.name].lower()}" for stage in shown)
     st.plotly_chart(figure, config=charts.CONFIG, alt=f"From step to step: {said}.")
+    for reason in (stage.reason for stage in shown if stage.reason):
+        st.caption(f":material/info: {reason}")
+    impressions = funnel.impressions
+    if impressions.count:
+        each = impressions.per_qualified_click
+        word = "impression" if impressions.count == 1 else "impressions"
+        per_click = "" if each is None else f", {each:,} per qualified click"
+        st.caption(
+            f":material/visibility: {wording.exact(impressions.count)} {word}{per_click}: signals of intent, which "
+            "stand beside the funnel."
+        )
 
 
 def _rate(metrics: Metrics) -> str:
-    """Conversions per qualified click; without any of those there is no rate."""
-    return wording.share(metrics.conversions, metrics.qualified_clicks) if metrics.qualified_clicks else "–"
+    """Conversions per qualified click, where that is a share."""
+    share = rate(metrics.conversions, metrics.qualified_clicks)
+    return "–" if share is None else wording.percent(share)
 
 
-def _label(stage: Stage, place: int, first: str) -> str:
+def _label(stage: Stage, place: int) -> str:
     """Name and count, how many came from the step before, and, where that is another one, from the first."""
     before, whole = stage.rate_from_previous, stage.rate_from_first
-    part = "" if place == 0 or before is None else f" · {wording.percent(before)}"
-    of_first = "" if place < 2 or whole is None else f"<br>{wording.percent(whole)} of {first}"
+    part = "" if before is None else f" · {wording.percent(before)}"
+    of_first = "" if place < 2 or whole is None else f"<br>{wording.percent(whole)} of clicks"
     return f"{_STAGES[stage.name]}<br><b>{wording.short(stage.count)}</b>{part}{of_first}"
 
 
@@ -153,15 +164,15 @@ def rows(answer: Answer) -> None:
         {
             "name": [names[row.key] for row in answer.rows],
             "final": ["final" if row.is_final else "not final" for row in answer.rows],
-            "impressions": [one.impressions for one in metrics],
             "clicks": [one.clicks for one in metrics],
             "qualified": [one.qualified_clicks for one in metrics],
             "conversions": [one.conversions for one in metrics],
             "rate": [_rate(one) for one in metrics],
+            "impressions": [one.impressions for one in metrics],
             **breakdown_table.money_of(answer),
         }
     )
-    counts = {"impressions": "Impressions", "clicks": "Clicks", "qualified": "Qualified", "conversions": "Conversions"}
+    counts = {"clicks": "Clicks", "qualified": "Qualified", "conversions": "Conversions", "impressions": "Impressions"}
     configured: dict[str, Any] = {
         "name": st.column_config.TextColumn(title),
         **{name: st.column_config.NumberColumn(label, format="localized") for name, label in counts.items()},

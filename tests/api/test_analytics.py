@@ -156,11 +156,11 @@ def test_a_funnel_alone_has_totals_and_no_rows(api: Api) -> None:
         "conversionDay": "conversion",
         "finalThrough": "20260311",
         "stages": [
-            {"name": "impressions", "count": 0, "rateFromPrevious": None, "rateFromFirst": None},
             {"name": "clicks", "count": 5, "rateFromPrevious": None, "rateFromFirst": None},
             {"name": "qualifiedClicks", "count": 4, "rateFromPrevious": 0.8, "rateFromFirst": 0.8},
             {"name": "conversions", "count": 0, "rateFromPrevious": 0.0, "rateFromFirst": 0.0},
         ],
+        "impressions": {"count": 0, "perQualifiedClick": 0.0},
         "revenue": 0,
         "revenueByCurrency": {},
         "mixedCurrency": False,

@@ -69,7 +69,7 @@ def test_where_a_conversion_is_on_its_way_from_the_post_to_its_click(api: Api, t
     def told() -> tuple[int, int, int]:
         funnel = api.get("/v2/handles/acme/analytics", funnel="true").json()["funnel"]
         posts = funnel["posts"]
-        return funnel["stages"][3]["count"], posts["accepted"], posts["clickNotYetSeen"]
+        return funnel["stages"][2]["count"], posts["accepted"], posts["clickNotYetSeen"]
 
     assert post(api, conversion(ctx(api.application.settings, clicked.at, click_id=clicked.id))).status_code == 201
     assert told() == (0, 0, 1)

@@ -35,7 +35,16 @@ from analytics_core.errors import (
     InvalidTimezoneError,
     StoreUnavailableError,
 )
-from analytics_core.model import Filter, FreshnessStatus, Period, Posts, Query, SegmentRules, TimeToConversion
+from analytics_core.model import (
+    Filter,
+    FreshnessStatus,
+    Impressions,
+    Period,
+    Posts,
+    Query,
+    SegmentRules,
+    TimeToConversion,
+)
 from analytics_core.store import tables
 from analytics_core.store.commit_time import stamps_of
 from analytics_core.store.database import insert_missing
@@ -269,11 +278,11 @@ def test_a_funnel_alone_has_totals_and_no_rows(world: Filled) -> None:
     funnel = answer.funnel
     assert funnel is not None
     assert [(stage.name, stage.count) for stage in funnel.stages] == [
-        ("impressions", 2),
         ("clicks", 8),
         ("qualifiedClicks", 7),
         ("conversions", 4),
     ]
+    assert funnel.impressions == Impressions(2, 0.29)
     assert answer.totals.revenue_by_currency == {"EUR": Decimal("31.5"), "USD": Decimal(5)}
     assert funnel.time_to_conversion == TimeToConversion(20, 900)  # of 10, 20, 60 and 900 seconds
     assert funnel.final_through is None

@@ -240,11 +240,11 @@ def test_the_funnel_tells_the_rates_from_the_step_before_and_from_the_first(dash
     figure = json.loads(screen.get("plotly_chart")[0].proto.spec)  # pyright: ignore[reportAttributeAccessIssue]
     assert figure["data"][0]["type"] == "funnel"
     assert figure["layout"]["yaxis"]["ticktext"] == [
-        "Impressions<br><b>1</b>",
-        "Clicks<br><b>12</b> · ×12",
-        "Qualified clicks<br><b>9</b> · 75.0%<br>900.0% of impressions",
-        "Conversions<br><b>3</b> · 33.3%<br>300.0% of impressions",
+        "Clicks<br><b>12</b>",
+        "Qualified clicks<br><b>9</b> · 75.0%",
+        "Conversions<br><b>3</b> · 33.3%<br>25.0% of clicks",
     ]
+    assert "1 impression, 0.11 per qualified click" in told(screen)
 
 
 def test_who_has_no_numbers_is_told_what_became_of_the_posts(dashboard: Dashboard) -> None:

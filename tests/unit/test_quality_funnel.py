@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_core.model import Metrics, Period
-from analytics_core.quality.funnel import final_through, stages
+from analytics_core.quality.funnel import beside, final_through, stages
 
 TTL = timedelta(minutes=15)
 PERIOD = Period(date(2026, 3, 1), date(2026, 3, 3), "Asia/Kolkata")
@@ -18,18 +18,30 @@ PERIOD = Period(date(2026, 3, 1), date(2026, 3, 3), "Asia/Kolkata")
 @pytest.mark.parametrize(
     ("totals", "rates"),
     [
-        (Metrics(180, 30, 15, {}, 400), [(None, None), (0.45, 0.45), (150 / 180, 0.375), (0.1, 0.0375)]),
-        (Metrics(180, 30, 15), [(None, None), (None, None), (150 / 180, 150 / 180), (0.1, 15 / 180)]),
-        (Metrics(2, 2, 1), [(None, None), (None, None), (0.0, 0.0), (None, 0.5)]),
-        (Metrics(), [(None, None)] * 4),
+        (Metrics(180, 30, 15, {}, 400), [(None, None), (150 / 180, 150 / 180), (0.1, 15 / 180)]),
+        (Metrics(5, 1, 4), [(None, None), (0.8, 0.8), (1.0, 0.8)]),
+        (Metrics(5, 2, 4), [(None, None), (0.6, 0.6), (None, 0.8)]),  # more than qualified clicks, not than clicks
+        (Metrics(2, 2, 3), [(None, None), (0.0, 0.0), (None, None)]),
+        (Metrics(), [(None, None)] * 3),
     ],
 )
 def test_rates_refer_to_the_stage_before_and_to_the_first(
     totals: Metrics, rates: list[tuple[float | None, float | None]]
 ) -> None:
     made = stages(totals)
-    assert [stage.name for stage in made] == ["impressions", "clicks", "qualifiedClicks", "conversions"]
+    assert [stage.name for stage in made] == ["clicks", "qualifiedClicks", "conversions"]
     assert [(stage.rate_from_previous, stage.rate_from_first) for stage in made] == rates
+    has_more = totals.conversions > totals.qualified_clicks
+    assert [stage.reason is not None for stage in made] == [False, False, has_more]
+
+
+@pytest.mark.parametrize(
+    ("totals", "expected"),
+    [(Metrics(180, 30, 15, {}, 400), (400, 2.67)), (Metrics(5, 5, 0, {}, 3), (3, None)), (Metrics(5), (0, 0.0))],
+)
+def test_impressions_stand_beside_the_stages(totals: Metrics, expected: tuple[int, float | None]) -> None:
+    found = beside(totals)
+    assert (found.count, found.per_qualified_click) == expected
 
 
 @pytest.mark.parametrize(
