@@ -14,6 +14,7 @@ from analytics_core.access.rules import Action, Door
 from analytics_core.api.access_schemas import AuditEventSchema, AuditSchema
 from analytics_core.api.analytics_routes import Handle
 from analytics_core.api.callers import actor_of, application_of, comes_through
+from analytics_core.query.parameters import gathered, known
 from analytics_core.query.parse import FIRST_YEAR, LAST_YEAR
 from analytics_core.store.audit_events import Audit, AuditEvent
 from analytics_core.web.error_responses import documented
@@ -65,6 +66,7 @@ def of_the_platform(request: Request, limit: Limit = "100", before: Before = Non
 
 
 def _events(request: Request, handle: str | None, limit: str, before: str | None) -> AuditSchema:
+    gathered(known(request.query_params.multi_items(), ("limit", "before")))  # tells what is misspelt or given twice
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= MAX_EVENTS):
         raise errors.InvalidLimitError(f"limit must be a whole number from 1 to {MAX_EVENTS}; got {limit[:40]!r}.")
     log = application_of(request).audit

@@ -8,26 +8,27 @@ from typing import Annotated, Final
 
 from fastapi import Query, Request
 
-from analytics_core.errors import InvalidParameterError
-from analytics_core.query.parameters import Place, gathered, parameters_of
+from analytics_core.query.parameters import Place, gathered, known, parameters_of
 
 
 class Given:
     """What a request gives, as text: parse_query checks it and says what would be right."""
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+    def __init__(self, pairs: list[tuple[str, str]], names: frozenset[str]) -> None:
         self._pairs = pairs
+        self._names = names
 
     def by_name(self) -> dict[str, str]:
-        """The values by name. Raises InvalidParameterError for a parameter that is given twice."""
-        return gathered(self._pairs)
+        """The values by name; names that the route does not know are ignored.
+
+        Raises InvalidParameterError for a parameter that is given twice, and for a name that is nearly spelt right.
+        """
+        return gathered(known(self._pairs, self._names))
 
 
 class QuestionParameters:
-    """A dependency of a route, which gives it `Given`.
-
-    Names that the API does not know are ignored, but for those that differ from one it knows in capital letters or
-    dashes alone (`groupby`, `utm_source`): without their parameter the answer would be another one.
+    """A dependency of a route, which gives it `Given`. Whoever may ask is told what is wrong, and nobody else: so it is
+    the route that asks for the values.
 
     FastAPI reads the parameters of a dependency from its signature; this one is made of the rows.
     """
@@ -35,7 +36,6 @@ class QuestionParameters:
     def __init__(self, place: Place) -> None:
         rows = parameters_of(place)
         self._names = frozenset(one.name for one in rows)
-        self._names_by_letters = {_letters(name): name for name in self._names}
         texts = [
             Argument(
                 one.name,
@@ -49,15 +49,7 @@ class QuestionParameters:
         self.__signature__ = Signature([request, *texts])
 
     async def __call__(self, request: Request, **_: str | None) -> Given:
-        pairs = request.query_params.multi_items()
-        for name, _value in pairs:
-            if name not in self._names and (meant := self._names_by_letters.get(_letters(name))):
-                raise InvalidParameterError(f"There is no parameter {name!r}; did you mean {meant}?")
-        return Given([(name, value) for name, value in pairs if name in self._names])
-
-
-def _letters(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
+        return Given(request.query_params.multi_items(), self._names)
 
 
 ANSWER: Final = QuestionParameters("answer")

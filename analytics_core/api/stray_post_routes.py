@@ -11,7 +11,7 @@ from analytics_core import errors
 from analytics_core.access.rules import Door
 from analytics_core.api.answer_schemas import StrayPostsSchema
 from analytics_core.api.callers import actor_of, application_of, comes_through
-from analytics_core.query.parameters import gathered
+from analytics_core.query.parameters import gathered, known
 from analytics_core.query.parse import parse_period
 from analytics_core.web.error_responses import documented
 
@@ -47,8 +47,8 @@ def strays(
 ) -> StrayPostsSchema:
     application = application_of(request)
     application.policy.check_reviewer(actor_of(request))
-    known = {"fromDay": from_day, "toDay": to_day}
-    given = gathered((name, value) for name, value in request.query_params.multi_items() if name in known)
+    days = {"fromDay": from_day, "toDay": to_day}
+    given = gathered(known(request.query_params.multi_items(), days))
     period = parse_period(given, application.clock())
     request.scope["clickledger.headers"]["Cache-Control"] = "no-store"
     return StrayPostsSchema.of(period, application.outcomes.strays(period.from_day, period.to_day))

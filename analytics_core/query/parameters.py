@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -82,6 +82,26 @@ PARAMETERS: Final = (
 
 def parameters_of(place: Place) -> tuple[Parameter, ...]:
     return tuple(one for one in PARAMETERS if place in one.places)
+
+
+def known(pairs: Iterable[tuple[str, str]], names: Collection[str]) -> list[tuple[str, str]]:
+    """The pairs of parameters that are known by `names`; others are ignored.
+
+    Raises InvalidParameterError for a name that has the letters of a known one, in capitals or small, and is not
+    spelt like it (`groupby`, `utm_source`, `country[]`): without that parameter the answer would be another one.
+    """
+    by_letters = {_letters(name): name for name in names}
+    kept: list[tuple[str, str]] = []
+    for name, value in pairs:
+        if name in names:
+            kept.append((name, value))
+        elif (meant := by_letters.get(_letters(name))) is not None:
+            raise InvalidParameterError(f"There is no parameter {name[:40]!r}; did you mean {meant}?")
+    return kept
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name.casefold()))
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

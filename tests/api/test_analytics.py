@@ -228,13 +228,49 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("groupby", "groupBy"), ("from_day", "fromDay"), ("utm-source", "utmSource"), ("TZ", "tz")]
+    ("wrong", "right"),
+    [
+        ("groupby", "groupBy"),
+        ("from_day", "fromDay"),
+        ("utm-source", "utmSource"),
+        ("TZ", "tz"),
+        ("country[]", "country"),
+        ("country[0]", "country"),
+        ("utm source", "utmSource"),
+        ("sort ", "sort"),
+        ("\N{LATIN SMALL LETTER LONG S}lug", "slug"),
+    ],
 )
-def test_a_parameter_that_is_nearly_spelt_right_is_told_and_not_ignored(api: Api, wrong: str, right: str) -> None:
-    refused = api.get(PATH, groupBy="day", **{wrong: "day"})
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/export"])
+def test_a_parameter_that_is_nearly_spelt_right_is_told_and_not_ignored(
+    api: Api, path: str, wrong: str, right: str
+) -> None:
+    refused = api.get(path, groupBy="day", format="csv", **{wrong: "day"})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
     assert refused.json()["message"] == f"There is no parameter {wrong!r}; did you mean {right}?"
-    assert api.get(PATH, groupBy="day", cacheBuster="1").status_code == 200
+    assert api.get(path, groupBy="day", format="csv", cacheBuster="1", _="2").status_code == 200
+
+
+def test_a_parameter_that_is_nearly_spelt_right_is_told_to_those_who_may_ask(api: Api) -> None:
+    assert api.get(PATH.replace("acme", "nobody"), groupby="day").json()["error"] == "handle_not_found"
+    assert api.get(PATH, groupBy="day", **{f"{'_' * 3_000}tz": "UTC"}).json()["message"] == (
+        f"There is no parameter {'_' * 40!r}; did you mean tz?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "right"),
+    [
+        ("/v2/posts", "from_day", "fromDay"),
+        ("/v2/audit", "Before", "before"),
+        ("/v2/handles/acme/audit", "LIMIT", "limit"),
+    ],
+)
+def test_pages_of_reviewers_tell_it_too(api: Api, path: str, wrong: str, right: str) -> None:
+    refused = api.get(path, "staff", **{wrong: "1"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_parameter")
+    assert refused.json()["message"] == f"There is no parameter {wrong!r}; did you mean {right}?"
+    assert api.get(path, "staff", cacheBuster="1").status_code == 200
 
 
 def test_a_filter_that_stands_twice_has_both_values(api: Api) -> None:
