@@ -18,7 +18,11 @@ _STAGES = {
     "qualifiedClicks": "Qualified clicks",
     "conversions": "Conversions",
 }
-_DAYS: dict[str, ConversionDay] = {"Day of the click": "click", "Day of the conversion": "conversion"}
+_DAYS: dict[str, ConversionDay] = {"Day of the conversion": "conversion", "Day of the click": "click"}
+_DAY_SENTENCES: dict[ConversionDay, str] = {
+    "conversion": "Conversions and revenue count on the day on which they happened, as on the overview.",
+    "click": "Conversions and revenue count on the day of their click: what the clicks of these days led to.",
+}
 _OUTCOMES = {
     "accepted": ("Accepted", "Counted, with their click."),
     "click_not_yet_seen": (
@@ -36,7 +40,7 @@ _OUTCOMES = {
 
 def choosers() -> tuple[str | None, ConversionDay]:
     """The dimension that the funnel is split by (None: none), and the day on which conversions count."""
-    split, counted = address.read("split"), address.read("counted", "click")
+    split, counted = address.read("split"), address.read("counted", "conversion")
     st.session_state["split"] = split if split in GROUPINGS else ""
     st.session_state["counted"] = next((label for label, day in _DAYS.items() if day == counted), next(iter(_DAYS)))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -57,7 +61,9 @@ def choosers() -> tuple[str | None, ConversionDay]:
             width=200,
             on_change=_write,
         )
-    return st.session_state["split"] or None, _DAYS[st.session_state["counted"]]
+    day = _DAYS[st.session_state["counted"]]
+    st.caption(_DAY_SENTENCES[day])
+    return st.session_state["split"] or None, day
 
 
 def metric_row(answer: Answer, funnel: Funnel) -> None:
@@ -216,4 +222,4 @@ def outcomes(posts: Posts) -> None:
 
 def _write() -> None:
     day = _DAYS[st.session_state["counted"]]
-    address.change(split=st.session_state["split"], counted="" if day == "click" else day)
+    address.change(split=st.session_state["split"], counted="" if day == "conversion" else day)

@@ -272,6 +272,16 @@ def test_the_funnel_is_split_and_its_address_says_so(dashboard: Dashboard) -> No
     assert set(screen.dataframe[0].value["final"]) == {"final", "not final"}
 
 
+def test_the_funnel_counts_conversions_on_the_days_of_the_overview_until_told_otherwise(dashboard: Dashboard) -> None:
+    screen = dashboard.open(page=FUNNEL, handle="acme")
+    assert screen.get_by_key("counted").value == "Day of the conversion"
+    assert "as on the overview" in told(screen)
+    assert "counted" not in screen.query_params
+    clicked = dashboard.open(page=FUNNEL, handle="acme", counted="click")
+    assert clicked.get_by_key("counted").value == "Day of the click"
+    assert "what the clicks of these days led to" in told(clicked)
+
+
 def test_a_funnel_of_another_handle_is_no_more_seen_than_its_clicks(dashboard: Dashboard) -> None:
     screen = dashboard.open("user_zoe", page=FUNNEL, handle="acme")
     assert "handle_not_found" in told(screen)
