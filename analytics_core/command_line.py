@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -24,9 +26,20 @@ def run(prog: str, description: str, packages: Mapping[str, Mapping[str, str]], 
     """Runs the command that the first of `words` names (default: those that the process was started with).
 
     `packages`: the commands of each package of command modules, with what they do. Returns the exit code; wrong usage
-    ends the process with 2.
+    ends the process with 2. Who stops reading what is printed gets no traceback.
     """
-    words = sys.argv[1:] if words is None else words
+    try:
+        code = _run(prog, description, packages, sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _is_unread(sys.stdout):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written at the end
+        return 1
+    return code
+
+
+def _run(prog: str, description: str, packages: Mapping[str, Mapping[str, str]], words: Sequence[str]) -> int:
     arguments = parser(prog, description, packages, words[:1]).parse_args(words)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -66,6 +79,13 @@ def parser(
     return made
 
 
+def _is_unread(output: TextIO) -> bool:
+    """Whether a pipe's reader has gone, as `head` does when it has enough. A socket may be broken too."""
+    poll = select.poll()
+    poll.register(output.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 class _PrintCompletion(argparse.Action):
     def __init__(self, *, packages: Mapping[str, Mapping[str, str]], **given: Any) -> None:
         super().__init__(choices=("bash", "zsh"), **given)
@@ -75,5 +95,5 @@ class _PrintCompletion(argparse.Action):
         import shtab  # noqa: PLC0415  (nothing else needs it)
 
         whole = parser(asked.prog, asked.description or "", self._packages, None)
-        print(shtab.complete(whole, values))
+        print(shtab.complete(whole, values), flush=True)
         asked.exit()

@@ -39,10 +39,11 @@ router = APIRouter(
 def strays(
     request: Request,
     from_day: Annotated[
-        str | None, Query(alias="fromDay", description="First UTC day. Default: 30 days.", examples=["20260201"])
+        str | None,
+        Query(alias="fromDay", description="First UTC day. Default: 29 days before toDay.", examples=["20260201"]),
     ] = None,
     to_day: Annotated[
-        str | None, Query(alias="toDay", description="Last UTC day, inclusive.", examples=["20260228"])
+        str | None, Query(alias="toDay", description="Last UTC day, inclusive. Default: today.", examples=["20260228"])
     ] = None,
 ) -> StrayPostsSchema:
     application = application_of(request)

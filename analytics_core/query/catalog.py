@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from analytics_core.dimensions import DIMENSIONS, Dimension
@@ -16,6 +17,12 @@ FILTERS: Final = {one.word: one for one in DIMENSIONS if one.filters}
 
 def grouping(name: str) -> Dimension:
     """The dimension to group by. Raises InvalidGroupByError for a name that is none."""
-    if name not in GROUPINGS:
-        raise InvalidGroupByError(f"groupBy must be one of {', '.join(GROUPINGS)}.")
+    check_grouping(name, GROUPINGS)
     return GROUPINGS[name]
+
+
+def check_grouping(name: str, known: Collection[str]) -> None:
+    """Raises InvalidGroupByError for a name that is none of those that are `known`; an empty one was not given."""
+    if name not in known:
+        got = f"got {name[:40]!r}" if name else "it is missing"
+        raise InvalidGroupByError(f"groupBy must be one of {', '.join(known)}; {got}.")

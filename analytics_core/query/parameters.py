@@ -25,8 +25,8 @@ class Parameter:
 
 _GROUPINGS: Final = f"{', '.join(list(GROUPINGS)[:-1])} or {list(GROUPINGS)[-1]}."
 _FILTER: Final = (
-    "Several values with commas (`DE,AT`) or repeated; a `-` first excludes them (`-BR`); a backslash takes the "
-    "character behind it as it stands (`a\\,b`)."
+    "As a filter: several values with commas (`DE,AT`) or repeated; a `-` first excludes them (`-BR`); a backslash "
+    "takes the character behind it as it stands (`a\\,b`)."
 )
 
 PARAMETERS: Final = (
@@ -36,10 +36,10 @@ PARAMETERS: Final = (
         f"Of groupBy=day: hour (at most {MAX_DAYS_OF_HOURS} days), day (default), week (from Monday) or month.",
         "week",
     ),
-    Parameter("fromDay", "First day, yyyymmdd, inclusive. Default: 30 days.", "20260201"),
-    Parameter("toDay", f"Last day, yyyymmdd, inclusive. At most {MAX_DAYS:,} days.", "20260228"),
+    Parameter("fromDay", "First day, yyyymmdd, inclusive. Default: 29 days before toDay.", "20260201"),
+    Parameter("toDay", f"Last day, yyyymmdd, inclusive. Default: today in tz. At most {MAX_DAYS:,} days.", "20260228"),
     Parameter("tz", "IANA zone whose days count. Default UTC.", "Europe/Berlin"),
-    *(Parameter(word, _FILTER, one.example) for word, one in FILTERS.items()),
+    *(Parameter(word, f"{one.definition} {_FILTER}", one.example) for word, one in FILTERS.items()),
     Parameter(
         "conversionDay",
         "Which day conversions, revenue and impressions count on: conversion, their own (default), or click, that of "

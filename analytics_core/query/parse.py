@@ -1,9 +1,9 @@
 """Parameters to Query: strings as they come in a URL, checked one by one, with defaults filled in.
 
-Parameters that nobody knows are ignored. A filter keeps its comma-separated values (`country=DE,AT`); a `-` before the
-first value drops them all instead (`country=-BR,US`; `-BR,-US` says the same). Blanks around a value do not count. A
-backslash takes the character behind it as it stands: it keeps a slug that begins with `-` (`slug=\\-abc`), and a value
-with a comma (`utmSource=a\\,b`).
+Parameters that nobody knows are ignored here; the API refuses those that are nearly spelt right. A filter keeps its
+comma-separated values (`country=DE,AT`); a `-` before the first value drops them all instead (`country=-BR,US`;
+`-BR,-US` says the same). Blanks around a value do not count. A backslash takes the character behind it as it stands: it
+keeps a slug that begins with `-` (`slug=\\-abc`), and a value with a comma (`utmSource=a\\,b`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Final, Literal
 from analytics_core.errors import (
     InvalidAsOfError,
     InvalidDateRangeError,
-    InvalidGroupByError,
     InvalidLimitError,
     InvalidParameterError,
     InvalidSlugError,
@@ -24,7 +23,7 @@ from analytics_core.errors import (
 )
 from analytics_core.model import NOT_TRACKED, PENDING, ConversionDay, Events, Filter, Interval, Period, Query, Sort
 from analytics_core.names import SLUG
-from analytics_core.query.catalog import EVENT, FILTERS, GROUPINGS, grouping
+from analytics_core.query.catalog import EVENT, FILTERS, GROUPINGS, check_grouping, grouping
 from analytics_core.zones import check_timezone, local_day
 
 DEFAULT_DAYS: Final = 30
@@ -190,8 +189,7 @@ def _group_by(name: str | None, *, for_export: bool, optional: bool) -> str | No
     if name is None and optional:
         return None
     if for_export:
-        if name not in (*GROUPINGS, EVENT):
-            raise InvalidGroupByError(f"groupBy must be one of {', '.join((*GROUPINGS, EVENT))}.")
+        check_grouping(name or "", (*GROUPINGS, EVENT))
         return name
     return grouping(name or "").name
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics_core.errors import ClickledgerError
+from analytics_core.errors import ClickledgerError, StoreUnavailableError
 from analytics_core.store.lake import Lake
 from analytics_core.store.lake_tables import ATTRIBUTIONS, CLICKS, USER_AGENTS
 from analytics_core.store.request_rules import REQUEST_RULES, RequestRule, filled, is_bots_request
@@ -42,7 +42,10 @@ class Trial:
 def main(arguments: Sequence[str]) -> int:
     rules = rules_off()
     if len(arguments) != 2 or arguments[0] not in rules:
-        sys.stderr.write(f"Usage: python -m ingest.classify.trial RULE LAKE; rules that are off: {', '.join(rules)}.\n")
+        sys.stderr.write(
+            "Usage: python -m ingest.classify.trial RULE LAKE. LAKE is a folder, such as var/lake, or an s3:// prefix; "
+            f"rules that are off: {', '.join(rules)}.\n"
+        )
         return 2
     rule, url = arguments
     try:
@@ -64,6 +67,8 @@ def rules_off() -> dict[str, Moves]:
 
 def trial(lake: Lake, moves: Moves) -> Trial:
     """Raises StoreUnavailableError where no lake is."""
+    if not lake.has_table(CLICKS):
+        raise StoreUnavailableError(f"LAKE must be a folder or an s3:// prefix that holds a lake; got {lake.url!r}.")
     lake.check()
     agents = lake.scan(lake.open(USER_AGENTS), USER_AGENTS).unique("user_agent_id")
     known = agents.select("user_agent_id", agent="user_agent").collect()

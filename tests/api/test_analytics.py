@@ -223,8 +223,8 @@ def test_a_parameter_that_is_none_is_told(api: Api, parameters: dict[str, str], 
     response = api.get(PATH, **parameters)
     assert (response.status_code, response.json()["error"]) == (400, code)
     if code == "invalid_group_by":
-        said = f"groupBy must be one of {', '.join(GROUPINGS)}."
-        assert response.json()["message"] == said
+        got = f"got {given!r}" if (given := parameters.get("groupBy")) else "it is missing"
+        assert response.json()["message"] == f"groupBy must be one of {', '.join(GROUPINGS)}; {got}."
 
 
 @pytest.mark.parametrize(

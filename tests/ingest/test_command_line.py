@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,27 @@ def test_a_table_cuts_nothing_off(world: World, tmp_path: Path) -> None:
     assert "…" not in shown
     cells = [line.split("│")[2].strip() for line in shown.splitlines() if line.startswith("│")]
     assert cells == [str(log)]  # through a pipe each row is one line
+
+
+@pytest.mark.parametrize(
+    "words", [("--print-completion", "zsh"), ("token", "--user", "user_ann"), ("settings",)], ids=lambda words: words[0]
+)
+def test_who_stops_reading_gets_no_traceback(world: World, words: tuple[str, ...]) -> None:
+    """As with `| head`: a long text breaks the pipe while it is written, a short one at the end."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ran = subprocess.run(
+            [*world.command(), *words],
+            env=world.process_environment(),
+            cwd=world.folder,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(writer)
+
+    assert (ran.returncode, ran.stderr) == (1, "")

@@ -129,5 +129,5 @@ def test_a_trial_of_no_rule_that_is_off_says_which_there_are(
 
 def test_a_trial_where_no_lake_is_says_so_and_makes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([RULE, str(tmp_path / "nothing")]) == 1
-    assert capsys.readouterr().err
+    assert f"must be a folder or an s3:// prefix that holds a lake; got '{tmp_path}/nothing'" in capsys.readouterr().err
     assert not (tmp_path / "nothing").exists()

@@ -135,7 +135,7 @@ def test_what_cannot_be_asked_is_refused_with_its_code(parameters: dict[str, str
 
 
 def test_an_unknown_grouping_names_those_that_exist() -> None:
-    with pytest.raises(ClickledgerError, match=rf"must be one of {', '.join(GROUPINGS)}\."):
+    with pytest.raises(ClickledgerError, match=rf"must be one of {', '.join(GROUPINGS)}; got 'campaignId'\."):
         parse(groupBy="campaignId")
 
 
