@@ -77,6 +77,10 @@ class Dimension:
         """What filters and single events call it."""
         return self.parameter or self.name
 
+    def compared(self, value: str) -> str:
+        """What a filter compares of a value."""
+        return value.lower() if self.any_case else value
+
 
 # In the order in which roll-ups keep them, and screens and docs show them. Files that exist hold the cube's columns in
 # this order: a new one comes last.

@@ -49,7 +49,7 @@ def _condition(one: Filter, bound: Bound) -> str:
     value = f"coalesce({', '.join(dimension.columns)}, {bound(dimension.absent)})"
     if dimension.any_case:
         value = f"lower({value})"
-    wanted = ", ".join(bound(item.lower() if dimension.any_case else item) for item in one.values)
+    wanted = ", ".join(bound(dimension.compared(item)) for item in one.values)
     return f"{value} {'NOT IN' if one.exclude else 'IN'} ({wanted})"
 
 

@@ -110,15 +110,18 @@ def _check_days(query: Query, period: Period, name: str, first: str, last: str) 
 
 
 def parse_filter(dimension: str, text: str) -> Filter:
-    """One filter from the text of its parameter."""
+    """One filter from the text of its parameter. Of values that mean the same (`Chrome,chrome`) it has the first."""
     exclude = text.startswith("-")
     first, *others = _written_values(dimension, text.removeprefix("-"))
     if exclude:
         others = [written.removeprefix("-") for written in others]
     elif dimension != "slug" and any(written.startswith("-") for written in others):
         raise _mixed(dimension)
-    values = (_spelled(dimension, _ESCAPED.sub(r"\1", written)) for written in (first, *others))
-    return Filter(dimension, tuple(dict.fromkeys(values)), exclude)
+    values: dict[str, str] = {}
+    for written in (first, *others):
+        value = _spelled(dimension, _ESCAPED.sub(r"\1", written))
+        values.setdefault(FILTERS[dimension].compared(value), value)
+    return Filter(dimension, tuple(values.values()), exclude)
 
 
 def joined(dimension: str, texts: Sequence[str]) -> str:

@@ -185,7 +185,7 @@ def test_single_conversions_are_asked_for_by_metric() -> None:
     exclude=st.booleans(),
 )
 def test_a_filter_is_spelled_as_it_is_read(dimension: str, values: list[str], exclude: bool) -> None:
-    one = Filter(dimension, tuple(dict.fromkeys(_as_stored(dimension, value) for value in values)), exclude)
+    one = Filter(dimension, tuple(_distinct(dimension, [_as_stored(dimension, value) for value in values])), exclude)
 
     assert parse_filter(dimension, filter_text(one)) == one
     apart = [filter_text(replace(one, values=(value,))) for value in one.values]
@@ -210,6 +210,25 @@ def test_a_backslash_takes_a_character_as_it_stands(text: str, values: tuple[str
 def test_a_backslash_with_nothing_behind_it_is_told(texts: list[str]) -> None:
     with pytest.raises(InvalidParameterError, match="utmSource must not end with a single backslash"):
         parse_filter("utmSource", joined("utmSource", texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("Chrome,chrome,SAFARI", ("Chrome", "SAFARI")),
+        ("-chrome,-Chrome", ("chrome",)),
+        ("(BOT),(bot)", ("(BOT)",)),
+    ],
+)
+def test_a_browser_written_in_two_cases_is_one_value(text: str, values: tuple[str, ...]) -> None:
+    assert parse_filter("browser", text).values == values
+    assert parse_filter("utmSource", text).values == tuple(text.replace("-", "").split(","))  # case counts there
+
+
+def _distinct(dimension: str, values: list[str]) -> list[str]:
+    """The values without those that mean the same as an earlier one."""
+    compared = [FILTERS[dimension].compared(value) for value in values]
+    return [value for place, value in enumerate(values) if compared[place] not in compared[:place]]
 
 
 def _as_stored(dimension: str, value: str) -> str:
