@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Literal
 
 import streamlit as st
 
-from analytics_core.model import OTHER, Answer, Metrics, Period
+from analytics_core.model import OTHER, Answer, Metrics, Period, Row
 from analytics_core.ui import address, problems, wording
 
 BREAKDOWN = "breakdown.py"
@@ -60,7 +60,7 @@ def revenue(answer: Answer) -> None:
         wording.change(amount, before.get(code, Decimal(0))) if comparable else None,
         delta_color="primary",
         delta_arrow=_arrow(amount, before.get(code)) if comparable else "off",
-        delta_description="vs before" if comparable else None,
+        delta_description=_against(answer) if comparable else None,
         help="The value of the conversions."
         + (f" In the period before: {wording.moneys(before)}." if answer.previous_totals else ""),
         chart_data=_course(answer, code),
@@ -88,9 +88,9 @@ def _metric(
         None if before is None else wording.change(now, before),
         delta_color=colour,
         delta_arrow=_arrow(now, before),
-        delta_description="vs before",
+        delta_description=_against(answer),
         help=f"{meaning} {exactly}.",
-        chart_data=[count(row.metrics) for row in answer.rows],
+        chart_data=[count(row.metrics) for row in _ended(answer)],
         chart_type="area",
         border=True,
         height="stretch",
@@ -139,7 +139,20 @@ def _course(answer: Answer, code: str) -> list[float] | None:
     """The amounts day by day, rounded for a drawing; None where the rows are no days."""
     if not code or answer.group_by != "day" or answer.previous_totals is None:
         return None
-    return [float(row.metrics.revenue_by_currency.get(code, 0)) for row in answer.rows]
+    return [float(row.metrics.revenue_by_currency.get(code, 0)) for row in _ended(answer)]
+
+
+def _ended(answer: Answer) -> Sequence[Row]:
+    """The rows without the last one while its time is still going on: its count would look like a fall."""
+    return answer.rows[:-1] if answer.so_far and len(answer.rows) > 1 else answer.rows
+
+
+def _against(answer: Answer) -> str | None:
+    """`vs 29 Sep – 28 Oct`: the days that a change refers to, their year where it is another one."""
+    if answer.previous_period is None:
+        return None
+    days, year = wording.days(answer.previous_period), answer.query.period.to_day.year
+    return f"vs {days.removesuffix(f' {year}')}"
 
 
 def _arrow(now: int | Decimal, before: int | Decimal | None) -> Literal["up", "down", "off"]:

@@ -33,12 +33,12 @@ def badges(freshness: Freshness, confidence: Confidence | None, now: datetime) -
 
 
 def compared(answer: Answer) -> None:
-    """Says which days “before” are, and that they end at the same time while the last day goes on."""
+    """Says which days the page compares with, and that they end at the same time while the last day goes on."""
     earlier = answer.previous_period
     if earlier is None:
         return
     until = ", up to the same time of its last day" if answer.so_far else ""
-    st.caption(f"“Before” is {wording.days(earlier)}{until}.")
+    st.caption(f"Compared with {wording.days(earlier)}{until}.")
 
 
 def special_keys(answer: Answer) -> None:

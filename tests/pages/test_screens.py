@@ -330,13 +330,22 @@ def test_the_address_restores_interval_and_comparison(dashboard: Dashboard) -> N
     screen = dashboard.open(handle="acme", period="90d", interval="week", compare="previousYear", matchWeekdays="true")
     assert screen.get_by_key("interval").value == "week"
     assert screen.selectbox(key="comparison").value == ("previousYear", True)
-    assert "“Before” is " in told(screen)
+    assert "Compared with " in told(screen)
     assert "up to the same time of its last day." in told(screen)
     assert metrics(screen)["Clicks"] == "12"
 
     screen.selectbox(key="comparison").select(("custom", False)).run()
     assert len(screen.query_params["compare"]) == len("20260101-20260131")
     assert "matchWeekdays" not in screen.query_params
+
+
+def test_a_card_says_with_which_days_it_compares_and_draws_no_day_that_still_goes_on(dashboard: Dashboard) -> None:
+    screen = dashboard.open(handle="acme", period="7d")
+    first = dashboard.world.now.date() - timedelta(days=13)
+    last = first + timedelta(days=6)
+    for metric in list(screen.metric)[:4]:
+        assert metric.proto.delta_description == f"vs {first.day} {first:%b} – {last.day} {last:%b}"
+        assert len(metric.proto.chart_data) == 6, "today is not over"
 
 
 def test_hours_are_offered_for_short_periods_alone(dashboard: Dashboard) -> None:
