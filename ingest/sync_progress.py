@@ -58,14 +58,18 @@ class ProgressLines:
 
     def plan(self, source: str, size: int) -> None:
         self._total, self._done, self._tenths = size, 0, 0
-        _say(f"{source}: {size / 1e6:.1f} MB to read")
+        _say(f"{source}: {_in_words(size)} to read")
 
     def read(self, size: int) -> None:
         self._done += size
         tenths = 10 * self._done // max(self._total, 1)
         if tenths > self._tenths:
             self._tenths = tenths
-            _say(f"{tenths * 10} % of {self._total / 1e6:.1f} MB")
+            _say(f"{tenths * 10} % of {_in_words(self._total)}")
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size:,} bytes"
 
 
 def _say(line: str) -> None:

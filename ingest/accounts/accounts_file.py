@@ -40,6 +40,7 @@ class LoadedAccounts:
     links: int
     links_changed: int
     own_rules: int
+    counted_purposes: int
 
 
 def read_accounts(place: Path | str) -> AccountsFile:
@@ -134,6 +135,7 @@ def load_accounts(database: Database, accounts: AccountsFile, public_domain: str
         links=sum(len(entry.links) for entry in entries),
         links_changed=changed,
         own_rules=sum(len(entry.own_rules) for entry in entries),
+        counted_purposes=sum(len(entry.counted_purposes) for entry in entries),
     )
 
 

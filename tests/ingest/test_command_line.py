@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -77,3 +78,30 @@ def test_who_stops_reading_gets_no_traceback(world: World, words: tuple[str, ...
         os.close(writer)
 
     assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_a_load_of_accounts_says_how_many_of_each_the_file_names(world: World, tmp_path: Path) -> None:
+    acme = {
+        "handle": "acme",
+        "plan": "PRO",
+        "planSince": "2026-01-01T00:00:00Z",
+        "ownRules": [{"name": "my team", "network": "203.0.113.0/24"}],
+        "countedPurposes": ["agent", "search"],
+    }
+    file = write(tmp_path / "accounts.json", json.dumps({"handles": [acme]}))
+
+    said = world.run_json("accounts", str(file))
+
+    assert (said["handles"], said["links"], said["own_rules"], said["counted_purposes"]) == (1, 0, 1, 2)
+
+
+@pytest.mark.parametrize(("lines", "size"), [(1, "7 bytes"), (30_000, "0.2 MB")])
+def test_a_sync_without_a_terminal_says_how_much_there_is_to_read(
+    world: World, tmp_path: Path, lines: int, size: str
+) -> None:
+    log = write(tmp_path / "logs" / "some.log", "no log\n" * lines)
+
+    said = world.run("sync", "--source", str(log), check=False).stderr.splitlines()
+
+    assert said[0] == f"{log}: {size} to read"
+    assert f"100 % of {size}" in said
