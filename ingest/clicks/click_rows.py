@@ -32,6 +32,7 @@ _OF_DESTINATIONS: Final = {name: f"destination_{name}" for name in UTM_COLUMNS}
 OF_LINKS: Final = ("campaign_id", *_OF_DESTINATIONS.values())
 
 _PROTOCOLS: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+_LAST_ASN: Final = 2**32 - 1
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -150,8 +151,10 @@ def _with_claim(clicks: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_asn(clicks: pl.DataFrame) -> pl.DataFrame:
-    """Adds ASN_COLUMNS: NO_VALUE where the list has no such autonomous system, null where the log says none."""
-    numbered = clicks.with_columns(asn=pl.col("asn").cast(pl.Int64, strict=False))
+    """Adds ASN_COLUMNS: NO_VALUE where the list has no such autonomous system, null where the log says none, or what
+    is no number of one: such an `asn` is null too."""
+    number = pl.col("asn").cast(pl.Int64, strict=False)
+    numbered = clicks.with_columns(asn=pl.when(number.is_between(1, _LAST_ASN)).then(number))
     return numbered.join(asns(), on="asn", how="left", maintain_order="left").with_columns(
         pl.when(pl.col("asn").is_not_null()).then(pl.col(name).fill_null(NO_VALUE)).alias(name) for name in ASN_COLUMNS
     )

@@ -227,6 +227,14 @@ def test_a_browsers_agent_from_a_network_that_checks_mail_is_a_bot(
     assert all(check["holds"] for check in world.run_json("verify", "--json"))
 
 
+def test_what_is_no_number_of_an_autonomous_system_is_as_if_the_log_said_none(world: World) -> None:
+    said = ["0", "-22843", "AS22843", "22843.0", str(2**32), "9" * 20, "none"]
+    sync(world, *(From(number, asn=one) for number, one in enumerate([*said, str(2**32 - 1)])))
+
+    told = world.clicks().sort("at").select("asn", "asn_owner", "asn_kind").rows()
+    assert told == [(None, None, None)] * len(said) + [(2**32 - 1, "none", "none")]
+
+
 def test_a_log_without_autonomous_systems_says_nothing_of_them(world: World) -> None:
     sync(world, From(asn="22843"), fields=tuple(name for name in REALTIME if name != "asn"))
 

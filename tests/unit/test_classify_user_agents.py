@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import quote
 
 import polars as pl
@@ -12,6 +14,7 @@ from support.agents import EXAMPLES
 
 from ingest.classify import LIST_VERSION, classify_user_agents
 from ingest.classify.bot_list import bot_list, compile_bot_list
+from ingest.classify.bot_rules import bot_rules
 from ingest.classify.list_files import LISTS, read_json, read_toml
 from ingest.classify.refresh import changes, require_compilable
 
@@ -45,6 +48,22 @@ def test_rows_come_back_in_order_with_the_promised_columns(judged: pl.DataFrame)
     assert found.schema == dict.fromkeys(COLUMNS, pl.String)
     assert found["user_agent"].to_list() == EXAMPLES["agent"].reverse().to_list()
     assert found.reverse().equals(judged.select(COLUMNS))
+
+
+def test_several_threads_judge_at_once_as_one_does(judged: pl.DataFrame) -> None:
+    """Also while the first of them compile the patterns."""
+    bots = compile_bot_list(read_json("isbot.json"))
+    start = Barrier(8)
+
+    def judge(turn: int) -> tuple[pl.Series, pl.DataFrame]:
+        agents = EXAMPLES["agent"].gather([(turn * 31 + place) % EXAMPLES.height for place in range(EXAMPLES.height)])
+        start.wait()
+        return bot_rules(agents, bots), classify_user_agents(agents)
+
+    with ThreadPoolExecutor(8) as pool:
+        for rules, found in pool.map(judge, range(8)):
+            assert rules.equals(found["bot_rule"])
+            assert found.sort("user_agent").equals(judged.select(COLUMNS).sort("user_agent"))
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
