@@ -21,12 +21,13 @@ _TIMES: dict[Interval, dict[str, Any]] = {
     "month": {"tickformat": "%b %Y", "hoverformat": "%B %Y"},
 }
 _MARGIN = {"l": 0, "r": 4, "t": 8, "b": 0}
+_NOT_OVER = 0.45  # opacity
 _HATCH = {"shape": "/", "fillmode": "replace", "size": 5, "solidity": 0.45}
 
 
 def clicks_over_time(answer: Answer) -> go.Figure:
     """Clicks an hour, day, week or month, qualified below and bots hatched on top; lines instead of bars where those
-    get too narrow."""
+    get too narrow. The bar of a time that is not over is faint."""
     days = [wording.begin_of_key(row.key) for row in answer.rows]
     qualified = [row.metrics.qualified_clicks for row in answer.rows]
     bots = [row.metrics.bot_clicks for row in answer.rows]
@@ -34,9 +35,16 @@ def clicks_over_time(answer: Answer) -> go.Figure:
     hover = ("%{y:,} qualified<extra></extra>", "%{y:,} bots, %{customdata:,} in all<extra></extra>")
     figure = go.Figure()
     if len(days) <= _MOST_BARS:
-        figure.add_bar(x=days, y=qualified, name="Qualified", hovertemplate=hover[0])
+        shown = [_NOT_OVER if answer.so_far and place == len(days) else 1.0 for place in range(1, len(days) + 1)]
+        said = [text if one == 1 else text.replace("<extra>", " so far<extra>") for one in shown for text in hover]
+        figure.add_bar(x=days, y=qualified, name="Qualified", hovertemplate=said[::2], marker={"opacity": shown})
         figure.add_bar(
-            x=days, y=bots, name="Bots", customdata=totals, hovertemplate=hover[1], marker={"pattern": _HATCH}
+            x=days,
+            y=bots,
+            name="Bots",
+            customdata=totals,
+            hovertemplate=said[1::2],
+            marker={"pattern": _HATCH, "opacity": shown},
         )
     else:
         shape = {"stackgroup": "clicks", "mode": "lines"}

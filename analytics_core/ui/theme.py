@@ -82,6 +82,7 @@ _STYLE = (
   [data-testid="stGrid"]:has([data-testid="stMetric"]) { grid-template-columns: 1fr 1fr !important; gap: .6rem; }
   [data-testid="stGrid"]:has([data-testid="stMetric"]) > :is(:last-child, :first-child:nth-last-child(even)) {
     grid-column: 1 / -1; }
+  [data-testid="stMetric"] :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
   [data-testid="stGrid"] > :not(:last-child) [data-testid="stMetricValue"] { font-size: 1.5rem; }
   [data-testid="stMainBlockContainer"] { padding: .7rem .9rem 3rem; }
   [class*="st-key-card-"] { padding: .9rem .95rem 1rem; }

@@ -346,6 +346,10 @@ def test_a_card_says_with_which_days_it_compares_and_draws_no_day_that_still_goe
     for metric in list(screen.metric)[:4]:
         assert metric.proto.delta_description == f"vs {first.day} {first:%b} – {last.day} {last:%b}"
         assert len(metric.proto.chart_data) == 6, "today is not over"
+    figure = json.loads(screen.get("plotly_chart")[0].proto.spec)  # pyright: ignore[reportAttributeAccessIssue]
+    for bars in figure["data"]:
+        assert bars["marker"]["opacity"] == [1.0] * 6 + [0.45]
+        assert [" so far" in text for text in bars["hovertemplate"]] == [False] * 6 + [True]
 
 
 def test_hours_are_offered_for_short_periods_alone(dashboard: Dashboard) -> None:
