@@ -26,5 +26,7 @@ if totals.impressions or totals.clicks or totals.conversions:
 else:
     number_notices.nothing_yet(session.freshness())
 
-with cards.card("Where are my conversions?"):  # also of those that were all refused
+with cards.card(
+    "Where are my conversions?", note="Posts on UTC days, whatever the filters"
+):  # also of those that were all refused
     funnel_cards.outcomes(steps.posts)

@@ -217,7 +217,7 @@ def outcomes(posts: Posts) -> None:
             "meaning": st.column_config.TextColumn("What it means", width="large"),
         },
     )
-    st.caption(f"{wording.exact(total)} posts on the UTC days of this period, whatever the filters. None is dropped.")
+    st.caption(f"{wording.exact(total)} posts. None is dropped.")
 
 
 def _write() -> None:
