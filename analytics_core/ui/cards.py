@@ -10,6 +10,7 @@ from typing import Literal
 
 import streamlit as st
 
+from analytics_core.app_sites import sites_with_apps
 from analytics_core.model import OTHER, Answer, Metrics, Period, Row
 from analytics_core.ui import address, problems, wording
 
@@ -117,7 +118,12 @@ def bar_list(answer: Answer, names: Mapping[str, str]) -> None:
             st.page_link(
                 BREAKDOWN,
                 label=f"{wording.plain(names[row.key])} **{wording.short(count)}**",
-                help=f"{wording.exact(count)} clicks, {wording.share(count, answer.totals.clicks)} of all",
+                help=f"{wording.exact(count)} clicks, {wording.share(count, answer.totals.clicks)} of all"
+                + (
+                    ". Clicks in its app are among them"
+                    if dimension == "referrer" and row.key in sites_with_apps()
+                    else ""
+                ),
                 icon="",
                 width="stretch",
                 query_params=address.link(by=dimension, **filters),

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from iso4217 import Currency
 
+from analytics_core.app_sites import app_sites
 from analytics_core.dimensions import DIMENSIONS
 from analytics_core.host_names import shown_name
 from analytics_core.model import NOT_TRACKED, OTHER, PENDING, Period
@@ -125,13 +126,14 @@ def ago(then: datetime, now: datetime) -> str:
 
 def key_name(dimension: str, key: str) -> str:
     """What a key of a breakdown is called: `DE` → `Germany`, `direct` → `Direct`, `20260203` → `3 Feb 2026`,
-    `xn--strae-oqa.de` → `straße.de`."""
+    `xn--strae-oqa.de` → `straße.de`, `com.linkedin.android` → `linkedin.com (app)`."""
     if named := _SPECIAL.get(key) or _LABELS.get(dimension, {}).get(key):
         return named
     if dimension == "country":
         return countries().get(key, key)
     if dimension in _OF_HOSTS:
-        return shown_name(key)
+        site = app_sites().get(key)
+        return shown_name(key) if site is None else f"{shown_name(site)} (app)"
     return _TIME_NAMES[dimension](key) if dimension in _TIME_NAMES else key
 
 

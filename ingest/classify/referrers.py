@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import polars as pl
 from publicsuffixlist import PublicSuffixList
 
+from analytics_core.app_sites import app_sites
 from analytics_core.host_names import ascii_name, referring_name
 from ingest.classify.decoding import decode_until_stable
 from ingest.classify.list_files import read_toml
@@ -88,7 +89,7 @@ def _domain(origin: _Origin) -> str:
     registrable domain, else the host."""
     names, host = _names(), origin.host or ""
     if origin.is_app:
-        return names.apps.get(host, host)
+        return app_sites().get(host, host)
     labels = host.split(".")
     for start in range(len(labels) - 1):
         name = ".".join(labels[start:])
@@ -107,7 +108,6 @@ class _Names(NamedTuple):
     known: frozenset[str]
     platforms: frozenset[str]
     services: frozenset[str]
-    apps: dict[str, str]
 
 
 @cache
@@ -119,7 +119,6 @@ def _names() -> _Names:
         frozenset(host for group in lists["known_by_host"] for host in group["hosts"]),
         frozenset(platforms["sites"]),
         frozenset(platforms["services"]),
-        lists["apps"],
     )
 
 

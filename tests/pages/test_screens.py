@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
+from support.logs import Request, realtime_text, write
 from support.screens import Dashboard, follow_today, token, told
 
 from analytics_core.store import tables
@@ -91,6 +92,19 @@ def test_the_overview_counts_people_and_bots_and_links_to_the_breakdown(dashboar
     assert {"launch **10**", "about **2**", "Germany **10**", "Austria **2**"} <= set(labels(screen.page_link))
     assert "25% of the clicks are bots" in told(screen)
     assert 'class="problem"' not in told(screen)
+
+
+def test_a_site_whose_app_sends_visitors_says_on_hover_that_their_clicks_are_in_its_row(dashboard: Dashboard) -> None:
+    world = dashboard.world
+    yesterday = world.now - timedelta(days=1)
+    sent = [
+        Request(70, at=yesterday, referrer="android-app://com.linkedin.android/"),
+        Request(71, at=yesterday, referrer="https://news.example.org/"),
+    ]
+    world.sync(write(world.folder / "app.gz", realtime_text(sent)))
+    helps = {link.label.split(" **")[0]: link.proto.help for link in dashboard.open().page_link}
+    assert helps["linkedin.com"].endswith("of all. Clicks in its app are among them")
+    assert helps["example.org"].endswith("of all")
 
 
 def test_the_handle_chooser_offers_what_the_user_may_see(dashboard: Dashboard) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics_core.app_sites import app_sites
 from ingest.classify import classify_referrers
 from ingest.classify.list_files import read_toml
 
@@ -67,10 +68,10 @@ def test_no_name_in_the_lists_leads_to_another_name_in_the_aliases() -> None:
     assert not known & set(lists["aliases"])
     assert not platforms & (known | set(lists["aliases"]))
     assert not set(lists["aliases"].values()) & set(lists["aliases"])
-    assert not set(lists["apps"].values()) & (set(lists["aliases"]) | set(lists["apps"]))
+    assert not set(app_sites().values()) & (set(lists["aliases"]) | set(app_sites()))
 
 
 def test_an_app_counts_for_the_site_as_that_site_s_own_host_does() -> None:
-    sites = sorted(set(read_toml("referrers.toml")["apps"].values()))
+    sites = sorted(set(app_sites().values()))
     found = classify_referrers(pl.Series([f"https://{site}/" for site in sites]))
     assert found["referrer"].to_list() == sites

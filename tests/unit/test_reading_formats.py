@@ -54,6 +54,8 @@ def test_changes_read_as_a_person_would_say_them(now: int, before: int, text: st
         ("country", "X9", "X9"),
         ("country", NOT_TRACKED, "Not tracked"),
         ("referrer", "direct", "Direct"),
+        ("referrerHost", "com.linkedin.android", "linkedin.com (app)"),
+        ("referrerHost", "com.example.unheard", "com.example.unheard"),
         ("device", "MOBILE", "Mobile"),
         ("day", "20260203", "3 Feb 2026"),
         ("slug", "direct", "direct"),
