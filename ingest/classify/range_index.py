@@ -22,7 +22,7 @@ _LAST_32_BITS: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class RangeIndex(Generic[Owner]):
-    """`heads`: what the addresses in the ranges begin with, but for those that begin with a nought or a colon;
+    """`heads`: what the addresses in the ranges begin with, but for those that begin with a nought or a short group;
     `by_prefix`: (IP version, length of the prefix, prefix) → owners, in the order given; `lengths`: those of each
     version, longest first."""
 
@@ -44,7 +44,8 @@ class RangeIndex(Generic[Owner]):
 
     def suspects(self, addresses: pl.Series) -> pl.Series:
         """Each distinct address (String) that may lie in a range; the others do not."""
-        is_rare = addresses.str.starts_with("0") | addresses.str.starts_with(":")  # many spellings of few addresses
+        # Many spellings of few addresses: those in use have four digits in their first group.
+        is_rare = addresses.str.starts_with("0") | addresses.str.head(_GROUP).str.contains(":", literal=True)
         return addresses.filter(is_rare | addresses.str.head(_HEAD).is_in(self.heads.implode())).unique()
 
 
@@ -75,8 +76,7 @@ def _number(text: str) -> tuple[int, int, int] | None:
 
 def _heads(network: AddressRange) -> Iterator[str]:
     """What the addresses in a range begin with, however they are written, as RangeIndex has it: of IPv6 in capital
-    letters or in small ones, and with a first group of four digits, as all have that are used, or a second one that is
-    not nought."""
+    letters or in small ones, and with a first group of four digits."""
     if isinstance(network, IPv4Network):
         for part in network.subnets(new_prefix=max(24, network.prefixlen)):
             begin = str(part.network_address).rpartition(".")[0]

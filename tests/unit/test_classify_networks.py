@@ -141,6 +141,12 @@ def test_an_address_of_any_range_is_a_suspect_in_every_spelling(data: st.DataObj
     assert compiled.owner(text) == ("a", "search")
 
 
+def test_an_address_whose_first_group_is_short_is_a_suspect() -> None:
+    """Its beginning says more of the groups behind than that of others."""
+    text = "64:1:0:0:0:0:0:0"
+    assert ranges_of("64:1::/32").suspects(pl.Series([text, "2001:4860::1"])).to_list() == [text]
+
+
 def ranges_of(*texts: str, purpose: str = "search") -> Any:
     return compile_networks({"a": {"ranges": texts}}, [{"name": "a", "operator": "a", "purpose": purpose}])
 
