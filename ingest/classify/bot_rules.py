@@ -11,6 +11,7 @@ import polars as pl
 
 from ingest.classify.bot_list import APPS, MODELS, PRODUCTS, RULES, SPARED, BotList, BotRule, ModelCut, bot_list
 from ingest.classify.pattern_set import Found
+from ingest.classify.versions import places_in, without_versions
 
 EMPTY_RULE: Final = "empty-user-agent"
 _BROWSER: Final = "Mozilla/"
@@ -20,8 +21,10 @@ _CUT: Final = "x"  # a letter, lest the end of the word before becomes a word's 
 def bot_rules(decoded: pl.Series, bots: BotList | None = None) -> pl.Series:
     """The rule that makes each decoded agent a bot (`isbot:…`, `own:…`, `empty-user-agent`); null for a person."""
     bots = bots or bot_list()
-    rules = [bot_rule(bots.pattern_set.find(agent), bots) for agent in decoded.to_list()]
-    return pl.Series("bot_rule", rules, dtype=pl.String)
+    asked = without_versions(decoded)
+    distinct = asked.unique()
+    rules = [bot_rule(bots.pattern_set.find(agent), bots) for agent in distinct.to_list()]
+    return pl.Series("bot_rule", rules, dtype=pl.String).gather(places_in(distinct, asked))
 
 
 def bot_rule(found: Found, bots: BotList) -> str | None:

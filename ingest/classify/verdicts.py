@@ -17,6 +17,7 @@ from ingest.classify.devices import device, device_patterns
 from ingest.classify.families import browser, family_patterns, system
 from ingest.classify.list_files import read_json
 from ingest.classify.pattern_set import Found, PatternSet
+from ingest.classify.versions import places_in, without_versions
 
 # What is told of the agents of people, by the column of its dimension.
 CLASSIFIERS: Final[Mapping[str, Callable[[Found], str]]] = {
@@ -44,9 +45,12 @@ def classify_user_agents(user_agents: pl.Series) -> pl.DataFrame:
     family, `unknown`, or `(bot)`), and `bot_purpose` (one of BOT_PURPOSES, or `(person)`).
     """
     decoded = decode_until_stable(user_agents)
-    verdicts = zip(*map(_verdict, decoded.to_list()), strict=True) if decoded.len() else [[]] * len(_COLUMNS)
+    asked = without_versions(decoded)
+    distinct = asked.unique()
+    verdicts = zip(*map(_verdict, distinct.to_list()), strict=True) if distinct.len() else [[]] * len(_COLUMNS)
     told = [pl.Series(name, values, dtype=pl.String) for name, values in zip(_COLUMNS, verdicts, strict=True)]
-    return pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded"), *told])
+    agents = pl.DataFrame([user_agents.alias("user_agent"), decoded.alias("decoded")])
+    return agents.hstack(pl.DataFrame(told)[places_in(distinct, asked)])
 
 
 @cache
