@@ -52,4 +52,4 @@ def final_through(period: Period, ctx_ttl: timedelta, synced_until: datetime | N
 
 def rate(count: int, whole: int) -> float | None:
     """The share of a whole; None where there is none, or where the count is larger."""
-    return count / whole if 0 < whole >= count else None
+    return count / whole if whole and count <= whole else None

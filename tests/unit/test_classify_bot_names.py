@@ -153,6 +153,6 @@ def test_every_kind_has_a_purpose_of_the_contract_and_every_row_an_operator_and_
 
 @settings(deadline=None, max_examples=25)
 @given(st.text(max_size=200))
-def test_any_text_has_a_purpose_of_the_contract_or_none_and_a_known_bot_in_it_its_name(agent: str) -> None:
+def test_any_text_has_a_purpose_of_the_contract_or_none_and_beside_a_known_bot_a_name(agent: str) -> None:
     assert bot_name(agent).purpose in {*PURPOSES, None}
     assert bot_name(f"GPTBot/1.3 {agent}").name is not None

@@ -198,3 +198,8 @@ def test_a_click_gets_the_choice_of_its_handle_in_force(
 
 def test_no_purpose_is_a_part_of_another_since_choices_are_looked_through_as_texts() -> None:
     assert not [(one, other) for one in BOT_PURPOSES for other in BOT_PURPOSES if one != other and one in other]
+
+
+def test_no_purpose_is_a_part_of_another() -> None:
+    """The counted ones are kept in one text, in which each is looked for."""
+    assert [(one, other) for one in BOT_PURPOSES for other in BOT_PURPOSES if one != other and one in other] == []
